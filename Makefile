@@ -1,0 +1,42 @@
+# Everything runs in a local .venv; `make demo` and `make test` are all that a newcomer needs.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := $(BIN)/python
+
+.PHONY: setup demo demo-short test test-slow lint bench clean
+
+setup: .venv/ready
+
+# constraints.txt pins what the tests were run with; torch is left to its range there.
+.venv/ready: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
+		{ echo "structpred needs Python 3.11 to 3.13; write for example: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(RUN) -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@
+
+# Learn to sort, with each of the paper's noise settings, on sequences never seen in training.
+demo: .venv/ready
+	rm -f build/demo.jsonl
+	$(RUN) -m tasks.sorting table --lengths 5 10 25 --scales none one learned --repetitions 20 --results build/demo.jsonl
+
+demo-short: .venv/ready
+	rm -f build/demo-short.jsonl
+	$(RUN) -m tasks.sorting table --lengths 5 10 --scales none one learned --repetitions 5 --results build/demo-short.jsonl
+
+test: .venv/ready
+	$(RUN) -m pytest
+
+test-slow: .venv/ready
+	$(RUN) -m pytest -m slow
+
+lint: .venv/ready
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: .venv/ready
+	$(RUN) -m benchmarks
+
+clean:
+	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,44 @@
+"""structpred trains a PyTorch network through a combinatorial argmax, on the task's own loss."""
+
+from structpred.epsilon import Epsilon, Fixed, GrowUntilNonzero, RelativeToScores
+from structpred.errors import (
+    ArgumentError,
+    InfeasibleError,
+    MissingExtraError,
+    SpaceError,
+    StructpredError,
+)
+from structpred.loss import LinearLoss
+from structpred.noise import Gumbel, Logistic, Noise, Normal, Uniform
+from structpred.objectives.direct import PerturbedDirectLoss, Solution
+from structpred.spaces.base import Runs, StructuredSpace
+from structpred.spaces.ksubset import KSubset
+from structpred.spaces.matching import Matching
+from structpred.spaces.onehot import OneHot
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "ArgumentError",
+    "Epsilon",
+    "Fixed",
+    "GrowUntilNonzero",
+    "Gumbel",
+    "InfeasibleError",
+    "KSubset",
+    "LinearLoss",
+    "Logistic",
+    "Matching",
+    "MissingExtraError",
+    "Noise",
+    "Normal",
+    "OneHot",
+    "PerturbedDirectLoss",
+    "RelativeToScores",
+    "Runs",
+    "Solution",
+    "SpaceError",
+    "StructpredError",
+    "StructuredSpace",
+    "Uniform",
+]

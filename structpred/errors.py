@@ -1,0 +1,43 @@
+"""Every error that structpred raises on purpose.
+
+A message names the argument, says what was expected and what came, and what to write instead.
+"""
+
+from __future__ import annotations
+
+import torch
+
+
+class StructpredError(Exception):
+    """Base class of the errors below."""
+
+
+class ArgumentError(StructpredError, ValueError):
+    """An argument has the wrong type, shape, dtype, device or value."""
+
+
+class InfeasibleError(StructpredError):
+    """Scores of ``-inf`` forbid every structure of an example."""
+
+
+class SpaceError(StructpredError):
+    """A space breaks its own contract, for example an ``_argmax`` that returns another shape."""
+
+
+class MissingExtraError(StructpredError, ImportError):
+    """An optional dependency is not installed."""
+
+
+def argument_error(name: str, expected: str, came: object, instead: str = "") -> ArgumentError:
+    """Builds the one form that all argument messages have."""
+    message = f"{name}: expected {expected}, got {describe(came)}"
+    return ArgumentError(f"{message}; {instead}" if instead else message)
+
+
+def describe(value: object) -> str:
+    """A short phrase for what came: tensors by dtype, shape and device, the rest by repr."""
+    if not isinstance(value, torch.Tensor):
+        return value if isinstance(value, str) else f"{value!r} ({type(value).__name__})"
+    dtype = str(value.dtype).removeprefix("torch.")
+    device = "" if value.device.type == "cpu" else f" on {value.device}"
+    return f"a {dtype} tensor of shape {tuple(value.shape)}{device}"

@@ -1,0 +1,138 @@
+"""The task loss as data: linear in the prediction, ``constant + <coefficients, y>``.
+
+What is linear in the parts can be added to the scores, so that the loss-augmented prediction
+``argmax_y <scores + epsilon * coefficients, y>`` costs no more than the plain one (Cohen Indelman &
+Hazan 2021, Equation 2). A constant that makes the best possible loss zero changes no gradient, but
+lets ``GrowUntilNonzero`` see when there is nothing left to gain.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import attrs
+import torch
+from attrs import Factory, field, frozen
+from torch import Tensor
+
+from structpred._checks import check_finite_number, check_floating, check_tensor, positive_int
+from structpred._tensors import inner
+from structpred.errors import argument_error
+
+
+def _finite_floating(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    tensor = check_floating(attribute.name, value)
+    if not tensor.isfinite().all():
+        came = "NaN" if tensor.isnan().any() else "an infinite entry"
+        raise argument_error(attribute.name, "finite entries", came, "forbid a part by a score of -inf")
+
+
+def _number_or_finite_tensor(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+    if isinstance(value, Tensor):
+        _finite_floating(instance, attribute, value)
+    else:
+        check_finite_number(attribute.name, value)
+
+
+def _one_batch_dim_or_those_of_constant(loss: LinearLoss) -> int:
+    constant_dims = loss.constant.ndim if isinstance(loss.constant, Tensor) else 0
+    return max(1, loss.coefficients.ndim - max(1, constant_dims))
+
+
+@frozen(eq=False)
+class LinearLoss:
+    """A loss per example, ``constant + <coefficients, y>``.
+
+    Coefficients that require grad are differentiated too: the gradient of the expected loss then has
+    a part that goes through the loss itself. Detach what should count as given.
+
+    Args:
+        coefficients: ``(*batch, *shape)``, floating point and finite; one number a part.
+        constant: a number, or a tensor of shape ``(*batch)``.
+        event_dims: how many trailing dimensions make up one structure. Only calling the loss needs it
+            (an objective knows its space's shape). Unless given, the batch dimensions are those of
+            ``constant``, or the first dimension alone.
+
+    Raises:
+        ArgumentError: for coefficients or a constant that are not finite and floating point.
+
+    >>> loss = LinearLoss(torch.tensor([[1.0, 5.0, 2.0]]), constant=-1.0)
+    >>> loss(torch.tensor([[0.0, 1.0, 0.0]]))
+    tensor([4.])
+    """
+
+    coefficients: Tensor = field(validator=_finite_floating)
+    constant: Tensor | float = field(default=0.0, validator=_number_or_finite_tensor)
+    event_dims: int = field(
+        default=Factory(_one_batch_dim_or_those_of_constant, takes_self=True),
+        validator=positive_int,
+        kw_only=True,
+    )
+
+    def __call__(self, y: Tensor) -> Tensor:
+        """The loss of each structure: ``(*batch, *shape) -> (*batch)``; leading dimensions broadcast.
+
+        Raises:
+            ArgumentError: if y does not end in the structure's shape.
+        """
+        shape = self.coefficients.shape[-self.event_dims :]
+        if check_tensor("y", y).shape[-self.event_dims :] != shape:
+            raise argument_error("y", f"a tensor whose last dimensions are {tuple(shape)}", y)
+        return self.constant + inner(self.coefficients, y, self.event_dims)
+
+    @classmethod
+    def hamming(cls, target: Tensor, weights: Tensor | None = None, *, event_dims: int | None = None) -> LinearLoss:
+        """The number of parts in which y differs from the target: ``sum_i weights_i |y_i - target_i|``.
+
+        Args:
+            target: ``(*batch, *shape)``, zeros and ones of any dtype.
+            weights: broadcasts against the target; 1 unless given.
+            event_dims: see the class; unless given, all dimensions but the first.
+        """
+        target = _as_floating("target", target)
+        event_dims = event_dims or max(1, target.ndim - 1)
+        weights = torch.ones_like(target) if weights is None else weights.expand_as(target)
+        constant = inner(weights, target, event_dims)
+        return cls(weights * (1 - 2 * target), constant, event_dims=event_dims)
+
+    @classmethod
+    def missed(cls, target: Tensor, *, event_dims: int | None = None) -> LinearLoss:
+        """The number of the target's parts that y lacks: ``sum_i target_i (1 - y_i)``.
+
+        Args:
+            target: ``(*batch, *shape)``, zeros and ones of any dtype. It need not be a structure: all
+                candidates of the right class, say.
+            event_dims: see the class; unless given, all dimensions but the first.
+        """
+        target = _as_floating("target", target)
+        event_dims = event_dims or max(1, target.ndim - 1)
+        return cls(-target, target.flatten(-event_dims).sum(-1), event_dims=event_dims)
+
+    @classmethod
+    def regret(cls, costs: Tensor, best: Tensor, *, event_dims: int | None = None) -> LinearLoss:
+        """What y costs beyond the best structure: ``<costs, y> - <costs, best>``.
+
+        Args:
+            costs: ``(*batch, *shape)``, the true cost of each part.
+            best: ``(*batch, *shape)``, a structure of least cost, ``space.argmax(-costs)``.
+            event_dims: see the class; unless given, all dimensions but the first.
+        """
+        event_dims = event_dims or max(1, costs.ndim - 1)
+        return cls(costs, -inner(costs, best, event_dims), event_dims=event_dims)
+
+    @classmethod
+    def squared_error(cls, values: Tensor, targets: Tensor) -> LinearLoss:
+        """Squared error of the values that a matching puts in place: ``sum_ij (values_i - targets_j)^2 y_ij``.
+
+        Exact, cross terms included, since each column takes the value of one row.
+
+        Args:
+            values: ``(*batch, rows)``, what each row carries.
+            targets: ``(*batch, cols)``, what each column should receive.
+        """
+        return cls((values[..., :, None] - targets[..., None, :]).square(), event_dims=2)
+
+
+def _as_floating(name: str, tensor: Tensor) -> Tensor:
+    check_tensor(name, tensor)
+    return tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())

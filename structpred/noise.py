@@ -1,0 +1,111 @@
+"""Noise of zero mean, one independent draw a variable.
+
+The noise ``gamma`` of the perturbed predictor ``argmax_y <scores + spread(scale * gamma), y>`` (Cohen
+Indelman & Hazan 2021, Equation 14). Every distribution here has a density, so that the maximiser is
+unique with probability one (Theorem 2).
+"""
+
+from __future__ import annotations
+
+import abc
+import math
+from collections.abc import Sequence
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from structpred._checks import check_floating
+
+_EULER_GAMMA = 0.5772156649015329
+
+
+class Noise(abc.ABC):
+    """A distribution of zero mean over the real line. A subclass gives ``_fill`` and ``variance``."""
+
+    def sample(
+        self,
+        shape: Sequence[int],
+        *,
+        dtype: torch.dtype | None = None,
+        device: torch.device | str | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Independent draws: a tensor of this shape, dtype and device, every entry finite.
+
+        With a ``generator``, which must live on ``device``, the draws can be repeated.
+
+        Raises:
+            ArgumentError: if ``dtype`` is not a floating point type.
+        """
+        empty = check_floating("dtype", torch.empty(tuple(shape), dtype=dtype, device=device))
+        return self._fill(empty, generator)
+
+    @abc.abstractmethod
+    def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
+        """Overwrites an uninitialised tensor with draws and returns it."""
+
+    @property
+    @abc.abstractmethod
+    def variance(self) -> float:
+        """The variance of one draw."""
+
+
+def _fill_open_uniform(draws: Tensor, generator: torch.Generator | None) -> Tensor:
+    """Uniform draws from the open interval (0, 1), so that no logarithm of them is infinite."""
+    draws.uniform_(generator=generator)
+    half_step = torch.finfo(draws.dtype).eps / 4  # uniform_ draws multiples of eps / 2, 0 included
+    return draws.clamp_(min=half_step, max=1 - 2 * half_step)
+
+
+@frozen
+class Gumbel(Noise):
+    """Gumbel noise moved to zero mean, variance pi^2 / 6: the paper's choice.
+
+    >>> Gumbel().sample((2, 3), generator=torch.Generator().manual_seed(0)).shape
+    torch.Size([2, 3])
+    """
+
+    def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
+        uniform = _fill_open_uniform(draws, generator)
+        return uniform.log_().neg_().log_().add_(_EULER_GAMMA).neg_()
+
+    @property
+    def variance(self) -> float:
+        return math.pi**2 / 6
+
+
+@frozen
+class Normal(Noise):
+    """Standard normal noise, variance 1."""
+
+    def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
+        return draws.normal_(generator=generator)
+
+    @property
+    def variance(self) -> float:
+        return 1.0
+
+
+@frozen
+class Logistic(Noise):
+    """Standard logistic noise, the difference of two Gumbel draws, variance pi^2 / 3."""
+
+    def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
+        return _fill_open_uniform(draws, generator).logit_()
+
+    @property
+    def variance(self) -> float:
+        return math.pi**2 / 3
+
+
+@frozen
+class Uniform(Noise):
+    """Uniform noise on (-1, 1), variance 1/3: bounded, for scores that must not move far."""
+
+    def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
+        return _fill_open_uniform(draws, generator).mul_(2).sub_(1)
+
+    @property
+    def variance(self) -> float:
+        return 1 / 3

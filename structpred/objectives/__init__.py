@@ -1,0 +1,1 @@
+"""Objectives: what turns scores, scale and loss into a number with gradients."""

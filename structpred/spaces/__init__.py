@@ -1,0 +1,1 @@
+"""Spaces: the sets of structures, each with its exact solver."""

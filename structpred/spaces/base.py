@@ -1,0 +1,240 @@
+"""What every space is: a finite set Y of indicator tensors, and how to maximise a linear function over it."""
+
+from __future__ import annotations
+
+import abc
+import enum
+import math
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from structpred._checks import check_floating, check_tensor
+from structpred._tensors import inner
+from structpred._threads import map_chunks
+from structpred.errors import ArgumentError, InfeasibleError, SpaceError, argument_error
+from structpred.loss import LinearLoss
+
+
+class Runs(enum.Enum):
+    """Where a space's ``_argmax`` runs, and on what."""
+
+    IN_THREADS = enum.auto()
+    """On the CPU in float64; each thread gets a part of the batch. ``_argmax`` must keep no state."""
+    ON_CPU = enum.auto()
+    """On the CPU in float64; one call gets the whole batch."""
+    ON_DEVICE = enum.auto()
+    """In torch on the scores' own device, in their dtype or float32 if that is finer."""
+
+
+class StructuredSpace(abc.ABC):
+    """A finite set Y of indicator tensors y, with an exact solver for ``max_{y in Y} <scores, y>``.
+
+    A subclass gives ``shape``, ``_argmax`` and ``contains``; this class does the rest once: it
+    validates, takes any leading batch dimensions (none, or of size zero, too), moves dtype and device there
+    and back, spreads a CPU solver over threads, and finds the examples where nothing is allowed.
+
+    Make a space a frozen value (``attrs.frozen``): readable, comparable, picklable.
+
+    >>> import attrs, structpred as sp
+    >>> @attrs.frozen
+    ... class AtMostOne(sp.StructuredSpace):
+    ...     "One part out of n, or none."
+    ...     n: int
+    ...
+    ...     @property
+    ...     def shape(self):
+    ...         return (self.n,)
+    ...
+    ...     def _argmax(self, scores):  # (batch, n), float64, on the CPU
+    ...         best = torch.nn.functional.one_hot(scores.argmax(-1), self.n)
+    ...         return best * (scores > 0)
+    ...
+    ...     def contains(self, y):
+    ...         return ((y == 0) | (y == 1)).all(-1) & (y.sum(-1) <= 1)
+    >>> AtMostOne(3).argmax(torch.tensor([[1.0, 2.0, 0.5], [-1.0, -2.0, -3.0]]))
+    tensor([[0., 1., 0.],
+            [0., 0., 0.]])
+    """
+
+    runs: ClassVar[Runs] = Runs.IN_THREADS
+
+    # --- what a subclass gives
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one structure, and so of the scores of one example."""
+
+    @abc.abstractmethod
+    def _argmax(self, scores: Tensor) -> Tensor:
+        """A structure of largest score for each example: ``(n, *shape) -> (n, *shape)``, any dtype.
+
+        Laws: the answer is in the space; no structure of the space scores higher, ties or not; a part
+        whose score is ``-inf`` is not used if any structure can do without it, and if none can, any
+        structure may be returned; the input is not changed; the answer for an example depends on that
+        example alone. The scores hold no NaN and no ``+inf``, there is at least one example, and dtype
+        and device are those that ``runs`` names.
+        """
+
+    @abc.abstractmethod
+    def contains(self, y: Tensor) -> Tensor:
+        """Whether each structure is in the space: ``(*batch, *shape) -> (*batch)``, bool."""
+
+    def enumerate(self) -> Tensor:
+        """Every structure once: ``(count, *shape)``. For small sizes, as an oracle for tests.
+
+        Raises:
+            NotImplementedError: if the space does not offer it.
+            ArgumentError: if there are too many structures to list.
+        """
+        raise NotImplementedError(f"{self!r} does not enumerate its structures")
+
+    @property
+    def noise_shape(self) -> tuple[int, ...]:
+        """The shape of one example's noise: one entry a variable. As a rule, each part is a variable."""
+        return self.shape
+
+    def spread(self, noise: Tensor) -> Tensor:
+        """Lays each variable's noise on the parts that contain it, linearly and differentiably.
+
+        ``(*batch, *noise_shape) -> (*batch, *shape)``; the identity unless a subclass says otherwise.
+        """
+        return noise
+
+    # --- what this class does with it
+
+    def argmax(self, scores: Tensor) -> Tensor:
+        """A structure of largest score for each example.
+
+        Args:
+            scores: ``(*batch, *shape)``, floating point. ``-inf`` forbids a part.
+
+        Returns:
+            ``(*batch, *shape)`` of zeros and ones, of the scores' dtype and device, without gradient.
+
+        Raises:
+            ArgumentError: for another shape or dtype, NaN or ``+inf``.
+            InfeasibleError: names the examples whose every structure needs a forbidden part.
+        """
+        batch = self.batch_shape("scores", check_floating("scores", scores))
+        scores = scores.detach()
+        examples = math.prod(batch)
+        if not examples:
+            return torch.zeros_like(scores)
+        flat = scores.reshape(examples, *self.shape)  # (n, *shape)
+        lowest, highest = torch.stack(torch.aminmax(flat)).tolist()
+        _refuse_nan_and_inf(flat, highest)
+        y = self._solve(flat)
+        if lowest == -math.inf:
+            _refuse_infeasible(flat, y, batch)
+        return y.reshape(scores.shape)
+
+    def score(self, scores: Tensor, y: Tensor) -> Tensor:
+        """``<scores, y>`` for each example: ``(*batch, *shape), (*batch, *shape) -> (*batch)``.
+
+        Leading dimensions broadcast. A forbidden part (``-inf``) that y does not use counts nothing.
+        Differentiable in the scores.
+        """
+        self.batch_shape("scores", scores)
+        self.batch_shape("y", y)
+        y = y.to(scores.dtype)
+        return inner(scores.masked_fill(y == 0, 0), y, len(self.shape))
+
+    def hamming(self, target: Tensor) -> LinearLoss:
+        """The number of parts in which a prediction differs from the target, as a linear loss.
+
+        Args:
+            target: ``(*batch, *shape)``, structures of this space, of any dtype.
+
+        Raises:
+            ArgumentError: if the shape is another, or a target is not in the space.
+        """
+        return LinearLoss.hamming(self.check_members("target", target), event_dims=len(self.shape))
+
+    def batch_shape(self, name: str, tensor: Tensor) -> tuple[int, ...]:
+        """The leading dimensions of ``(*batch, *shape)``; ``ArgumentError`` if the shape is another."""
+        check_tensor(name, tensor)
+        dims = len(self.shape)
+        if tensor.shape[max(tensor.ndim - dims, 0) :] != self.shape:
+            wanted = ", ".join(["*batch", *map(str, self.shape)])
+            raise argument_error(name, f"a tensor of shape ({wanted}) for {self!r}", tensor)
+        return tuple(tensor.shape[: tensor.ndim - dims])
+
+    def check_members(self, name: str, y: Tensor) -> Tensor:
+        """Returns y; raises ``ArgumentError`` unless every structure in it is in the space."""
+        batch = self.batch_shape(name, y)
+        inside = self.contains(y)
+        if not inside.all():
+            raise argument_error(
+                name,
+                f"structures of {self!r}",
+                f"others in {_name_examples(~inside, batch)}",
+                f"{type(self).__name__}.contains({name}) says which are inside",
+            )
+        return y
+
+    def _solve(self, flat: Tensor) -> Tensor:
+        """``_argmax`` where and on what ``runs`` says; the answer in flat's dtype, on its device."""
+        finer = torch.promote_types(flat.dtype, torch.float32)  # half precision would make ties
+        if self.runs is Runs.ON_DEVICE:
+            y = self._argmax(flat.to(finer))
+        else:
+            on_cpu = flat.to("cpu", finer)
+            y = (
+                map_chunks(self._argmax_float64, on_cpu)
+                if self.runs is Runs.IN_THREADS
+                else self._argmax_float64(on_cpu)
+            )
+        if not isinstance(y, Tensor) or y.shape != flat.shape:
+            came = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
+            raise SpaceError(
+                f"{type(self).__name__}._argmax must return a tensor of its scores' shape "
+                f"{tuple(flat.shape)}, but returned {came}"
+            )
+        return y.to(flat.device, flat.dtype)
+
+    def _argmax_float64(self, chunk: Tensor) -> Tensor:
+        # By numpy, because torch would start a team of threads of its own inside each worker.
+        return self._argmax(torch.from_numpy(chunk.numpy().astype(np.float64, order="C", copy=False)))
+
+
+def _refuse_nan_and_inf(flat: Tensor, highest: float) -> None:
+    """``aminmax`` carries NaN along, so that its two numbers tell of every bad entry."""
+    if math.isnan(highest):
+        came, instead = "NaN", "look for a division by zero or a diverging step before this call"
+    elif highest == math.inf:
+        came, instead = "+inf", "only -inf has a meaning: it forbids a part"
+    else:
+        return
+    bad = flat.isnan() if came == "NaN" else flat.isposinf()
+    raise argument_error(
+        "scores", "finite numbers or -inf", f"{came} in {int(bad.sum())} of {flat.numel()} entries", instead
+    )
+
+
+def _refuse_infeasible(flat: Tensor, y: Tensor, batch: tuple[int, ...]) -> None:
+    uses_forbidden = (flat.isneginf() & (y != 0)).flatten(1).any(1)  # (n,)
+    if uses_forbidden.any():
+        raise InfeasibleError(
+            f"scores: every structure needs a part forbidden by -inf in "
+            f"{_name_examples(uses_forbidden.reshape(batch), batch)}; allow more parts there"
+        )
+
+
+def _name_examples(chosen: Tensor, batch: tuple[int, ...]) -> str:
+    """Names the batch indices where ``chosen``, of shape ``batch``, is true."""
+    if not batch:
+        return "the only example"
+    indices = chosen.nonzero().tolist()
+    shown = ", ".join(str(i[0]) if len(i) == 1 else str(tuple(i)) for i in indices[:5])
+    more = f" and {len(indices) - 5} more" if len(indices) > 5 else ""
+    return f"example{'s' if len(indices) > 1 else ''} {shown}{more}"
+
+
+def check_enumerable(space: StructuredSpace, count: int, limit: int = 1_000_000) -> None:
+    """Raises ``ArgumentError`` where listing every structure would fill the memory."""
+    if count > limit:
+        raise ArgumentError(f"enumerate: {space!r} has {count} structures, more than the {limit} that are listed")

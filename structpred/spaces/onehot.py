@@ -1,0 +1,39 @@
+"""One part out of n: classification, or a single choice."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from attrs import field, frozen
+from torch import Tensor
+
+from structpred._checks import positive_int
+from structpred.spaces.base import Runs, StructuredSpace
+
+
+@frozen
+class OneHot(StructuredSpace):
+    """Exactly one of n parts; y has shape ``(n,)``. Solved in torch on the scores' device.
+
+    >>> OneHot(3).argmax(torch.tensor([0.1, 0.7, 0.2]))
+    tensor([0., 1., 0.])
+    """
+
+    n: int = field(validator=positive_int)
+
+    runs: ClassVar[Runs] = Runs.ON_DEVICE
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.n,)
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        return torch.nn.functional.one_hot(scores.argmax(-1), self.n)
+
+    def contains(self, y: Tensor) -> Tensor:
+        self.batch_shape("y", y)
+        return ((y == 0) | (y == 1)).all(-1) & (y.sum(-1) == 1)
+
+    def enumerate(self) -> Tensor:
+        return torch.eye(self.n)

@@ -1,0 +1,39 @@
+"""``python -m tasks.sorting train | table | figure``; ``--help`` after any of them says more."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+from tasks.sorting.commands import Figure, Table, Train, parse
+
+
+def main(arguments: list[str] | None = None) -> int:
+    console = Console()
+    try:
+        command = parse(arguments)
+        match command:
+            case Train():
+                from tasks.sorting.experiment import run_train
+
+                run_train(command, console)
+            case Table():
+                from tasks.sorting.experiment import run_table
+
+                run_table(command, console)
+            case Figure():
+                from tasks.sorting.figure import run_figure  # matplotlib, for this command alone
+
+                run_figure(command, console)
+    except ValueError as error:  # structpred's ArgumentError among them
+        console.print(f"error: {error}", style="red", markup=False, highlight=False)
+        return 2
+    except KeyboardInterrupt:
+        console.print("stopped; what was finished is in the results file, and the same command goes on from there")
+        return 130
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,104 @@
+"""What one training run is, as a frozen value, and the two presets."""
+
+from __future__ import annotations
+
+import enum
+
+from attrs import field, frozen, validators
+
+_at_least_one = validators.ge(1)
+_positive = validators.gt(0)
+
+
+class Scale(enum.Enum):
+    """The three noise settings of the paper's Table 1."""
+
+    NONE = "none"
+    """sigma = 0, classical direct loss minimisation."""
+    ONE = "one"
+    """sigma = 1."""
+    LEARNED = "learned"
+    """sigma from its own network."""
+
+
+class Decomposition(enum.Enum):
+    """Which linear loss stands for the squared error of the sorted list; see ``losses.py``."""
+
+    SQUARED = "squared"
+    PAPER = "paper"
+    HAMMING = "hamming"
+
+
+class Weights(enum.Enum):
+    """Which weights of the score network sort the test sequence."""
+
+    LAST = "last"
+    BEST = "best"
+    """Those of the epoch with the least training loss."""
+    AVERAGE = "average"
+    """The mean over the epochs from ``average_from`` on."""
+
+
+class Optimizer(enum.Enum):
+    SGD = "sgd"
+    ADAM = "adam"
+
+
+@frozen
+class Training:
+    """One repetition: ten fixed training sequences, one batch an epoch, one unseen test sequence."""
+
+    decomposition: Decomposition
+    """The linear loss trained on."""
+    epochs: int = field(validator=_at_least_one)
+    """The most epochs to train for."""
+    patience: int | None = field(validator=validators.optional(_at_least_one))
+    """Stop after this many epochs without a lower training loss; never if None."""
+    weights: Weights
+    """Which weights sort the test sequence."""
+    score_rate: float = field(validator=_positive)
+    """Adam's learning rate for the score network."""
+    scale_optimizer: Optimizer
+    """What trains the scale network; its gradient grows with the sequence's length, which Adam evens out."""
+    scale_rate: float = field(validator=_positive)
+    """The learning rate for the scale network."""
+    initial_scale: float | None = field(validator=validators.optional(_positive))
+    """Where sigma starts; the scale network's own initialisation, about 0.7, if None."""
+    average_from: int = field(default=0, validator=validators.ge(0))
+    """The first epoch whose weights count in the average."""
+    epsilon: float = -12.0
+    """The step of the loss perturbation; negative moves towards better matchings."""
+    epsilon_factor: float = 1.1
+    """What epsilon grows by where all gradients of a repetition are zero and its loss is not."""
+    num_samples: int = field(default=5, validator=_at_least_one)
+    """Noise draws a sequence."""
+    sequences: int = field(default=10, validator=_at_least_one)
+    """Training sequences a repetition."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.weights is Weights.AVERAGE and self.average_from >= self.epochs:
+            raise ValueError(f"average_from: expected an epoch before epochs = {self.epochs}, got {self.average_from}")
+
+
+PAPER = Training(
+    decomposition=Decomposition.PAPER,
+    epochs=2000,
+    patience=50,
+    weights=Weights.BEST,
+    score_rate=0.1,
+    scale_optimizer=Optimizer.SGD,
+    scale_rate=1e-6,
+    initial_scale=None,
+)
+
+BEST = Training(
+    decomposition=Decomposition.HAMMING,
+    epochs=200,
+    patience=None,
+    weights=Weights.AVERAGE,
+    average_from=100,
+    score_rate=0.1,
+    scale_optimizer=Optimizer.ADAM,
+    scale_rate=2e-4,
+    initial_scale=4.0,
+)

@@ -1,0 +1,37 @@
+"""The loss of a predicted sorting, as linear functions of the matching.
+
+y[e, p] = 1 puts element e at position p; x are the elements, sorted(x) what each position should hold.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+import structpred as sp
+from tasks.sorting.config import Decomposition
+
+
+def linear_loss(decomposition: Decomposition, elements: Tensor) -> sp.LinearLoss:
+    """The loss of sorting ``elements``, (*batch, d), for predictions (*batch, d, d).
+
+    - SQUARED: ``sum_p (sorted(x)_p - sum_e x_e y_ep)^2``, exactly: a matching puts one element at each
+      position, so the coefficient of (e, p) is ``(sorted(x)_p - x_e)^2``.
+    - PAPER: ``sum_e x_e^2 + sum_ep x_e^2 (1 - 2 t_ep) y_ep`` with the target t (Section 5.1 and Equation
+      19). It drops the cross terms of the square: where element b stands in the place of a, it charges
+      a^2 + b^2, not (a - b)^2.
+    - HAMMING: the number of wrong entries of y, twice the number of elements out of place.
+    """
+    if decomposition is Decomposition.SQUARED:
+        return sp.LinearLoss.squared_error(elements, elements.sort(-1).values)
+    target = sorting(elements)
+    if decomposition is Decomposition.PAPER:
+        weights = elements.square()
+        return sp.LinearLoss(weights[..., None] * (1 - 2 * target), weights.sum(-1), event_dims=2)
+    return sp.LinearLoss.hamming(target, event_dims=2)
+
+
+def sorting(elements: Tensor) -> Tensor:
+    """The matching that sorts in ascending order: ``(*batch, d) -> (*batch, d, d)``."""
+    positions = elements.argsort(dim=-1, stable=True).argsort(dim=-1)  # where each element belongs
+    return torch.nn.functional.one_hot(positions, elements.shape[-1]).to(elements.dtype)
