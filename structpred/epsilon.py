@@ -107,7 +107,7 @@ class GrowUntilNonzero(Epsilon):
         groups = epsilon.shape[: self.group_dims]
         moved = difference.any(0).reshape(*groups, -1).any(-1)  # (*groups)
         stuck = ~moved & (loss.mean(0).reshape(*groups, -1).mean(-1) > 0)
-        stuck = stuck.reshape(*groups, *(1 for _ in epsilon.shape[self.group_dims :]))  # against (*batch)
+        stuck = stuck.reshape(groups + (1,) * (epsilon.ndim - self.group_dims))  # broadcasts to (*batch)
         grown = (epsilon * self.factor).clamp(-abs(self.limit), abs(self.limit))
         grown = torch.where(stuck, grown, epsilon)
         return None if torch.equal(grown, epsilon) else grown

@@ -40,4 +40,5 @@ def describe(value: object) -> str:
         return value if isinstance(value, str) else f"{value!r} ({type(value).__name__})"
     dtype = str(value.dtype).removeprefix("torch.")
     device = "" if value.device.type == "cpu" else f" on {value.device}"
-    return f"a {dtype} tensor of shape {tuple(value.shape)}{device}"
+    article = "an" if dtype.startswith("int") else "a"
+    return f"{article} {dtype} tensor of shape {tuple(value.shape)}{device}"

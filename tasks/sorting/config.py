@@ -93,12 +93,12 @@ PAPER = Training(
 
 BEST = Training(
     decomposition=Decomposition.HAMMING,
-    epochs=200,
+    epochs=250,
     patience=None,
     weights=Weights.AVERAGE,
     average_from=100,
     score_rate=0.1,
     scale_optimizer=Optimizer.ADAM,
     scale_rate=2e-4,
-    initial_scale=4.0,
+    initial_scale=6.0,
 )
