@@ -52,7 +52,7 @@ class Fixed(Epsilon):
     value: float = field(validator=_non_zero)
 
     def start(self, scores: Tensor, coefficients: Tensor, event_dims: int) -> Tensor:
-        return scores.new_full(scores.shape[: scores.ndim - event_dims], self.value)
+        return _everywhere(self.value, scores, event_dims)
 
 
 def _beyond_one(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -96,7 +96,7 @@ class GrowUntilNonzero(Epsilon):
     group_dims: int = field(default=0, validator=_not_negative, kw_only=True)
 
     def start(self, scores: Tensor, coefficients: Tensor, event_dims: int) -> Tensor:
-        return scores.new_full(scores.shape[: scores.ndim - event_dims], self.initial)
+        return _everywhere(self.initial, scores, event_dims)
 
     def grow(self, epsilon: Tensor, difference: Tensor, loss: Tensor) -> Tensor | None:
         if self.group_dims > epsilon.ndim:
@@ -140,6 +140,10 @@ class RelativeToScores(Epsilon):
         spread_of_loss = _std(coefficients, event_dims)
         unit = torch.where(spread_of_loss > 0, spread_of_loss, 1.0)  # a constant loss: any step will do
         return self.ratio * _std(scores, event_dims).clamp(min=self.floor) / unit
+
+
+def _everywhere(value: float, scores: Tensor, event_dims: int) -> Tensor:
+    return scores.new_full(scores.shape[: scores.ndim - event_dims], value)
 
 
 def _std(values: Tensor, event_dims: int) -> Tensor:

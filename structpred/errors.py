@@ -5,6 +5,8 @@ A message names the argument, says what was expected and what came, and what to 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+
 import torch
 
 
@@ -17,7 +19,15 @@ class ArgumentError(StructpredError, ValueError):
 
 
 class InfeasibleError(StructpredError):
-    """Scores of ``-inf`` forbid every structure of an example."""
+    """Scores of ``-inf`` forbid every structure of some examples; ``examples`` holds their batch indices."""
+
+    def __init__(self, examples: Iterable[tuple[int, ...]]) -> None:
+        self.examples = list(examples)
+        where = name_examples(self.examples)
+        super().__init__(f"scores: every structure needs a part forbidden by -inf in {where}; allow more parts there")
+
+    def __reduce__(self) -> tuple[type, tuple[list[tuple[int, ...]]]]:
+        return type(self), (self.examples,)
 
 
 class SpaceError(StructpredError):
@@ -42,3 +52,12 @@ def describe(value: object) -> str:
     device = "" if value.device.type == "cpu" else f" on {value.device}"
     article = "an" if dtype.startswith("int") else "a"
     return f"{article} {dtype} tensor of shape {tuple(value.shape)}{device}"
+
+
+def name_examples(examples: Sequence[tuple[int, ...]]) -> str:
+    """Batch indices in words: those of one batch dimension as numbers, no more than five of them."""
+    if not examples or examples == [()]:
+        return "the only example"
+    shown = ", ".join(str(index[0]) if len(index) == 1 else str(index) for index in examples[:5])
+    more = f" and {len(examples) - 5} more" if len(examples) > 5 else ""
+    return f"example{'s' if len(examples) > 1 else ''} {shown}{more}"

@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from structpred._checks import check_floating, check_positive_int, check_same_device
 from structpred._tensors import inner
 from structpred.epsilon import Epsilon, as_policy
-from structpred.errors import argument_error
+from structpred.errors import InfeasibleError, argument_error
 from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Noise
 from structpred.scale import check_scale
@@ -44,11 +44,8 @@ class _WithGradient(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, Tensor, None]:
         (gradient,) = ctx.saved_tensors
-        return (
-            upstream,
-            upstream.reshape(*upstream.shape, *(1 for _ in gradient.shape[upstream.ndim :])) * gradient,
-            None,
-        )
+        event_dims = gradient.ndim - upstream.ndim
+        return upstream, upstream.reshape(upstream.shape + (1,) * event_dims) * gradient, None
 
 
 @frozen(eq=False)
@@ -246,10 +243,13 @@ class PerturbedDirectLoss(nn.Module):
         ``(draws, *batch, *shape), (*batch, *shape), (*batch) -> (signs, draws, *batch, *shape)``
         """
         shift = self._on_parts(epsilon) * coefficients
-        return self.space.argmax(perturbed + torch.stack([sign * shift for sign in signs])[:, None])
+        try:
+            return self.space.argmax(perturbed + torch.stack([sign * shift for sign in signs])[:, None])
+        except InfeasibleError as error:  # name examples of the user's batch, without signs and draws
+            raise InfeasibleError(sorted({index[2:] for index in error.examples})) from None
 
     def _on_parts(self, per_example: Tensor) -> Tensor:
-        return per_example.reshape(*per_example.shape, *(1 for _ in self.space.shape))
+        return per_example.reshape(per_example.shape + (1,) * self._event_dims)
 
 
 def _check_broadcast(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:

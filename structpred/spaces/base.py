@@ -14,7 +14,7 @@ from torch import Tensor
 from structpred._checks import check_floating, check_tensor
 from structpred._tensors import inner
 from structpred._threads import map_chunks
-from structpred.errors import ArgumentError, InfeasibleError, SpaceError, argument_error
+from structpred.errors import ArgumentError, InfeasibleError, SpaceError, argument_error, describe, name_examples
 from structpred.loss import LinearLoss
 
 
@@ -165,13 +165,13 @@ class StructuredSpace(abc.ABC):
 
     def check_members(self, name: str, y: Tensor) -> Tensor:
         """Returns y; raises ``ArgumentError`` unless every structure in it is in the space."""
-        batch = self.batch_shape(name, y)
+        self.batch_shape(name, y)
         inside = self.contains(y)
         if not inside.all():
             raise argument_error(
                 name,
                 f"structures of {self!r}",
-                f"others in {_name_examples(~inside, batch)}",
+                f"others in {name_examples(_indices(~inside))}",
                 f"{type(self).__name__}.contains({name}) says which are inside",
             )
         return y
@@ -180,25 +180,25 @@ class StructuredSpace(abc.ABC):
         """``_argmax`` where and on what ``runs`` says; the answer in flat's dtype, on its device."""
         finer = torch.promote_types(flat.dtype, torch.float32)  # half precision would make ties
         if self.runs is Runs.ON_DEVICE:
-            y = self._argmax(flat.to(finer))
+            y = self._checked_argmax(flat.to(finer))
+        elif self.runs is Runs.ON_CPU:
+            y = self._argmax_in_float64(flat.to("cpu", finer))
         else:
-            on_cpu = flat.to("cpu", finer)
-            y = (
-                map_chunks(self._argmax_float64, on_cpu)
-                if self.runs is Runs.IN_THREADS
-                else self._argmax_float64(on_cpu)
-            )
-        if not isinstance(y, Tensor) or y.shape != flat.shape:
-            came = tuple(y.shape) if isinstance(y, Tensor) else type(y).__name__
-            raise SpaceError(
-                f"{type(self).__name__}._argmax must return a tensor of its scores' shape "
-                f"{tuple(flat.shape)}, but returned {came}"
-            )
+            y = map_chunks(self._argmax_in_float64, flat.to("cpu", finer))
         return y.to(flat.device, flat.dtype)
 
-    def _argmax_float64(self, chunk: Tensor) -> Tensor:
+    def _argmax_in_float64(self, scores: Tensor) -> Tensor:
         # By numpy, because torch would start a team of threads of its own inside each worker.
-        return self._argmax(torch.from_numpy(chunk.numpy().astype(np.float64, order="C", copy=False)))
+        return self._checked_argmax(torch.from_numpy(scores.numpy().astype(np.float64, order="C", copy=False)))
+
+    def _checked_argmax(self, scores: Tensor) -> Tensor:
+        y = self._argmax(scores)
+        if isinstance(y, Tensor) and y.shape == scores.shape:
+            return y
+        raise SpaceError(
+            f"{type(self).__name__}._argmax: expected to return a tensor of its scores' shape "
+            f"{tuple(scores.shape)}, but it returned {describe(y) if isinstance(y, Tensor) else type(y).__name__}"
+        )
 
 
 def _refuse_nan_and_inf(flat: Tensor, highest: float) -> None:
@@ -218,20 +218,12 @@ def _refuse_nan_and_inf(flat: Tensor, highest: float) -> None:
 def _refuse_infeasible(flat: Tensor, y: Tensor, batch: tuple[int, ...]) -> None:
     uses_forbidden = (flat.isneginf() & (y != 0)).flatten(1).any(1)  # (n,)
     if uses_forbidden.any():
-        raise InfeasibleError(
-            f"scores: every structure needs a part forbidden by -inf in "
-            f"{_name_examples(uses_forbidden.reshape(batch), batch)}; allow more parts there"
-        )
+        raise InfeasibleError(_indices(uses_forbidden.reshape(batch)))
 
 
-def _name_examples(chosen: Tensor, batch: tuple[int, ...]) -> str:
-    """Names the batch indices where ``chosen``, of shape ``batch``, is true."""
-    if not batch:
-        return "the only example"
-    indices = chosen.nonzero().tolist()
-    shown = ", ".join(str(i[0]) if len(i) == 1 else str(tuple(i)) for i in indices[:5])
-    more = f" and {len(indices) - 5} more" if len(indices) > 5 else ""
-    return f"example{'s' if len(indices) > 1 else ''} {shown}{more}"
+def _indices(chosen: Tensor) -> list[tuple[int, ...]]:
+    """The batch indices where ``chosen``, of the batch's shape, is true; ``()`` stands for no batch dimensions."""
+    return [tuple(index) for index in chosen.nonzero().tolist()]
 
 
 def check_enumerable(space: StructuredSpace, count: int, limit: int = 1_000_000) -> None:

@@ -47,7 +47,8 @@ class KSubset(StructuredSpace):
 
     def contains(self, y: Tensor) -> Tensor:
         self.batch_shape("y", y)
-        return ((y == 0) | (y == 1)).all(-1) & (y.sum(-1) == self.k)
+        used = y == 1
+        return (used | (y == 0)).all(-1) & (used.sum(-1) == self.k)
 
     def enumerate(self) -> Tensor:
         check_enumerable(self, math.comb(self.n, self.k))

@@ -8,7 +8,6 @@ import math
 import numpy as np
 import torch
 from attrs import Factory, field, frozen
-from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 from structpred._checks import positive_int
@@ -44,8 +43,9 @@ class Matching(StructuredSpace):
 
     def contains(self, y: Tensor) -> Tensor:
         self.batch_shape("y", y)
-        binary = ((y == 0) | (y == 1)).flatten(-2).all(-1)
-        in_rows, in_cols = y.sum(-1), y.sum(-2)
+        used = y == 1
+        in_rows, in_cols = used.sum(-1), used.sum(-2)
+        binary = (used | (y == 0)).flatten(-2).all(-1)
         apart = (in_rows <= 1).all(-1) & (in_cols <= 1).all(-1)
         return binary & apart & (in_rows.sum(-1) == min(self.shape))
 
@@ -59,6 +59,9 @@ class Matching(StructuredSpace):
 
 def _match_every_row(scores: Tensor) -> Tensor:
     """The best matchings for rows <= cols: ``(n, rows, cols) -> (n, rows, cols)``, bool."""
+    # Imported here, because scipy.optimize would add a third to the time of importing structpred.
+    from scipy.optimize import linear_sum_assignment
+
     costs = np.negative(scores.numpy(), order="C")  # of the layout the solver takes without a copy
     columns = np.empty(scores.shape[:2], dtype=np.int64)
     for example, matrix in zip(columns, costs, strict=True):

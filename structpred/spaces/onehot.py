@@ -33,7 +33,8 @@ class OneHot(StructuredSpace):
 
     def contains(self, y: Tensor) -> Tensor:
         self.batch_shape("y", y)
-        return ((y == 0) | (y == 1)).all(-1) & (y.sum(-1) == 1)
+        used = y == 1
+        return (used | (y == 0)).all(-1) & (used.sum(-1) == 1)
 
     def enumerate(self) -> Tensor:
         return torch.eye(self.n)

@@ -1,0 +1,55 @@
+"""Runs every benchmark, or those named, and prints and writes what they measured."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import scipy
+import torch
+
+from benchmarks import imports, memory, step
+
+BENCHMARKS = {"step": step.results, "imports": imports.results, "memory": memory.results}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], help="which to run; all unless named")
+    parser.add_argument("--output", type=Path, help="also write the results to this JSON file")
+    arguments = parser.parse_args()
+    results: dict[str, Any] = {"machine": _machine()}
+    for name in arguments.names or BENCHMARKS:
+        print(f"{name}:", flush=True)
+        results[name] = BENCHMARKS[name]()
+        for row in results[name]:
+            print("  " + ", ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
+    if arguments.output:
+        with tempfile.NamedTemporaryFile("w", dir=arguments.output.parent, delete=False) as file:
+            file.write(json.dumps(results, indent=2) + "\n")
+        os.replace(file.name, arguments.output)
+
+
+def _machine() -> dict[str, Any]:
+    commit = subprocess.run(
+        ["git", "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+"],
+        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return {
+        "commit": commit.stdout.strip() or "unknown",
+        "cores": os.cpu_count(),
+        "processor": platform.machine(),
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "scipy": scipy.__version__,
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""A training step against the bare solver calls on the very same matrices, with as many threads."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from scipy.optimize import linear_sum_assignment
+from torch import Tensor, nn
+
+import structpred as sp
+
+SEQUENCES = 10
+DRAWS = 5
+
+
+class SortingStep:
+    """The paper's sorting networks and one step of their training, d numbers a sequence."""
+
+    def __init__(self, length: int) -> None:
+        torch.manual_seed(0)
+        self.x = torch.rand(SEQUENCES, length)
+        self.score_net = nn.Sequential(nn.Linear(1, 32), nn.ReLU(), nn.Linear(32, length))
+        self.scale_net = nn.Sequential(nn.Linear(length, 1), nn.Softplus())
+        self.objective = sp.PerturbedDirectLoss(sp.Matching(length), epsilon=-12.0, num_samples=DRAWS)
+        self.generator = torch.Generator().manual_seed(0)
+        positions = self.x.argsort(-1).argsort(-1)
+        self.loss = sp.LinearLoss.hamming(nn.functional.one_hot(positions, length))
+        self.optimizers = [
+            torch.optim.Adam(self.score_net.parameters(), lr=0.1, fused=True),
+            torch.optim.SGD(self.scale_net.parameters(), lr=1e-6),
+        ]
+
+    def solve(self) -> sp.Solution:
+        scores, scale = self.score_net(self.x[..., None]), self.scale_net(self.x)[..., None]
+        return self.objective.solve(scores, scale, self.loss, generator=self.generator)
+
+    def run(self) -> None:
+        for optimizer in self.optimizers:
+            optimizer.zero_grad()
+        self.solve().loss.mean().backward()
+        for optimizer in self.optimizers:
+            optimizer.step()
+
+    @torch.no_grad()
+    def next_matrices(self) -> np.ndarray:
+        """The 2 x draws x sequences matrices that the next ``run`` will solve, in float64."""
+        state = self.generator.get_state()
+        solution = self.solve()
+        self.generator.set_state(state)
+        assert solution.noise is not None
+        scores, scale = self.score_net(self.x[..., None]), self.scale_net(self.x)[..., None]
+        plain = scores + scale * solution.noise
+        both: Tensor = torch.stack([plain, plain - 12 * self.loss.coefficients])
+        return both.flatten(0, -3).double().numpy()
+
+
+def measure(length: int, rounds: int) -> dict[str, float]:
+    """Medians over ``rounds`` training steps from the start, the bare calls and the step in turn."""
+    step, threads = SortingStep(length), torch.get_num_threads()
+    for _ in range(10):
+        step.run()
+    steps, bares = [], []
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in range(rounds):
+            matrices = np.array_split(step.next_matrices(), 4 * threads)
+            started = time.perf_counter()
+            list(pool.map(_bare, matrices))
+            between = time.perf_counter()
+            step.run()
+            bares.append(between - started)
+            steps.append(time.perf_counter() - between)
+    return {
+        "d": length,
+        "threads": threads,
+        "matchings": 2 * DRAWS * SEQUENCES,
+        "bare_ms": 1e3 * statistics.median(bares),
+        "step_ms": 1e3 * statistics.median(steps),
+        "ratio": statistics.median(s / b for s, b in zip(steps, bares, strict=True)),
+    }
+
+
+def _bare(matrices: np.ndarray) -> None:
+    for matrix in matrices:
+        linear_sum_assignment(matrix, maximize=True)
+
+
+def results() -> list[dict[str, float]]:
+    return [measure(100, rounds=100), measure(40, rounds=200), measure(10, rounds=400)]

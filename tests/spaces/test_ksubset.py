@@ -1,0 +1,71 @@
+import re
+
+import numpy as np
+import pytest
+import torch
+
+import structpred as sp
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: sp.KSubset(0, 1), "n: expected a whole number of at least 1, got 0 (int)"),
+        (lambda: sp.KSubset(3, 0), "k: expected a whole number of at least 1, got 0 (int)"),
+        (lambda: sp.KSubset(3, 4), "k: expected at most n = 3, the number of parts to choose from, got 4 (int)"),
+        (lambda: sp.KSubset(3.0, 1), "n: expected a whole number of at least 1, got 3.0 (float)"),
+        (lambda: sp.KSubset(3, 1.0), "k: expected a whole number of at least 1, got 1.0 (float)"),
+        (lambda: sp.KSubset(True, 1), "n: expected a whole number of at least 1, got True (bool)"),
+        (lambda: sp.KSubset(3, True), "k: expected a whole number of at least 1, got True (bool)"),
+        (lambda: sp.KSubset(3, None), "k: expected a whole number of at least 1, got None (NoneType)"),
+    ],
+)
+def test_sizes_that_make_no_subset_are_refused(build, message):
+    with pytest.raises(sp.ArgumentError, match="^" + re.escape(message)):
+        build()
+
+
+def test_numpy_sizes_are_accepted():
+    space = sp.KSubset(np.int64(3), np.int8(2))
+    assert space == sp.KSubset(3, 2)
+    assert hash(space) == hash(sp.KSubset(3, 2))
+    assert space.argmax(torch.tensor([0.0, 1.0, 2.0])).tolist() == [0, 1, 1]
+
+
+def test_repr():
+    assert repr(sp.KSubset(5, 2)) == "KSubset(n=5, k=2)"
+
+
+def test_at_real_sizes_the_chosen_are_those_of_a_sort():
+    scores = torch.randn(7, 500, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    y = sp.KSubset(500, 37).argmax(scores)
+    threshold = scores.sort(-1, descending=True).values[:, 36:37]
+    assert torch.equal(y, (scores >= threshold).double())
+
+
+def test_fewer_allowed_parts_than_k_are_infeasible():
+    scores = torch.zeros(3, 5)
+    scores[1, :3] = -torch.inf  # two are left, which is enough
+    scores[2, :4] = -torch.inf  # one is left
+    assert sp.KSubset(5, 2).argmax(scores[:2])[1].tolist() == [0, 0, 0, 1, 1]
+    with pytest.raises(sp.InfeasibleError, match="in example 2; allow more parts there"):
+        sp.KSubset(5, 2).argmax(scores)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_contains_counts_exactly_in_half_precision(dtype):
+    """257 and 2049 are no numbers of bfloat16 and float16: a sum in those dtypes comes out one too small."""
+    for k in (257, 2049):
+        space = sp.KSubset(3000, k)
+        y = (torch.arange(3000) < k).to(dtype)
+        assert space.contains(y)
+        y[0] = 0
+        assert not space.contains(y)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32])
+def test_hamming_counts_exactly_for_targets_in_half_precision(dtype):
+    target = (torch.arange(3000) < 2049).to(dtype)
+    loss = sp.KSubset(3000, 2049).hamming(target)
+    assert float(loss(target.float())) == 0
+    assert float(loss(torch.zeros(3000))) == 2049

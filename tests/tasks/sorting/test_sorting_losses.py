@@ -1,0 +1,116 @@
+"""The three linear losses against their definitions, on every matching of small sequences."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+import structpred as sp
+from tasks.sorting.config import Decomposition
+from tasks.sorting.losses import linear_loss, sorting
+
+# Multiples of 1/8: ties are common, and every sum below is exact in float32.
+sequences = (
+    st.integers(2, 5)
+    .flatmap(lambda length: st.lists(st.integers(-8, 8).map(lambda n: n / 8), min_size=length, max_size=length))
+    .map(torch.tensor)
+)
+quickly = settings(deadline=None, max_examples=40)
+
+
+def losses_of_all_matchings(decomposition: Decomposition, x: Tensor) -> tuple[Tensor, Tensor]:
+    every_y = sp.Matching(len(x)).enumerate()  # (d!, d, d)
+    return every_y, linear_loss(decomposition, x)(every_y)
+
+
+def squared_error(x: Tensor, y: Tensor) -> Tensor:
+    """The sum over positions of (what should stand there - what y puts there)^2."""
+    put_in_order = torch.stack([matching.T @ x for matching in y])
+    return torch.stack([((x.sort().values - row) ** 2).sum() for row in put_in_order])
+
+
+@quickly
+@given(sequences)
+def test_squared_is_the_squared_error_of_the_sorted_list(x: Tensor) -> None:
+    y, loss = losses_of_all_matchings(Decomposition.SQUARED, x)
+    assert torch.equal(loss, squared_error(x, y))
+
+
+@quickly
+@given(sequences)
+def test_paper_charges_the_square_of_an_element_for_each_wrong_entry_of_its_row(x: Tensor) -> None:
+    y, loss = losses_of_all_matchings(Decomposition.PAPER, x)
+    target = sorting(x)
+    by_hand = [
+        sum(float(x[e]) ** 2 for e in range(len(x)) for p in range(len(x)) if matching[e, p] != target[e, p])
+        for matching in y
+    ]
+    assert loss.tolist() == by_hand
+
+
+@quickly
+@given(sequences)
+def test_paper_charges_both_squares_where_one_element_stands_in_the_place_of_another(x: Tensor) -> None:
+    y, loss = losses_of_all_matchings(Decomposition.PAPER, x)
+    should, does = sorting(x).argmax(0), y.argmax(1)  # the element at each position: (d), (d!, d)
+    charged = torch.where(should == does, 0.0, x[should] ** 2 + x[does] ** 2)
+    assert torch.equal(loss, charged.sum(-1))
+
+
+def test_paper_is_not_the_squared_error() -> None:
+    x = torch.tensor([1.0, 0.5])
+    unsorted = torch.eye(2)
+    assert linear_loss(Decomposition.PAPER, x)(unsorted) == 2 * (1 + 0.25)
+    assert squared_error(x, unsorted[None]).item() == 2 * 0.25
+
+
+@quickly
+@given(sequences)
+def test_hamming_is_twice_the_number_of_misplaced_elements(x: Tensor) -> None:
+    y, loss = losses_of_all_matchings(Decomposition.HAMMING, x)
+    belongs, put = sorting(x).argmax(-1), y.argmax(-1)  # the position of each element
+    assert loss.tolist() == [2 * int((row != belongs).sum()) for row in put]
+
+
+@pytest.mark.parametrize("decomposition", Decomposition)
+@quickly
+@given(sequences)
+def test_no_matching_loses_less_than_the_sorting_which_loses_nothing(decomposition: Decomposition, x: Tensor) -> None:
+    _, loss = losses_of_all_matchings(decomposition, x)
+    assert loss.min() == 0
+    assert linear_loss(decomposition, x)(sorting(x)) == 0
+
+
+@pytest.mark.parametrize("length", [5, 100])
+@pytest.mark.parametrize("decomposition", Decomposition)
+def test_the_sorting_loses_nothing_to_the_last_bit(decomposition: Decomposition, length: int) -> None:
+    x = torch.rand(5, 10, length, generator=torch.Generator().manual_seed(0))
+    scores = 1000 * sorting(x)
+    objective = sp.PerturbedDirectLoss(sp.Matching(length), epsilon=sp.GrowUntilNonzero(-12.0, group_dims=1))
+    solution = objective.solve(scores, 1.0, linear_loss(decomposition, x))
+    assert torch.equal(solution.loss, torch.zeros(1, 5, 10))
+    assert (solution.epsilon == -12).all()  # a loss above 0 by rounding alone would make it grow in vain
+
+
+@quickly
+@given(sequences)
+def test_sorting_is_a_matching_that_sorts_even_with_ties(x: Tensor) -> None:
+    target = sorting(x)
+    assert sp.Matching(len(x)).contains(target)
+    assert torch.equal(target.T @ x, x.sort().values)
+    assert target.dtype == x.dtype
+
+
+def test_equal_elements_keep_their_order() -> None:
+    assert torch.equal(sorting(torch.full((4,), 0.5)), torch.eye(4))
+
+
+@pytest.mark.parametrize("decomposition", Decomposition)
+def test_a_batch_of_any_dimensions_gives_the_losses_of_its_sequences(decomposition: Decomposition) -> None:
+    x = torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(0))
+    y = sp.Matching(4).argmax(torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(1)))
+    of_batch = linear_loss(decomposition, x)(y)
+    alone = torch.stack([torch.stack([linear_loss(decomposition, x[i, j])(y[i, j]) for j in range(3)]) for i in (0, 1)])
+    assert of_batch.shape == (2, 3)
+    torch.testing.assert_close(of_batch, alone)

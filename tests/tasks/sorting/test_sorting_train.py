@@ -1,0 +1,242 @@
+"""Training a batch of repetitions is training each alone; stopping, deployed weights, sigma's path."""
+
+import math
+from collections.abc import Iterator
+
+import attrs
+import pytest
+import torch
+from torch import Tensor
+
+import structpred as sp
+from tasks.sorting import train as train_module
+from tasks.sorting.config import BEST, PAPER, Decomposition, Scale, Training, Weights
+from tasks.sorting.repetitions import ScoreNetworks
+from tasks.sorting.train import Outcome, train
+
+SHORT = attrs.evolve(BEST, epochs=12, average_from=4)
+# Reaches a training loss of exactly 0 after a few epochs, each run at its own.
+STOPPING = attrs.evolve(BEST, epochs=40, patience=3, weights=Weights.LAST, average_from=0, initial_scale=0.5)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """These networks are too small to share out."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+class Watcher:
+    """Keeps what an observer sees of a single run."""
+
+    def __init__(self) -> None:
+        self.epochs: list[int] = []
+        self.losses: list[float] = []
+        self.solutions: list[sp.Solution] = []
+
+    def __call__(self, epoch: int, solution: sp.Solution) -> None:
+        self.epochs.append(epoch)
+        self.losses.append(solution.loss.mean().item())
+        self.solutions.append(solution)
+
+
+def timeless(outcomes: list[Outcome]) -> list[Outcome]:
+    return [attrs.evolve(outcome, seconds=0.0) for outcome in outcomes]
+
+
+def assert_a_batch_is_its_runs(training: Training, scale: Scale, length: int = 5) -> list[Outcome]:
+    seeds = [3, 0, 11]
+    together = train(training, scale, length, seeds)
+    alone = [train(training, scale, length, [seed])[0] for seed in seeds]
+    for one, single, seed in zip(together, alone, seeds, strict=True):
+        assert (one.seed, one.wrong, one.epochs) == (seed, single.wrong, single.epochs)
+        assert one.train_loss == pytest.approx(single.train_loss, rel=1e-5, abs=1e-6)
+        assert one.scale_path == pytest.approx(single.scale_path, rel=1e-5)
+    assert len({one.train_loss for one in together}) > 1 or len({one.epochs for one in together}) > 1
+    return together
+
+
+@pytest.mark.parametrize("weights", Weights)
+@pytest.mark.parametrize("scale", Scale)
+def test_a_batch_of_runs_gives_what_single_runs_give(scale: Scale, weights: Weights) -> None:
+    assert_a_batch_is_its_runs(attrs.evolve(SHORT, weights=weights), scale)
+
+
+@pytest.mark.parametrize("decomposition", Decomposition)
+def test_a_batch_gives_what_single_runs_give_with_every_loss(decomposition: Decomposition) -> None:
+    assert_a_batch_is_its_runs(attrs.evolve(PAPER, decomposition=decomposition, epochs=8), Scale.LEARNED)
+
+
+@pytest.mark.parametrize("weights", Weights)
+def test_runs_that_stop_at_different_epochs_give_what_they_give_alone(weights: Weights) -> None:
+    outcomes = assert_a_batch_is_its_runs(attrs.evolve(STOPPING, weights=weights), Scale.LEARNED)
+    assert len({outcome.epochs for outcome in outcomes}) > 1
+    assert min(outcome.epochs for outcome in outcomes) < STOPPING.epochs
+
+
+def test_the_same_seed_gives_the_same_outcome_and_another_seed_another() -> None:
+    first, again, other = (timeless(train(SHORT, Scale.LEARNED, 5, [seed])) for seed in (4, 4, 5))
+    assert first == again
+    assert first[0].train_loss != other[0].train_loss
+
+
+def test_training_leaves_the_global_generator_alone() -> None:
+    torch.manual_seed(0)
+    before = torch.get_rng_state()
+    train(attrs.evolve(SHORT, epochs=5), Scale.LEARNED, 4, [0])
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("patience", [1, 3])
+def test_a_run_stops_patience_epochs_after_its_least_loss(patience: int) -> None:
+    watcher = Watcher()
+    (outcome,) = train(attrs.evolve(STOPPING, patience=patience), Scale.LEARNED, 5, [0], watcher)
+    assert outcome.epochs == len(watcher.losses) < STOPPING.epochs
+    least_epoch = 1 + watcher.losses.index(min(watcher.losses))  # the first of equals
+    assert outcome.epochs == least_epoch + patience
+    assert outcome.train_loss == pytest.approx(watcher.losses[-1])
+
+
+def test_no_run_has_gone_patience_epochs_without_a_lower_loss_before_it_stops() -> None:
+    watcher = Watcher()
+    train(attrs.evolve(STOPPING, patience=2), Scale.LEARNED, 5, [0], watcher)
+    for epoch in range(3, len(watcher.losses)):
+        assert min(watcher.losses[epoch - 2 : epoch]) < min(watcher.losses[: epoch - 2])
+
+
+def test_without_patience_every_epoch_is_trained() -> None:
+    (outcome,) = train(attrs.evolve(STOPPING, patience=None), Scale.LEARNED, 5, [0])
+    assert outcome.epochs == STOPPING.epochs
+
+
+def test_the_observer_sees_epochs_from_1_and_the_runs_that_still_train() -> None:
+    watcher = Watcher()
+    outcomes = train(STOPPING, Scale.LEARNED, 5, [3, 0, 11], watcher)
+    assert watcher.epochs == list(range(1, max(outcome.epochs for outcome in outcomes) + 1))
+    for epoch, solution in zip(watcher.epochs, watcher.solutions, strict=True):
+        running = sum(outcome.epochs >= epoch for outcome in outcomes)
+        assert solution.loss.shape == (STOPPING.num_samples, running, STOPPING.sequences)
+    assert watcher.solutions[-1].loss.shape[1] < 3
+
+
+@pytest.fixture
+def deployed(monkeypatch: pytest.MonkeyPatch) -> list[list[Tensor]]:
+    """The score networks' weights, as they stand when a test sequence is sorted."""
+    sort, seen = train_module._fraction_wrong, []
+
+    def watch(networks: torch.nn.Module, x: Tensor) -> Tensor:
+        seen.append([parameter.detach().clone() for parameter in networks.parameters()])
+        return sort(networks, x)
+
+    monkeypatch.setattr(train_module, "_fraction_wrong", watch)
+    return seen
+
+
+def train_and_keep_weights(training: Training, monkeypatch: pytest.MonkeyPatch) -> tuple[list[float], list[Tensor]]:
+    """The loss of every epoch, and the weights it was had with; at the end, those after the last step."""
+    made: list[ScoreNetworks] = []
+
+    def make(*arguments: object) -> ScoreNetworks:
+        made.append(ScoreNetworks(*arguments))
+        return made[0]
+
+    monkeypatch.setattr(train_module, "ScoreNetworks", make)
+    losses, weights = [], []
+
+    def keep(_: int, solution: sp.Solution) -> None:
+        losses.append(solution.loss.mean().item())
+        weights.append([parameter.detach().clone() for parameter in made[0].parameters()])
+
+    train(training, Scale.LEARNED, 5, [0], keep)
+    weights.append([parameter.detach().clone() for parameter in made[0].parameters()])
+    return losses, weights
+
+
+def test_last_deploys_the_weights_after_the_last_step(deployed: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    _, weights = train_and_keep_weights(attrs.evolve(SHORT, weights=Weights.LAST), monkeypatch)
+    torch.testing.assert_close(deployed, [weights[-1]], rtol=0, atol=0)
+
+
+def test_best_deploys_the_weights_of_the_least_training_loss(deployed: list, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses, weights = train_and_keep_weights(attrs.evolve(SHORT, weights=Weights.BEST), monkeypatch)
+    best = losses.index(min(losses))
+    assert 0 < best < len(losses) - 1
+    torch.testing.assert_close(deployed, [weights[best]], rtol=0, atol=0)
+
+
+def test_average_deploys_the_mean_of_the_weights_from_average_from_on(
+    deployed: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, weights = train_and_keep_weights(SHORT, monkeypatch)
+    counted = weights[SHORT.average_from : SHORT.epochs]  # the epochs counted from 0
+    mean = [torch.stack(parameters).mean(0) for parameters in zip(*counted, strict=True)]
+    torch.testing.assert_close(deployed, [mean])
+
+
+def test_a_run_that_stops_before_average_from_does_not_deploy_its_untrained_weights(
+    deployed: list, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    training = attrs.evolve(STOPPING, weights=Weights.AVERAGE, average_from=STOPPING.epochs - 1)
+    losses, weights = train_and_keep_weights(training, monkeypatch)
+    assert len(losses) <= training.average_from
+    assert not torch.equal(deployed[0][0], weights[0][0])
+
+
+def test_wrong_is_the_fraction_of_misplaced_elements_of_the_test_sequences() -> None:
+    x = torch.tensor([[[0.1, 0.2, 0.3, 0.4]], [[0.4, 0.3, 0.2, 0.1]], [[0.1, 0.2, 0.4, 0.3]]])
+    puts_in_place = torch.nn.Identity()
+    puts_in_place.forward = lambda x: torch.eye(4).expand(*x.shape, 4)  # each element stays where it is
+    torch.testing.assert_close(train_module._fraction_wrong(puts_in_place, x), torch.tensor([0, 1, 0.5]))
+
+
+def test_sigma_none_is_one_draw_without_noise_and_an_empty_path() -> None:
+    watcher = Watcher()
+    (outcome,) = train(SHORT, Scale.NONE, 4, [0], watcher)
+    assert outcome.scale_path == []
+    assert watcher.solutions[0].noise is None
+    assert len(watcher.solutions[0].loss) == 1
+
+
+def test_sigma_one_has_a_path_of_ones() -> None:
+    (outcome,) = train(SHORT, Scale.ONE, 4, [0])
+    assert outcome.scale_path == [1.0] * SHORT.epochs
+
+
+def test_learned_sigma_starts_at_its_initial_value_and_moves() -> None:
+    (outcome,) = train(attrs.evolve(SHORT, scale_rate=0.01), Scale.LEARNED, 5, [0])
+    assert outcome.scale_path[0] == pytest.approx(SHORT.initial_scale)
+    steps = [b - a for a, b in zip(outcome.scale_path, outcome.scale_path[1:], strict=False)]
+    assert all(0 < abs(step) < 0.2 for step in steps)
+
+
+def test_a_larger_rate_moves_sigma_farther() -> None:
+    far, near = (train(attrs.evolve(PAPER, epochs=10, scale_rate=r), Scale.LEARNED, 5, [0])[0] for r in (1e-3, 1e-6))
+    assert far.scale_path[0] == near.scale_path[0] == pytest.approx(math.log(2), abs=0.4)
+    moved = [abs(outcome.scale_path[-1] - outcome.scale_path[0]) for outcome in (far, near)]
+    assert moved[0] > 10 * moved[1] > 0
+
+
+def test_the_path_has_the_first_epoch_every_tenth_of_all_and_the_last() -> None:
+    whole = train(attrs.evolve(SHORT, epochs=40, num_samples=1, sequences=2), Scale.LEARNED, 3, [0])[0]
+    assert len(whole.scale_path) == 1 + 10
+    stopped = train(attrs.evolve(STOPPING, epochs=1000), Scale.LEARNED, 5, [0])[0]
+    assert 1 < stopped.epochs < 100
+    assert len(stopped.scale_path) == 2
+
+
+@pytest.mark.parametrize("scale", [Scale.ONE, Scale.LEARNED])
+def test_the_best_preset_learns_to_sort_unseen_sequences(scale: Scale) -> None:
+    training, seeds = attrs.evolve(BEST, epochs=80, average_from=40), range(8)
+    outcomes = train(training, scale, 5, seeds)
+    assert [outcome.wrong for outcome in outcomes] == [0] * len(seeds)
+    assert all(outcome.perfect for outcome in outcomes)
+    untrained = train(attrs.evolve(training, epochs=1, average_from=0), scale, 5, seeds)
+    assert sum(outcome.wrong for outcome in untrained) / len(seeds) > 0.4
+
+
+def test_the_paper_preset_lowers_the_loss_it_trains_on() -> None:
+    first, last = (train(attrs.evolve(PAPER, epochs=epochs), Scale.LEARNED, 5, range(4)) for epochs in (1, 25))
+    for before, after in zip(first, last, strict=True):
+        assert after.train_loss < before.train_loss / 2

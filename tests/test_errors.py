@@ -1,0 +1,56 @@
+import pytest
+import torch
+
+import structpred as sp
+from structpred.errors import argument_error, describe
+
+
+@pytest.mark.parametrize(
+    ("error", "parents"),
+    [
+        (sp.ArgumentError, (sp.StructpredError, ValueError)),
+        (sp.InfeasibleError, (sp.StructpredError,)),
+        (sp.SpaceError, (sp.StructpredError,)),
+        (sp.MissingExtraError, (sp.StructpredError, ImportError)),
+    ],
+)
+def test_each_error_is_caught_as_its_parents(error, parents):
+    for parent in parents:
+        with pytest.raises(parent, match="text"):
+            raise error("text")
+
+
+def test_infeasibility_is_not_mistaken_for_a_wrong_argument():
+    assert not issubclass(sp.InfeasibleError, ValueError)
+
+
+def test_an_argument_error_names_the_argument_what_was_expected_and_what_came():
+    error = argument_error("size", "a whole number", 2.5)
+    assert isinstance(error, sp.ArgumentError)
+    assert str(error) == "size: expected a whole number, got 2.5 (float)"
+
+
+def test_an_argument_error_says_what_to_write_instead():
+    assert str(argument_error("size", "a number", None, "write 3")).endswith("got None (NoneType); write 3")
+
+
+@pytest.mark.parametrize(
+    ("value", "phrase"),
+    [
+        (3, "3 (int)"),
+        (True, "True (bool)"),
+        ([1.0], "[1.0] (list)"),
+        ("two of them", "two of them"),
+        (torch.float32, "torch.float32 (dtype)"),
+        (torch.zeros(2, 3), "a float32 tensor of shape (2, 3)"),
+        (torch.zeros(4, dtype=torch.bool), "a bool tensor of shape (4,)"),
+        (torch.zeros((), dtype=torch.bfloat16), "a bfloat16 tensor of shape ()"),
+        (torch.zeros(2, 3, device="meta"), "a float32 tensor of shape (2, 3) on meta"),
+    ],
+)
+def test_what_came_is_described_in_a_short_phrase(value, phrase):
+    assert describe(value) == phrase
+
+
+def test_a_large_tensor_is_not_printed():
+    assert len(str(argument_error("x", "y", torch.zeros(1000, 1000)))) < 100

@@ -1,0 +1,128 @@
+"""Threads over the batch: same answer, same order, no deadlock within a worker or after a fork."""
+
+import os
+import signal
+import threading
+import warnings
+
+import pytest
+import torch
+
+import structpred as sp
+from structpred._threads import map_chunks
+
+ROWS = torch.arange(24.0).reshape(12, 2)
+
+
+@pytest.fixture(autouse=True)
+def _restore_threads():
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def status_of_forked_child(work) -> int:
+    """Exit status of a forked child that does the work: 0 if it returned true; an alarm ends one that hangs."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forking with threads alive
+        child = os.fork()
+    if not child:
+        code = 1
+        try:
+            signal.alarm(60)
+            code = 0 if work() else 2
+        finally:
+            os._exit(code)
+    return os.waitpid(child, 0)[1]
+
+
+needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3, 5])
+@pytest.mark.parametrize("rows", [1, 2, 3, 7, 12])
+def test_chunks_come_back_in_order(threads, rows):
+    torch.set_num_threads(threads)
+    assert torch.equal(map_chunks(lambda chunk: 2 * chunk, ROWS[:rows]), 2 * ROWS[:rows])
+
+
+def test_every_row_is_solved_once_and_by_a_worker():
+    torch.set_num_threads(2)
+    seen = []
+
+    def record(chunk):
+        seen.append((threading.current_thread().name, chunk[:, 0].tolist()))
+        return chunk
+
+    map_chunks(record, ROWS)
+    assert sorted(value for _, values in seen for value in values) == ROWS[:, 0].tolist()
+    assert len(seen) > 2  # more chunks than threads, so that a hard one does not keep the other thread idle
+    assert all(name.startswith("structpred") for name, _ in seen)
+
+
+def test_two_threads_run_at_the_same_time():
+    torch.set_num_threads(2)
+    both_here = threading.Barrier(2, timeout=60)  # breaks, and so raises, if a chunk waits for the other
+
+    def meet(chunk):
+        both_here.wait()
+        return chunk
+
+    assert torch.equal(map_chunks(meet, ROWS[:2]), ROWS[:2])
+
+
+@pytest.mark.parametrize(("threads", "rows"), [(1, 12), (3, 1)])
+def test_where_there_is_nothing_to_share_the_caller_does_all_at_once(threads, rows):
+    torch.set_num_threads(threads)
+    seen = []
+
+    def record(chunk):
+        seen.append((threading.current_thread(), len(chunk)))
+        return chunk
+
+    map_chunks(record, ROWS[:rows])
+    assert seen == [(threading.current_thread(), rows)]
+
+
+def test_the_number_of_threads_is_read_at_each_call():
+    def workers_used(threads):
+        torch.set_num_threads(threads)
+        return map_chunks(lambda chunk: torch.full((len(chunk),), threading.get_ident()), ROWS)
+
+    assert workers_used(1).eq(threading.get_ident()).all()
+    assert workers_used(2).ne(threading.get_ident()).all()
+    assert workers_used(1).eq(threading.get_ident()).all()
+
+
+def test_an_error_in_a_worker_reaches_the_caller_and_the_next_call_works():
+    torch.set_num_threads(2)
+
+    def fail_on_the_last(chunk):
+        if chunk[-1, 0] == ROWS[-1, 0]:
+            raise ZeroDivisionError("the last row")
+        return chunk
+
+    with pytest.raises(ZeroDivisionError, match="the last row"):
+        map_chunks(fail_on_the_last, ROWS)
+    assert torch.equal(map_chunks(lambda chunk: chunk, ROWS), ROWS)
+
+
+@needs_fork
+def test_nested_use_within_a_worker_does_not_wait_for_its_own_pool():
+    torch.set_num_threads(2)
+
+    def nested():
+        inner = lambda chunk: map_chunks(lambda rows: rows + 1, chunk)  # noqa: E731
+        return torch.equal(map_chunks(inner, ROWS), ROWS + 1)
+
+    assert status_of_forked_child(nested) == 0  # in a child, so that a deadlock fails the test instead of hanging it
+
+
+@needs_fork
+def test_a_forked_child_solves_after_its_parent_has_used_the_pool():
+    torch.set_num_threads(2)
+    space = sp.Matching(4)
+    scores = torch.randn(16, 4, 4, generator=torch.Generator().manual_seed(0))
+    expected = space.argmax(scores)
+    assert status_of_forked_child(lambda: torch.equal(space.argmax(scores), expected)) == 0
+    assert torch.equal(space.argmax(scores), expected)  # and the parent's pool still works
