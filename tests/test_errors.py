@@ -1,3 +1,6 @@
+import copy
+import pickle
+
 import pytest
 import torch
 
@@ -9,7 +12,6 @@ from structpred.errors import argument_error, describe
     ("error", "parents"),
     [
         (sp.ArgumentError, (sp.StructpredError, ValueError)),
-        (sp.InfeasibleError, (sp.StructpredError,)),
         (sp.SpaceError, (sp.StructpredError,)),
         (sp.MissingExtraError, (sp.StructpredError, ImportError)),
     ],
@@ -20,8 +22,36 @@ def test_each_error_is_caught_as_its_parents(error, parents):
             raise error("text")
 
 
-def test_infeasibility_is_not_mistaken_for_a_wrong_argument():
+def test_infeasibility_is_one_of_ours_and_not_mistaken_for_a_wrong_argument():
+    assert issubclass(sp.InfeasibleError, sp.StructpredError)
     assert not issubclass(sp.InfeasibleError, ValueError)
+
+
+@pytest.mark.parametrize(
+    ("examples", "named"),
+    [
+        ([()], "the only example"),
+        ([(3,)], "example 3"),
+        ([(0,), (2,)], "examples 0, 2"),
+        ([(i,) for i in range(5)], "examples 0, 1, 2, 3, 4"),
+        ([(i,) for i in range(7)], "examples 0, 1, 2, 3, 4 and 2 more"),
+        ([(1, 2)], "example (1, 2)"),
+        ([(0, 1), (1, 2)], "examples (0, 1), (1, 2)"),
+    ],
+)
+def test_infeasibility_names_the_examples_and_holds_all_their_indices(examples, named):
+    error = sp.InfeasibleError(iter(examples))
+    assert error.examples == examples
+    assert str(error) == f"scores: every structure needs a part forbidden by -inf in {named}; allow more parts there"
+
+
+@pytest.mark.parametrize("duplicate", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])
+def test_infeasibility_survives_the_way_out_of_another_process(duplicate):
+    error = sp.InfeasibleError([(0, 1), (1, 2)])
+    again = duplicate(error)
+    assert type(again) is sp.InfeasibleError
+    assert again.examples == error.examples
+    assert str(again) == str(error)
 
 
 def test_an_argument_error_names_the_argument_what_was_expected_and_what_came():
@@ -43,6 +73,7 @@ def test_an_argument_error_says_what_to_write_instead():
         ("two of them", "two of them"),
         (torch.float32, "torch.float32 (dtype)"),
         (torch.zeros(2, 3), "a float32 tensor of shape (2, 3)"),
+        (torch.zeros(2, dtype=torch.int64), "an int64 tensor of shape (2,)"),
         (torch.zeros(4, dtype=torch.bool), "a bool tensor of shape (4,)"),
         (torch.zeros((), dtype=torch.bfloat16), "a bfloat16 tensor of shape ()"),
         (torch.zeros(2, 3, device="meta"), "a float32 tensor of shape (2, 3) on meta"),

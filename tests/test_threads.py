@@ -29,7 +29,7 @@ def status_of_forked_child(work) -> int:
     if not child:
         code = 1
         try:
-            signal.alarm(60)
+            signal.alarm(30)
             code = 0 if work() else 2
         finally:
             os._exit(code)
@@ -62,7 +62,7 @@ def test_every_row_is_solved_once_and_by_a_worker():
 
 def test_two_threads_run_at_the_same_time():
     torch.set_num_threads(2)
-    both_here = threading.Barrier(2, timeout=60)  # breaks, and so raises, if a chunk waits for the other
+    both_here = threading.Barrier(2, timeout=30)  # breaks, and so raises, if a chunk waits for the other
 
     def meet(chunk):
         both_here.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -22,37 +23,41 @@ PAPER_TABLE_1 = {
     (100, Scale.NONE): (74.9, 1.4, 6.9), (100, Scale.ONE): (68.5, 1.2, 2.4), (100, Scale.LEARNED): (76.8, 0.9, 2.1),
 }  # fmt: skip
 
+_WIDTH = 96  # whatever the terminal's: a wrapped table cannot be read
+
 _SIGMA = {Scale.NONE: "0", Scale.ONE: "1", Scale.LEARNED: "learned"}
 
 
 def print_table(results: Sequence[Result], cells: Sequence[tuple[int, Scale]], console: Console) -> None:
-    """One row for each length and noise setting, medians over the repetitions where not said otherwise."""
-    table = Table(title="Sorting: unseen sequences, no noise at test time", title_justify="left")
-    for heading in ("d", "sigma", "runs", "perfect %", "wrong % (std)", "paper: perfect %", "wrong % (std)"):
-        table.add_column(heading, justify="right")
-    for heading in ("epochs", "s / run", "sigma first", "last"):
-        table.add_column(heading, justify="right")
+    """One row for each length and noise setting; epochs, seconds and sigma are medians over the runs."""
+    title = "Sorting an unseen list without noise, in percent; the paper's figures in brackets"
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, width=_WIDTH, padding=(0, 1, 0, 0))
+    for heading in ("d", "sigma", "runs", "perfect", "", "wrong ± std", "", "epochs", "s/run", "its path"):
+        table.add_column(heading, justify="right", no_wrap=True)
     for length, scale in cells:
         outcomes = [r.outcome for r in results if (r.length, r.scale) == (length, scale)]
         if not outcomes:
             continue
         wrong = [100 * outcome.wrong for outcome in outcomes]
-        perfect, mean, std = PAPER_TABLE_1.get((length, scale), (None, None, None))
+        paper = PAPER_TABLE_1.get((length, scale))
         paths = [outcome.scale_path for outcome in outcomes if outcome.scale_path]
         table.add_row(
             str(length),
             _SIGMA[scale],
             str(len(outcomes)),
             f"{100 * sum(outcome.perfect for outcome in outcomes) / len(outcomes):.1f}",
-            f"{statistics.fmean(wrong):.2f} ({statistics.pstdev(wrong):.2f})",
-            "" if perfect is None else f"{perfect:.1f}",
-            "" if mean is None else f"{mean:.1f} ({std:.1f})",
+            f"({paper[0]:.1f})" if paper else "",
+            f"{statistics.fmean(wrong):.2f} ± {statistics.pstdev(wrong):.2f}",
+            f"({paper[1]:.1f} ± {paper[2]:.1f})" if paper else "",
             f"{statistics.median(outcome.epochs for outcome in outcomes):.0f}",
             f"{statistics.median(outcome.seconds for outcome in outcomes):.2f}",
-            f"{statistics.median(path[0] for path in paths):.3f}" if paths else "",
-            f"{statistics.median(path[-1] for path in paths):.3f}" if paths else "",
+            f"{_median_of(paths, 0)}→{_median_of(paths, -1)}" if paths else "",
         )
-    console.print(table)
+    console.print(table, crop=False)
+
+
+def _median_of(paths: Sequence[Sequence[float]], position: int) -> str:
+    return f"{statistics.median(path[position] for path in paths):.2f}"
 
 
 def print_outcome(result: Result, console: Console) -> None:
@@ -64,4 +69,4 @@ def print_outcome(result: Result, console: Console) -> None:
         f"the unseen sequence has {misplaced} of {result.length} numbers out of place."
     )
     if outcome.scale_path:
-        console.print("sigma along the way: " + " ".join(f"{sigma:.3g}" for sigma in outcome.scale_path))
+        console.print("sigma along the way: " + " ".join(f"{sigma:.2f}" for sigma in outcome.scale_path))

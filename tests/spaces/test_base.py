@@ -256,8 +256,9 @@ def test_infeasible_examples_are_named_by_index(runs, scores, named):
 
     Choice.runs = runs
     message = f"scores: every structure needs a part forbidden by -inf in {named}; allow more parts there"
-    with pytest.raises(sp.InfeasibleError, match=re.escape(message) + "$"):
+    with pytest.raises(sp.InfeasibleError, match=re.escape(message) + "$") as caught:
         Choice().argmax(scores)
+    assert caught.value.examples == [tuple(index) for index in scores.isneginf().all(-1).nonzero().tolist()]
 
 
 def test_targets_outside_the_space_are_named_the_same_way():

@@ -1,6 +1,7 @@
 """The command line: presets and fields, refusals, and what ``table`` runs and skips."""
 
 import json
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -107,7 +108,7 @@ REFUSED = [
     ("train --epochs 0", "epochs"),
     ("train paper --patience 0", "patience"),
     ("train --average-from 100000", "average_from"),
-    ("train --epochs 1", "average_from"),
+    ("train --epochs 7 --average-from 7", "average_from"),
     ("train --num-samples 0", "num_samples"),
     ("train --score-rate 0", "score_rate"),
     ("train --initial-scale -1", "initial_scale"),
@@ -173,14 +174,17 @@ def test_train_appends_its_result_and_says_how_it_sorts(results: Path, capsys: p
     assert (result.length, result.scale, result.outcome.seed, result.outcome.epochs) == (4, Scale.ONE, 6, 3)
     assert result.training == settings_of(attrs.evolve(BEST, epochs=3, average_from=1))
     assert f"{round(4 * result.outcome.wrong)} of 4 numbers out of place" in printed
-    assert "sigma along the way: 1 1 1" in printed
+    assert re.search(r"sigma along the way: 1(\.0+)? 1(\.0+)? 1(\.0+)?\b", printed)
 
 
-def test_a_cut_line_is_reported_whatever_the_path_is_called(calls: Calls, tmp_path: Path) -> None:
+def test_a_cut_line_is_reported_whatever_the_path_is_called(
+    calls: Calls, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     results = tmp_path / "[/of] results.jsonl"
     results.parent.mkdir()
     results.write_text("cut short")
-    assert main(["train", "--results", str(results)]) == 0
+    status, printed = run(["train", "--results", results], capsys)
+    assert (status, "[/of] results.jsonl ended in a line cut short" in printed) == (0, True)
 
 
 def test_every_result_says_what_code_it_came_from(calls: Calls, results: Path) -> None:
@@ -230,10 +234,11 @@ def test_other_trainings_lengths_scales_and_seeds_in_the_file_are_not_mixed_up(
         Result(3, Scale.ONE, settings_of(BEST), bad, "abc"),
         Result(3, Scale.LEARNED, settings_of(BEST), attrs.evolve(bad, seed=1), "abc"),
     ]
-    ResultsFile(results).append(others)
-    _, printed = run(["table", "--lengths", 3, "--repetitions", 1, "--results", results], capsys)
-    assert calls == [(BEST, Scale.LEARNED, 3, [0])]
-    assert "│ 3 │ learned │ 1 │ 100.0 │ 0.00 (0.00) │" in printed
+    for _ in range(2):  # the others come before the one that is asked for, and after
+        ResultsFile(results).append(others)
+        _, printed = run(["table", "--lengths", 3, "--repetitions", 1, "--results", results], capsys)
+        assert calls == [(BEST, Scale.LEARNED, 3, [0])]
+        assert re.search(r"\b3\W+learned\W+1\W+100\.0\W+0\.00\W+0\.00\b", printed)
 
 
 def test_a_length_or_scale_named_twice_is_trained_once(calls: Calls, results: Path) -> None:
@@ -247,7 +252,7 @@ def test_a_repetition_that_the_file_has_twice_counts_once(
     twice = Result(3, Scale.LEARNED, settings_of(BEST), attrs.evolve(outcome(0), wrong=1.0), "abc")
     ResultsFile(results).append([twice, twice])
     _, printed = run(["table", "--lengths", 3, "--repetitions", 2, "--results", results], capsys)
-    assert "│ 3 │ learned │ 2 │ 50.0 │" in printed
+    assert re.search(r"\b3\W+learned\W+2\W+50\.0\b", printed)
 
 
 def test_together_says_how_many_train_as_one_batch(calls: Calls, results: Path) -> None:

@@ -115,7 +115,7 @@ def test_curves_are_means_over_runs_of_what_the_objective_solved(monkeypatch: py
             solutions.append(solution)
             observe(epoch, solution)
 
-        assert scale is Scale.LEARNED
+        assert (scale, list(seeds)) == (Scale.LEARNED, [0, 1])
         return train(training, scale, length, seeds, both)
 
     monkeypatch.setattr(figure, "train", watch)

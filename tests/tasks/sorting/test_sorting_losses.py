@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
@@ -16,7 +16,6 @@ sequences = (
     .flatmap(lambda length: st.lists(st.integers(-8, 8).map(lambda n: n / 8), min_size=length, max_size=length))
     .map(torch.tensor)
 )
-quickly = settings(deadline=None, max_examples=40)
 
 
 def losses_of_all_matchings(decomposition: Decomposition, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -30,14 +29,12 @@ def squared_error(x: Tensor, y: Tensor) -> Tensor:
     return torch.stack([((x.sort().values - row) ** 2).sum() for row in put_in_order])
 
 
-@quickly
 @given(sequences)
 def test_squared_is_the_squared_error_of_the_sorted_list(x: Tensor) -> None:
     y, loss = losses_of_all_matchings(Decomposition.SQUARED, x)
     assert torch.equal(loss, squared_error(x, y))
 
 
-@quickly
 @given(sequences)
 def test_paper_charges_the_square_of_an_element_for_each_wrong_entry_of_its_row(x: Tensor) -> None:
     y, loss = losses_of_all_matchings(Decomposition.PAPER, x)
@@ -49,7 +46,6 @@ def test_paper_charges_the_square_of_an_element_for_each_wrong_entry_of_its_row(
     assert loss.tolist() == by_hand
 
 
-@quickly
 @given(sequences)
 def test_paper_charges_both_squares_where_one_element_stands_in_the_place_of_another(x: Tensor) -> None:
     y, loss = losses_of_all_matchings(Decomposition.PAPER, x)
@@ -65,7 +61,6 @@ def test_paper_is_not_the_squared_error() -> None:
     assert squared_error(x, unsorted[None]).item() == 2 * 0.25
 
 
-@quickly
 @given(sequences)
 def test_hamming_is_twice_the_number_of_misplaced_elements(x: Tensor) -> None:
     y, loss = losses_of_all_matchings(Decomposition.HAMMING, x)
@@ -74,7 +69,6 @@ def test_hamming_is_twice_the_number_of_misplaced_elements(x: Tensor) -> None:
 
 
 @pytest.mark.parametrize("decomposition", Decomposition)
-@quickly
 @given(sequences)
 def test_no_matching_loses_less_than_the_sorting_which_loses_nothing(decomposition: Decomposition, x: Tensor) -> None:
     _, loss = losses_of_all_matchings(decomposition, x)
@@ -93,7 +87,6 @@ def test_the_sorting_loses_nothing_to_the_last_bit(decomposition: Decomposition,
     assert (solution.epsilon == -12).all()  # a loss above 0 by rounding alone would make it grow in vain
 
 
-@quickly
 @given(sequences)
 def test_sorting_is_a_matching_that_sorts_even_with_ties(x: Tensor) -> None:
     target = sorting(x)

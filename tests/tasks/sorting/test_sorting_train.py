@@ -10,8 +10,9 @@ from torch import Tensor
 
 import structpred as sp
 from tasks.sorting import train as train_module
-from tasks.sorting.config import BEST, PAPER, Decomposition, Scale, Training, Weights
-from tasks.sorting.repetitions import ScoreNetworks
+from tasks.sorting.config import BEST, PAPER, Decomposition, Optimizer, Scale, Training, Weights
+from tasks.sorting.losses import linear_loss
+from tasks.sorting.repetitions import Randomness, ScaleNetworks, ScoreNetworks, draw_sequences
 from tasks.sorting.train import Outcome, train
 
 SHORT = attrs.evolve(BEST, epochs=12, average_from=4)
@@ -46,10 +47,10 @@ def timeless(outcomes: list[Outcome]) -> list[Outcome]:
     return [attrs.evolve(outcome, seconds=0.0) for outcome in outcomes]
 
 
-def assert_a_batch_is_its_runs(training: Training, scale: Scale, length: int = 5) -> list[Outcome]:
+def assert_a_batch_is_its_runs(training: Training, scale: Scale) -> list[Outcome]:
     seeds = [3, 0, 11]
-    together = train(training, scale, length, seeds)
-    alone = [train(training, scale, length, [seed])[0] for seed in seeds]
+    together = train(training, scale, 5, seeds)
+    alone = [train(training, scale, 5, [seed])[0] for seed in seeds]
     for one, single, seed in zip(together, alone, seeds, strict=True):
         assert (one.seed, one.wrong, one.epochs) == (seed, single.wrong, single.epochs)
         assert one.train_loss == pytest.approx(single.train_loss, rel=1e-5, abs=1e-6)
@@ -69,11 +70,53 @@ def test_a_batch_gives_what_single_runs_give_with_every_loss(decomposition: Deco
     assert_a_batch_is_its_runs(attrs.evolve(PAPER, decomposition=decomposition, epochs=8), Scale.LEARNED)
 
 
+def test_epsilon_grows_for_the_runs_that_are_stuck_and_for_no_other() -> None:
+    watcher = Watcher()
+    training = attrs.evolve(SHORT, epsilon=-0.02, epochs=6, sequences=2)
+    train(training, Scale.NONE, 5, [3, 0, 11], watcher)
+    grown = torch.stack([(solution.epsilon != training.epsilon).any(-1) for solution in watcher.solutions])
+    assert (grown.any(-1) & ~grown.all(-1)).any()
+    assert_a_batch_is_its_runs(training, Scale.NONE)
+
+
 @pytest.mark.parametrize("weights", Weights)
 def test_runs_that_stop_at_different_epochs_give_what_they_give_alone(weights: Weights) -> None:
     outcomes = assert_a_batch_is_its_runs(attrs.evolve(STOPPING, weights=weights), Scale.LEARNED)
     assert len({outcome.epochs for outcome in outcomes}) > 1
     assert min(outcome.epochs for outcome in outcomes) < STOPPING.epochs
+
+
+@pytest.mark.parametrize("preset", [BEST, PAPER], ids=["best", "paper"])
+def test_a_run_is_the_plain_training_loop_with_one_network(preset: Training) -> None:
+    training = attrs.evolve(preset, epochs=6, average_from=0, patience=None)
+    random = Randomness.of(3)
+    x, _ = draw_sequences(random.data, training.sequences, 4)
+    scores = ScoreNetworks(4, [random.scores])
+    scale = ScaleNetworks(4, training.initial_scale, [random.scale])
+    step_sigma = {Optimizer.SGD: torch.optim.SGD, Optimizer.ADAM: torch.optim.Adam}[training.scale_optimizer]
+    optimizers = [
+        torch.optim.Adam(scores.parameters(), lr=training.score_rate),
+        step_sigma(scale.parameters(), lr=training.scale_rate),
+    ]
+    objective = sp.PerturbedDirectLoss(
+        sp.Matching(4), epsilon=sp.GrowUntilNonzero(training.epsilon), num_samples=training.num_samples
+    )
+    losses, sigmas = [], []
+    for _ in range(training.epochs):
+        sigma = scale(x[None])[0]
+        loss = objective(scores(x[None])[0], sigma, linear_loss(training.decomposition, x), generator=random.noise)
+        losses.append(loss.item())
+        sigmas.append(sigma.mean().item())
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        loss.backward()
+        for optimizer in optimizers:
+            optimizer.step()
+
+    watcher = Watcher()
+    (outcome,) = train(training, Scale.LEARNED, 4, [3], watcher)
+    assert watcher.losses == pytest.approx(losses, rel=1e-5)
+    assert outcome.scale_path == pytest.approx(sigmas, rel=1e-5)
 
 
 def test_the_same_seed_gives_the_same_outcome_and_another_seed_another() -> None:
@@ -89,10 +132,11 @@ def test_training_leaves_the_global_generator_alone() -> None:
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.parametrize("scale", [Scale.NONE, Scale.LEARNED])  # without noise the least loss is had again and again
 @pytest.mark.parametrize("patience", [1, 3])
-def test_a_run_stops_patience_epochs_after_its_least_loss(patience: int) -> None:
+def test_a_run_stops_patience_epochs_after_its_least_loss(patience: int, scale: Scale) -> None:
     watcher = Watcher()
-    (outcome,) = train(attrs.evolve(STOPPING, patience=patience), Scale.LEARNED, 5, [0], watcher)
+    (outcome,) = train(attrs.evolve(STOPPING, patience=patience), scale, 5, [0], watcher)
     assert outcome.epochs == len(watcher.losses) < STOPPING.epochs
     least_epoch = 1 + watcher.losses.index(min(watcher.losses))  # the first of equals
     assert outcome.epochs == least_epoch + patience
@@ -182,6 +226,22 @@ def test_a_run_that_stops_before_average_from_does_not_deploy_its_untrained_weig
     losses, weights = train_and_keep_weights(training, monkeypatch)
     assert len(losses) <= training.average_from
     assert not torch.equal(deployed[0][0], weights[0][0])
+
+
+def test_each_test_sequence_is_sorted_once_when_its_run_stops(monkeypatch: pytest.MonkeyPatch) -> None:
+    seeds, sorted_x = [3, 0, 11], []
+
+    def count(_: torch.nn.Module, x: Tensor) -> Tensor:
+        sorted_x.append(x)
+        return torch.full((len(x),), float(len(sorted_x)))
+
+    monkeypatch.setattr(train_module, "_fraction_wrong", count)
+    outcomes = train(STOPPING, Scale.LEARNED, 5, seeds)
+    stops = sorted({outcome.epochs for outcome in outcomes})
+    assert len(stops) > 1
+    assert [outcome.wrong for outcome in outcomes] == [1 + stops.index(outcome.epochs) for outcome in outcomes]
+    test_x = [draw_sequences(Randomness.of(seed).data, STOPPING.sequences, 5)[1] for seed in seeds]
+    assert all(torch.equal(x, torch.stack(test_x)) for x in sorted_x)
 
 
 def test_wrong_is_the_fraction_of_misplaced_elements_of_the_test_sequences() -> None:
