@@ -75,7 +75,7 @@ class GrowUntilNonzero(Epsilon):
     """Grows epsilon while every gradient of the batch is zero and its mean loss is positive (paper, C.1).
 
     Each call starts again at ``initial``, so that the objective has no memory and equal calls give
-    equal gradients. At most ``log(limit / initial) / log(factor)`` further solver calls are made.
+    equal gradients. About ``log(limit / initial) / log(factor)`` further solver calls are made at most.
 
     Args:
         initial: the epsilon tried first.
@@ -91,7 +91,9 @@ class GrowUntilNonzero(Epsilon):
     initial: float = field(validator=_non_zero)
     factor: float = field(default=1.1, validator=_beyond_one, kw_only=True)
     limit: float = field(
-        default=Factory(lambda self: 10 * self.initial, takes_self=True), validator=_beyond_initial, kw_only=True
+        default=Factory(lambda self: 10 * check_finite_number("initial", self.initial), takes_self=True),
+        validator=_beyond_initial,
+        kw_only=True,
     )
     group_dims: int = field(default=0, validator=_not_negative, kw_only=True)
 
@@ -138,7 +140,8 @@ class RelativeToScores(Epsilon):
 
     def start(self, scores: Tensor, coefficients: Tensor, event_dims: int) -> Tensor:
         spread_of_loss = _std(coefficients, event_dims)
-        unit = torch.where(spread_of_loss > 0, spread_of_loss, 1.0)  # a constant loss: any step will do
+        rounding = 10 * torch.finfo(coefficients.dtype).eps * coefficients.abs().flatten(-event_dims).amax(-1)
+        unit = torch.where(spread_of_loss > rounding, spread_of_loss, 1.0)  # a constant loss: any step will do
         return self.ratio * _std(scores, event_dims).clamp(min=self.floor) / unit
 
 

@@ -15,7 +15,7 @@ import torch
 from attrs import Factory, field, frozen
 from torch import Tensor
 
-from structpred._checks import check_finite_number, check_floating, check_tensor, positive_int
+from structpred._checks import check_finite_number, check_floating, check_positive_int, check_tensor, positive_int
 from structpred._tensors import inner
 from structpred.errors import argument_error
 
@@ -36,7 +36,7 @@ def _number_or_finite_tensor(instance: object, attribute: attrs.Attribute[Any], 
 
 def _one_batch_dim_or_those_of_constant(loss: LinearLoss) -> int:
     constant_dims = loss.constant.ndim if isinstance(loss.constant, Tensor) else 0
-    return max(1, loss.coefficients.ndim - max(1, constant_dims))
+    return max(1, check_tensor("coefficients", loss.coefficients).ndim - max(1, constant_dims))
 
 
 @frozen(eq=False)
@@ -86,11 +86,11 @@ class LinearLoss:
 
         Args:
             target: ``(*batch, *shape)``, zeros and ones of any dtype.
-            weights: broadcasts against the target; 1 unless given.
+            weights: broadcasts to the target's shape; 1 unless given.
             event_dims: see the class; unless given, all dimensions but the first.
         """
         target = _as_floating("target", target)
-        event_dims = event_dims or max(1, target.ndim - 1)
+        event_dims = _event_dims(event_dims, target)
         weights = torch.ones_like(target) if weights is None else weights.expand_as(target)
         constant = inner(weights, target, event_dims)
         return cls(weights * (1 - 2 * target), constant, event_dims=event_dims)
@@ -105,7 +105,7 @@ class LinearLoss:
             event_dims: see the class; unless given, all dimensions but the first.
         """
         target = _as_floating("target", target)
-        event_dims = event_dims or max(1, target.ndim - 1)
+        event_dims = _event_dims(event_dims, target)
         return cls(-target, target.flatten(-event_dims).sum(-1), event_dims=event_dims)
 
     @classmethod
@@ -117,7 +117,8 @@ class LinearLoss:
             best: ``(*batch, *shape)``, a structure of least cost, ``space.argmax(-costs)``.
             event_dims: see the class; unless given, all dimensions but the first.
         """
-        event_dims = event_dims or max(1, costs.ndim - 1)
+        costs = _as_floating("costs", costs)
+        event_dims = _event_dims(event_dims, costs)
         return cls(costs, -inner(costs, best, event_dims), event_dims=event_dims)
 
     @classmethod
@@ -130,9 +131,16 @@ class LinearLoss:
             values: ``(*batch, rows)``, what each row carries.
             targets: ``(*batch, cols)``, what each column should receive.
         """
+        values, targets = _as_floating("values", values), _as_floating("targets", targets)
         return cls((values[..., :, None] - targets[..., None, :]).square(), event_dims=2)
 
 
 def _as_floating(name: str, tensor: Tensor) -> Tensor:
-    check_tensor(name, tensor)
-    return tensor if tensor.is_floating_point() else tensor.to(torch.get_default_dtype())
+    """In float32 or finer, since the sums of half precision are not exact even for counts."""
+    if not check_tensor(name, tensor).is_floating_point():
+        return tensor.to(torch.get_default_dtype())
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def _event_dims(event_dims: int | None, tensor: Tensor) -> int:
+    return max(1, tensor.ndim - 1) if event_dims is None else check_positive_int("event_dims", event_dims)

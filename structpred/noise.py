@@ -15,7 +15,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from structpred._checks import check_floating
+from structpred.errors import argument_error
 
 _EULER_GAMMA = 0.5772156649015329
 
@@ -38,7 +38,9 @@ class Noise(abc.ABC):
         Raises:
             ArgumentError: if ``dtype`` is not a floating point type.
         """
-        empty = check_floating("dtype", torch.empty(tuple(shape), dtype=dtype, device=device))
+        empty = torch.empty(tuple(shape), dtype=dtype, device=device)
+        if not empty.is_floating_point():
+            raise argument_error("dtype", "a floating point type", str(dtype), "write for example torch.float32")
         return self._fill(empty, generator)
 
     @abc.abstractmethod

@@ -40,7 +40,8 @@ def check_scale(
             scale,
             f"write scale.reshape{per_example} for one scale an example",
         )
+    scale = scale.to(scores.dtype)  # before the check: what rounds to 0 or to infinity counts as that
     if not ((scale > 0) & scale.isfinite()).all():
         worst = "NaN" if scale.isnan().any() else f"entries from {scale.min():.4g} to {scale.max():.4g}"
         raise argument_error("scale", "positive finite entries", worst, "end the network with nn.Softplus()")
-    return scale.to(scores.dtype)
+    return scale

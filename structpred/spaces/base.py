@@ -17,6 +17,8 @@ from structpred._threads import map_chunks
 from structpred.errors import ArgumentError, InfeasibleError, SpaceError, argument_error, describe, name_examples
 from structpred.loss import LinearLoss
 
+_LARGEST = 1e300
+
 
 class Runs(enum.Enum):
     """Where a space's ``_argmax`` runs, and on what."""
@@ -116,7 +118,7 @@ class StructuredSpace(abc.ABC):
             ``(*batch, *shape)`` of zeros and ones, of the scores' dtype and device, without gradient.
 
         Raises:
-            ArgumentError: for another shape or dtype, NaN or ``+inf``.
+            ArgumentError: for another shape or dtype, NaN, ``+inf``, or numbers beyond 1e300 in size.
             InfeasibleError: names the examples whose every structure needs a forbidden part.
         """
         batch = self.batch_shape("scores", check_floating("scores", scores))
@@ -127,6 +129,8 @@ class StructuredSpace(abc.ABC):
         flat = scores.reshape(examples, *self.shape)  # (n, *shape)
         lowest, highest = torch.stack(torch.aminmax(flat)).tolist()
         _refuse_nan_and_inf(flat, highest)
+        if max(highest, -lowest) > _LARGEST:
+            _refuse_too_large(flat)
         y = self._solve(flat)
         if lowest == -math.inf:
             _refuse_infeasible(flat, y, batch)
@@ -213,6 +217,17 @@ def _refuse_nan_and_inf(flat: Tensor, highest: float) -> None:
     raise argument_error(
         "scores", "finite numbers or -inf", f"{came} in {int(bad.sum())} of {flat.numel()} entries", instead
     )
+
+
+def _refuse_too_large(flat: Tensor) -> None:
+    largest = flat.masked_fill(flat.isneginf(), 0).abs().max().item()
+    if largest > _LARGEST:
+        raise argument_error(
+            "scores",
+            f"numbers up to {_LARGEST:g} in size",
+            f"{largest:g}",
+            "their sums would overflow; divide them all",
+        )
 
 
 def _refuse_infeasible(flat: Tensor, y: Tensor, batch: tuple[int, ...]) -> None:

@@ -9,7 +9,7 @@ from attrs import field, frozen
 from torch import Tensor
 
 from structpred._checks import positive_int
-from structpred.spaces.base import Runs, StructuredSpace
+from structpred.spaces.base import Runs, StructuredSpace, check_enumerable
 
 
 @frozen
@@ -37,4 +37,5 @@ class OneHot(StructuredSpace):
         return (used | (y == 0)).all(-1) & (used.sum(-1) == 1)
 
     def enumerate(self) -> Tensor:
+        check_enumerable(self, self.n)
         return torch.eye(self.n)

@@ -73,8 +73,8 @@ class Figure:
 
 
 Command = (
-    Annotated[Train, tyro.conf.subcommand("train")]
-    | Annotated[Table, tyro.conf.subcommand("table")]
+    Annotated[Train, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("train")]
+    | Annotated[Table, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("table")]
     | Annotated[Figure, tyro.conf.subcommand("figure")]
 )
 
@@ -90,7 +90,6 @@ def parse(arguments: list[str] | None = None) -> Train | Table | Figure:
             tyro.conf.OmitSubcommandPrefixes,
             tyro.conf.OmitArgPrefixes,
             tyro.conf.EnumChoicesFromValues,
-            tyro.conf.CascadeSubcommandArgs,
         ),
     )
     return command

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import enum
+import math
 
 from attrs import field, frozen, validators
 
 _at_least_one = validators.ge(1)
 _positive = validators.gt(0)
+
+
+def _nonzero(_: object, attribute: object, value: float) -> None:
+    if not math.isfinite(value) or value == 0:
+        raise ValueError(f"epsilon: expected a finite number other than 0, got {value}")
 
 
 class Scale(enum.Enum):
@@ -65,10 +71,10 @@ class Training:
     initial_scale: float | None = field(validator=validators.optional(_positive))
     """Where sigma starts; the scale network's own initialisation, about 0.7, if None."""
     average_from: int = field(default=0, validator=validators.ge(0))
-    """The first epoch whose weights count in the average."""
-    epsilon: float = -12.0
+    """How many epochs pass before the weights count in the average."""
+    epsilon: float = field(default=-12.0, validator=_nonzero)
     """The step of the loss perturbation; negative moves towards better matchings."""
-    epsilon_factor: float = 1.1
+    epsilon_factor: float = field(default=1.1, validator=validators.gt(1))
     """What epsilon grows by where all gradients of a repetition are zero and its loss is not."""
     num_samples: int = field(default=5, validator=_at_least_one)
     """Noise draws a sequence."""

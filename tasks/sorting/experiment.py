@@ -41,7 +41,7 @@ def run_table(command: Table, console: Console) -> None:
     file = _open(command.results, console)
     training, wanted = command.training, range(command.first_seed, command.first_seed + command.repetitions)
     done = {(r.length, r.scale, r.outcome.seed) for r in file.read() if r.training == settings_of(training)}
-    cells = [(length, scale) for length in command.lengths for scale in command.scales]
+    cells = list(dict.fromkeys((length, scale) for length in command.lengths for scale in command.scales))
     with _progress(console) as progress:
         whole = progress.add_task("repetitions", total=len(cells) * len(wanted))
         batch = progress.add_task("epochs", total=training.epochs)
@@ -56,8 +56,12 @@ def run_table(command: Table, console: Console) -> None:
 
                 _repeat(file, training, scale, length, seeds, show)
                 progress.advance(whole, len(seeds))
-    chosen = [r for r in file.read() if r.training == settings_of(training) and r.outcome.seed in wanted]
-    print_table(chosen, cells, console)
+    chosen = {
+        (r.length, r.scale, r.outcome.seed): r
+        for r in file.read()
+        if r.training == settings_of(training) and r.outcome.seed in wanted
+    }
+    print_table(list(chosen.values()), cells, console)
 
 
 def _batches(seeds: Sequence[int], together: int | None, length: int) -> Iterator[Sequence[int]]:
@@ -70,7 +74,8 @@ def _repeat(
     file: ResultsFile, training: Training, scale: Scale, length: int, seeds: Sequence[int], observe: Observer
 ) -> list[Result]:
     outcomes = train(training, scale, length, seeds, observe)
-    results = [Result(length, scale, settings_of(training), outcome, _commit()) for outcome in outcomes]
+    commit = _commit()
+    results = [Result(length, scale, settings_of(training), outcome, commit) for outcome in outcomes]
     file.append(results)
     return results
 
@@ -78,7 +83,11 @@ def _repeat(
 def _open(path: Path, console: Console) -> ResultsFile:
     file = ResultsFile(path)
     if file.cut_line:
-        console.print(f"[yellow]{path} ended in a line cut short; it was removed, and its repetition runs again.[/]")
+        console.print(
+            f"{path} ended in a line cut short; it was removed, and its repetition runs again.",
+            style="yellow",
+            markup=False,
+        )
     return file
 
 

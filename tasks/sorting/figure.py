@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,15 +40,17 @@ class Curves:
 def run_figure(command: Figure, console: Console) -> None:
     """Trains with epsilon of both signs at each length, and draws the picture."""
     output = command.output
+    unfinished = output.with_name(f".{output.name}.unfinished")
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=output.parent, suffix=".png")
+        if output.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        unfinished.touch()
     except OSError as error:
         raise sp.ArgumentError(
-            f"output: expected a folder that can be written, got {str(output.parent)!r} ({error.strerror}); "
+            f"output: expected a file that can be written, got {str(output)!r} ({error.strerror}); "
             "name another picture with --output"
         ) from error
-    os.close(handle)
     try:
         curves = {}
         with Progress(console=console) as progress:
@@ -62,11 +64,10 @@ def run_figure(command: Figure, console: Console) -> None:
                     curves[length, sign] = follow(
                         training, length, command.runs, functools.partial(progress.advance, task)
                     )
-        draw(curves, abs(command.training.epsilon), Path(temporary))
-        os.replace(temporary, output)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+        draw(curves, abs(command.training.epsilon), unfinished)
+        os.replace(unfinished, output)
+    finally:
+        unfinished.unlink(missing_ok=True)
     console.print(f"drew {output}")
 
 
@@ -98,7 +99,7 @@ def draw(curves: dict[tuple[int, int], Curves], epsilon: float, path: Path) -> N
     for color, length in enumerate(lengths):
         for sign, style in _STYLES.items():
             of_run, panel = curves[length, sign], negative if sign < 0 else positive
-            scaled = [value / of_run.loss[0] for value in of_run.loss]
+            scaled = [value / (of_run.loss[0] or 1.0) for value in of_run.loss]
             loss.plot(scaled, style, color=f"C{color}", label=f"d = {length}, $\\epsilon$ = {sign * epsilon:+g}")
             panel.plot(of_run.correct, color=f"C{color}", label=f"$y$, d = {length}")
             panel.plot(of_run.augmented_correct, ":", color=f"C{color}", label=f"$y(\\epsilon)$, d = {length}")
@@ -109,4 +110,4 @@ def draw(curves: dict[tuple[int, int], Curves], epsilon: float, path: Path) -> N
     for panel in (loss, negative, positive):
         panel.legend(fontsize=8)
         panel.grid(alpha=0.3)
-    picture.savefig(path, dpi=120)
+    picture.savefig(path, format="png", dpi=120)

@@ -26,8 +26,9 @@ def linear_loss(decomposition: Decomposition, elements: Tensor) -> sp.LinearLoss
         return sp.LinearLoss.squared_error(elements, elements.sort(-1).values)
     target = sorting(elements)
     if decomposition is Decomposition.PAPER:
-        weights = elements.square()
-        return sp.LinearLoss(weights[..., None] * (1 - 2 * target), weights.sum(-1), event_dims=2)
+        coefficients = elements.square()[..., None] * (1 - 2 * target)
+        best = (coefficients * target).flatten(-2).sum(-1)  # summed as the objective does: the sorting loses exactly 0
+        return sp.LinearLoss(coefficients, -best, event_dims=2)
     return sp.LinearLoss.hamming(target, event_dims=2)
 
 

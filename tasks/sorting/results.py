@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 import json
 import os
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,8 @@ class ResultsFile:
     """Reads and appends results. Making one checks that the file can be written, before any training.
 
     Raises:
-        ArgumentError: if the path cannot be written, or a line other than the last is damaged.
+        ArgumentError: if the path cannot be written, or a line is damaged. A last line without its end
+            is the trace of a killed run, and is removed.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,18 +63,16 @@ class ResultsFile:
         if not rest:
             return
         self.cut_line = True
-        with tempfile.NamedTemporaryFile(dir=self.path.parent, delete=False) as copy:
-            copy.write(whole + newline)
-        os.replace(copy.name, self.path)
+        os.truncate(self.path, len(whole + newline))
 
     def read(self) -> list[Result]:
         """Every result in the file, in its order."""
-        lines = self.path.read_text(encoding="utf-8").splitlines()
+        lines = self.path.read_bytes().splitlines()
         return [self._parse(number, line) for number, line in enumerate(lines, start=1)]
 
-    def _parse(self, number: int, line: str) -> Result:
+    def _parse(self, number: int, line: bytes) -> Result:
         try:
-            fields = json.loads(line)
+            fields = json.loads(line.decode())
             outcome = Outcome(**fields.pop("outcome"))
             return Result(scale=Scale(fields.pop("scale")), outcome=outcome, **fields)
         except (ValueError, TypeError, KeyError, AttributeError) as error:

@@ -151,8 +151,9 @@ class _Deployed:
     def keep(self, epoch: int, improved: Tensor) -> None:
         """Takes note of the weights before the epoch's step; ``improved`` runs have their least loss now."""
         if isinstance(self.networks, AveragedModel):
-            if epoch > self._training.average_from:
-                self.networks.update_parameters(self._trained)
+            if epoch <= self._training.average_from + 1:
+                self.networks.n_averaged.zero_()  # until then the latest weights: a run may stop early
+            self.networks.update_parameters(self._trained)
         elif self.networks is not self._trained:
             for kept, now in zip(self.networks.parameters(), self._trained.parameters(), strict=True):
                 kept[improved] = now[improved]
