@@ -1,13 +1,13 @@
 """Peak memory of a training step, as bytes an entry of batch x draws x d^2.
 
 Each size runs in a process of its own; a straight line through the peaks gives the factor, and how
-well it fits says whether the growth is linear.
+well it fits says whether the growth is linear. Reads /proc, so it runs on Linux alone.
 """
 
 from __future__ import annotations
 
 import multiprocessing
-import resource
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -28,9 +28,15 @@ def _peak(batch: int, draws: int, length: int) -> int:
         objective(scores, scale, space.hamming(torch.eye(length).expand_as(scores))).backward()
 
     step(1)  # what the first call loads is not the step's
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = _most_resident()
     step(batch)
-    return 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
+    return _most_resident() - before
+
+
+def _most_resident() -> int:
+    """The most bytes this process has held. (getrusage's figure would start with that of the parent.)"""
+    status = Path("/proc/self/status").read_text(encoding="utf-8")
+    return 1024 * int(status.partition("VmHWM:")[2].split()[0])
 
 
 def results() -> list[dict[str, float]]:
