@@ -64,7 +64,7 @@ class Figure:
     training: Preset = PAPER
     lengths: tuple[int, ...] = field(default=(10, 100), validator=_some_at_least_one)
     """How many numbers a sequence has."""
-    epochs: int = field(default=100, validator=_at_least_one)
+    epochs: int = field(default=500, validator=_at_least_one)
     """How long every run trains; there is no early stop here."""
     runs: int = field(default=5, validator=_at_least_one)
     """How many runs each curve is the mean of."""
