@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 from torch import Tensor
 
-from structpred.errors import argument_error
+from structpred.errors import Words, argument_error
 
 
 def positive_int(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -52,6 +52,16 @@ def check_same_device(name: str, value: Tensor, scores: Tensor) -> None:
         raise argument_error(
             name,
             f"a tensor on {scores.device}, where the scores are",
-            f"one on {value.device}",
+            Words(f"one on {value.device}"),
             f"write {name}.to(scores.device)",
         )
+
+
+def check_broadcast(name: str, tensor: Tensor, shape: tuple[int, ...], whose: str) -> None:
+    """Raises ``ArgumentError`` unless the tensor broadcasts to exactly ``shape``."""
+    own = tuple(tensor.shape)
+    fits = len(own) <= len(shape) and all(
+        have in (1, want) for have, want in zip(reversed(own), reversed(shape), strict=False)
+    )
+    if not fits:
+        raise argument_error(name, f"a tensor that broadcasts to {shape}, as {whose}", tensor)

@@ -17,7 +17,7 @@ from attrs import Factory, field, frozen
 from torch import Tensor
 
 from structpred._checks import check_finite_number
-from structpred.errors import argument_error
+from structpred.errors import Words, argument_error
 
 
 def _non_zero(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -102,7 +102,7 @@ class GrowUntilNonzero(Epsilon):
 
     def grow(self, epsilon: Tensor, difference: Tensor, loss: Tensor) -> Tensor | None:
         if self.group_dims > epsilon.ndim:
-            batch = f"a batch of {epsilon.ndim} dimensions"
+            batch = Words(f"a batch of {epsilon.ndim} dimensions")
             raise argument_error("scores", f"at least group_dims = {self.group_dims} batch dimensions", batch)
         if not epsilon.numel():
             return None

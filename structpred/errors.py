@@ -38,6 +38,12 @@ class MissingExtraError(StructpredError, ImportError):
     """An optional dependency is not installed."""
 
 
+class Words(str):
+    """What came, said in words already; any other string is a value that came."""
+
+    __slots__ = ()
+
+
 def argument_error(name: str, expected: str, came: object, instead: str = "") -> ArgumentError:
     """Builds the one form that all argument messages have."""
     message = f"{name}: expected {expected}, got {describe(came)}"
@@ -45,9 +51,11 @@ def argument_error(name: str, expected: str, came: object, instead: str = "") ->
 
 
 def describe(value: object) -> str:
-    """A short phrase for what came: tensors by dtype, shape and device, the rest by repr."""
+    """What came: words as they are, tensors by dtype, shape and device, the rest by repr."""
+    if isinstance(value, Words):
+        return value
     if not isinstance(value, torch.Tensor):
-        return value if isinstance(value, str) else f"{value!r} ({type(value).__name__})"
+        return f"{value!r} ({type(value).__name__})"
     dtype = str(value.dtype).removeprefix("torch.")
     device = "" if value.device.type == "cpu" else f" on {value.device}"
     article = "an" if dtype.startswith("int") else "a"

@@ -15,15 +15,22 @@ import torch
 from attrs import Factory, field, frozen
 from torch import Tensor
 
-from structpred._checks import check_finite_number, check_floating, check_positive_int, check_tensor, positive_int
+from structpred._checks import (
+    check_broadcast,
+    check_finite_number,
+    check_floating,
+    check_positive_int,
+    check_tensor,
+    positive_int,
+)
 from structpred._tensors import inner
-from structpred.errors import argument_error
+from structpred.errors import Words, argument_error
 
 
 def _finite_floating(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     tensor = check_floating(attribute.name, value)
     if not tensor.isfinite().all():
-        came = "NaN" if tensor.isnan().any() else "an infinite entry"
+        came = Words("NaN" if tensor.isnan().any() else "an infinite entry")
         raise argument_error(attribute.name, "finite entries", came, "forbid a part by a score of -inf")
 
 
@@ -32,6 +39,12 @@ def _number_or_finite_tensor(instance: object, attribute: attrs.Attribute[Any], 
         _finite_floating(instance, attribute, value)
     else:
         check_finite_number(attribute.name, value)
+
+
+def _no_more_than_there_are(loss: LinearLoss, attribute: attrs.Attribute[Any], event_dims: int) -> None:
+    if event_dims > loss.coefficients.ndim:
+        have = f"at most {loss.coefficients.ndim}, the dimensions of the coefficients"
+        raise argument_error("event_dims", have, event_dims)
 
 
 def _one_batch_dim_or_those_of_constant(loss: LinearLoss) -> int:
@@ -65,7 +78,7 @@ class LinearLoss:
     constant: Tensor | float = field(default=0.0, validator=_number_or_finite_tensor)
     event_dims: int = field(
         default=Factory(_one_batch_dim_or_those_of_constant, takes_self=True),
-        validator=positive_int,
+        validator=[positive_int, _no_more_than_there_are],
         kw_only=True,
     )
 
@@ -91,7 +104,9 @@ class LinearLoss:
         """
         target = _as_floating("target", target)
         event_dims = _event_dims(event_dims, target)
-        weights = torch.ones_like(target) if weights is None else weights.expand_as(target)
+        weights = torch.ones_like(target) if weights is None else _as_floating("weights", weights)
+        check_broadcast("weights", weights, tuple(target.shape), "the target has it")
+        weights = weights.expand_as(target)
         constant = inner(weights, target, event_dims)
         return cls(weights * (1 - 2 * target), constant, event_dims=event_dims)
 

@@ -15,7 +15,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from structpred.errors import argument_error
+from structpred.errors import Words, argument_error
 
 _EULER_GAMMA = 0.5772156649015329
 
@@ -40,7 +40,7 @@ class Noise(abc.ABC):
         """
         empty = torch.empty(tuple(shape), dtype=dtype, device=device)
         if not empty.is_floating_point():
-            raise argument_error("dtype", "a floating point type", str(dtype), "write for example torch.float32")
+            raise argument_error("dtype", "a floating point type", Words(dtype), "write for example torch.float32")
         return self._fill(empty, generator)
 
     @abc.abstractmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from structpred._checks import check_finite_number, check_floating, check_same_device
-from structpred.errors import argument_error
+from structpred.errors import Words, argument_error
 
 
 def check_scale(
@@ -42,6 +42,7 @@ def check_scale(
         )
     scale = scale.to(scores.dtype)  # before the check: what rounds to 0 or to infinity counts as that
     if not ((scale > 0) & scale.isfinite()).all():
-        worst = "NaN" if scale.isnan().any() else f"entries from {scale.min():.4g} to {scale.max():.4g}"
+        span = f"entries from {scale.min():.4g} to {scale.max():.4g}"
+        worst = Words("NaN" if scale.isnan().any() else span)
         raise argument_error("scale", "positive finite entries", worst, "end the network with nn.Softplus()")
     return scale

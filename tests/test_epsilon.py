@@ -244,7 +244,7 @@ def test_what_is_no_finite_number_is_refused(value):
         ),
         (lambda: Fixed(float("nan")), "value: expected a finite number, got nan (float)"),
         (lambda: GrowUntilNonzero(0), "initial: expected a finite number other than 0, got 0 (int)"),
-        (lambda: GrowUntilNonzero("a"), "initial: expected a finite number, got a"),
+        (lambda: GrowUntilNonzero("a"), "initial: expected a finite number, got 'a' (str)"),
         (lambda: GrowUntilNonzero(None), "initial: expected a finite number, got None (NoneType)"),
         (lambda: GrowUntilNonzero(-1.0, factor=1), "factor: expected a number above 1, got 1 (int)"),
         (lambda: GrowUntilNonzero(-1.0, factor=float("inf")), "factor: expected a finite number, got inf (float)"),

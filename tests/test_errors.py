@@ -5,7 +5,7 @@ import pytest
 import torch
 
 import structpred as sp
-from structpred.errors import argument_error, describe
+from structpred.errors import Words, argument_error, describe
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,8 @@ def test_an_argument_error_says_what_to_write_instead():
         (3, "3 (int)"),
         (True, "True (bool)"),
         ([1.0], "[1.0] (list)"),
-        ("two of them", "two of them"),
+        (Words("two of them"), "two of them"),
+        ("12", "'12' (str)"),
         (torch.float32, "torch.float32 (dtype)"),
         (torch.zeros(2, 3), "a float32 tensor of shape (2, 3)"),
         (torch.zeros(2, dtype=torch.int64), "an int64 tensor of shape (2,)"),

@@ -152,7 +152,7 @@ def test_a_loss_is_frozen_and_equal_only_to_itself():
         (lambda: LinearLoss(torch.ones(2), torch.ones(2, dtype=torch.int64)), "constant: expected a floating point"),
         (lambda: LinearLoss(torch.ones(2), torch.tensor(torch.nan)), "constant: expected finite entries, got NaN"),
         (lambda: LinearLoss(torch.ones(2), float("inf")), "constant: expected a finite number, got inf (float)"),
-        (lambda: LinearLoss(torch.ones(2), "1"), "constant: expected a finite number, got 1"),
+        (lambda: LinearLoss(torch.ones(2), "1"), "constant: expected a finite number, got '1' (str)"),
         (lambda: LinearLoss(torch.ones(2), event_dims=0), "event_dims: expected a whole number of at least 1, got 0"),
         (lambda: LinearLoss.hamming(torch.eye(3), event_dims=0), "event_dims: expected a whole number of at least 1"),
         (lambda: LinearLoss.missed(torch.eye(3), event_dims=0), "event_dims: expected a whole number of at least 1"),
@@ -174,3 +174,17 @@ def test_a_loss_is_frozen_and_equal_only_to_itself():
 def test_what_is_wrong_is_named(build, message):
     with pytest.raises(sp.ArgumentError, match="^" + re.escape(message)):
         build()
+
+
+def test_weights_of_another_shape_are_refused():
+    with pytest.raises(
+        sp.ArgumentError, match=r"weights: expected a tensor that broadcasts to \(3, 3\), as the target has"
+    ):
+        LinearLoss.hamming(torch.eye(3), torch.ones(7))
+
+
+def test_more_structure_dimensions_than_there_are_is_refused():
+    with pytest.raises(
+        sp.ArgumentError, match=r"event_dims: expected at most 1, the dimensions of the coefficients, got 2"
+    ):
+        LinearLoss(torch.ones(3), event_dims=2)

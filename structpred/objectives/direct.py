@@ -20,7 +20,7 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from structpred._checks import check_floating, check_positive_int, check_same_device
+from structpred._checks import check_broadcast, check_floating, check_positive_int, check_same_device
 from structpred._tensors import inner
 from structpred.epsilon import Epsilon, as_policy
 from structpred.errors import InfeasibleError, argument_error
@@ -213,10 +213,10 @@ class PerturbedDirectLoss(nn.Module):
             raise argument_error("loss", "a LinearLoss", loss, "write for example space.hamming(target)")
         check_same_device("loss.coefficients", loss.coefficients, scores)
         self.space.batch_shape("loss.coefficients", loss.coefficients)
-        _check_broadcast("loss.coefficients", loss.coefficients, tuple(scores.shape))
+        check_broadcast("loss.coefficients", loss.coefficients, tuple(scores.shape), "the scores have it")
         if isinstance(loss.constant, Tensor):
             check_same_device("loss.constant", loss.constant, scores)
-            _check_broadcast("loss.constant", loss.constant, batch)
+            check_broadcast("loss.constant", loss.constant, batch, "the scores have it")
         return loss.coefficients.to(scores.dtype)
 
     def _perturb(
@@ -250,13 +250,3 @@ class PerturbedDirectLoss(nn.Module):
 
     def _on_parts(self, per_example: Tensor) -> Tensor:
         return per_example.reshape(per_example.shape + (1,) * self._event_dims)
-
-
-def _check_broadcast(name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
-    """Refuses a tensor that does not broadcast to exactly ``shape``."""
-    own = tuple(tensor.shape)
-    fits = len(own) <= len(shape) and all(
-        have in (1, want) for have, want in zip(reversed(own), reversed(shape), strict=False)
-    )
-    if not fits:
-        raise argument_error(name, f"a tensor that broadcasts to {shape}, as the scores have it", tensor)

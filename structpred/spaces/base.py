@@ -14,7 +14,7 @@ from torch import Tensor
 from structpred._checks import check_floating, check_tensor
 from structpred._tensors import inner
 from structpred._threads import map_chunks
-from structpred.errors import ArgumentError, InfeasibleError, SpaceError, argument_error, describe, name_examples
+from structpred.errors import ArgumentError, InfeasibleError, SpaceError, Words, argument_error, describe, name_examples
 from structpred.loss import LinearLoss
 
 _LARGEST = 1e300
@@ -175,7 +175,7 @@ class StructuredSpace(abc.ABC):
             raise argument_error(
                 name,
                 f"structures of {self!r}",
-                f"others in {name_examples(_indices(~inside))}",
+                Words(f"others in {name_examples(_indices(~inside))}"),
                 f"{type(self).__name__}.contains({name}) says which are inside",
             )
         return y
@@ -215,7 +215,7 @@ def _refuse_nan_and_inf(flat: Tensor, highest: float) -> None:
         return
     bad = flat.isnan() if came == "NaN" else flat.isposinf()
     raise argument_error(
-        "scores", "finite numbers or -inf", f"{came} in {int(bad.sum())} of {flat.numel()} entries", instead
+        "scores", "finite numbers or -inf", Words(f"{came} in {int(bad.sum())} of {flat.numel()} entries"), instead
     )
 
 
@@ -225,7 +225,7 @@ def _refuse_too_large(flat: Tensor) -> None:
         raise argument_error(
             "scores",
             f"numbers up to {_LARGEST:g} in size",
-            f"{largest:g}",
+            Words(f"{largest:g}"),
             "their sums would overflow; divide them all",
         )
 

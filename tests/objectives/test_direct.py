@@ -382,7 +382,7 @@ GOOD_LOSS = sp.LinearLoss(torch.ones(2, 4))
     [
         ({"epsilon": 0}, r"epsilon: expected a finite number other than 0, got 0 \(int\); negative moves towards"),
         ({"epsilon": float("nan")}, r"epsilon: expected a finite number, got nan \(float\)"),
-        ({"epsilon": "12"}, r"epsilon: expected a finite number, got 12"),
+        ({"epsilon": "12"}, r"epsilon: expected a finite number, got '12' \(str\)"),
         ({"num_samples": 0}, r"num_samples: expected a whole number of at least 1, got 0 \(int\)"),
         ({"num_samples": 2.5}, r"num_samples: expected a whole number of at least 1, got 2.5 \(float\)"),
         ({"noise": 1.0}, r"noise: expected a Noise, got 1.0 \(float\); write for example Gumbel\(\)"),

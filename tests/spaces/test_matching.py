@@ -22,7 +22,7 @@ INF = torch.inf
         (lambda: sp.Matching(-1), "rows: expected a whole number of at least 1, got -1 (int)"),
         (lambda: sp.Matching(2.0), "rows: expected a whole number of at least 1, got 2.0 (float)"),
         (lambda: sp.Matching(True), "rows: expected a whole number of at least 1, got True (bool)"),
-        (lambda: sp.Matching("2"), "rows: expected a whole number of at least 1, got 2"),
+        (lambda: sp.Matching("2"), "rows: expected a whole number of at least 1, got '2' (str)"),
         (lambda: sp.Matching(2, 0), "cols: expected a whole number of at least 1, got 0 (int)"),
         (lambda: sp.Matching(2, None), "cols: expected a whole number of at least 1, got None (NoneType)"),
     ],
