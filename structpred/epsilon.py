@@ -20,11 +20,15 @@ from structpred._checks import check_finite_number
 from structpred.errors import Words, argument_error
 
 
+def _check_non_zero(name: str, value: object) -> float:
+    number = check_finite_number(name, value)
+    if number == 0:
+        raise argument_error(name, "a finite number other than 0", value, "negative moves towards better structures")
+    return number
+
+
 def _non_zero(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if check_finite_number(attribute.name, value) == 0:
-        raise argument_error(
-            attribute.name, "a finite number other than 0", value, "negative moves towards better structures"
-        )
+    _check_non_zero(attribute.name, value)
 
 
 class Epsilon(abc.ABC):
@@ -160,10 +164,4 @@ def _std(values: Tensor, event_dims: int) -> Tensor:
 
 def as_policy(epsilon: Epsilon | float) -> Epsilon:
     """A number becomes ``Fixed``; a policy stays; anything else, 0 and NaN are refused."""
-    if isinstance(epsilon, Epsilon):
-        return epsilon
-    if check_finite_number("epsilon", epsilon) == 0:
-        raise argument_error(
-            "epsilon", "a finite number other than 0", epsilon, "negative moves towards better structures"
-        )
-    return Fixed(float(epsilon))
+    return epsilon if isinstance(epsilon, Epsilon) else Fixed(_check_non_zero("epsilon", epsilon))

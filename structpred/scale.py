@@ -33,7 +33,7 @@ def check_scale(
     if scale.ndim and not (
         scale.ndim == len(full) and all(have in (1, want) for have, want in zip(scale.shape, full, strict=True))
     ):
-        per_example = (*batch, *(1 for _ in noise_shape))
+        per_example = batch + (1,) * len(noise_shape)
         raise argument_error(
             "scale",
             f"a number or a tensor of {len(full)} dimensions that broadcasts to {full}",

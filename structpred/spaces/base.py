@@ -18,6 +18,8 @@ from structpred.errors import ArgumentError, InfeasibleError, SpaceError, Words,
 from structpred.loss import LinearLoss
 
 _LARGEST = 1e300
+_MOST_LISTED = 1_000_000
+_MOST_ENTRIES = 200_000_000
 
 
 class Runs(enum.Enum):
@@ -241,7 +243,7 @@ def _indices(chosen: Tensor) -> list[tuple[int, ...]]:
     return [tuple(index) for index in chosen.nonzero().tolist()]
 
 
-def check_enumerable(space: StructuredSpace, count: int, limit: int = 1_000_000) -> None:
+def check_enumerable(space: StructuredSpace, count: int) -> None:
     """Raises ``ArgumentError`` where listing every structure would fill the memory."""
-    if count > limit:
-        raise ArgumentError(f"enumerate: {space!r} has {count} structures, more than the {limit} that are listed")
+    if count > _MOST_LISTED or count * math.prod(space.shape) > _MOST_ENTRIES:
+        raise ArgumentError(f"enumerate: {space!r} has {count} structures, too many to list")

@@ -36,7 +36,7 @@ class Matching(StructuredSpace):
     def _argmax(self, scores: Tensor) -> Tensor:
         # The solver names one column for each row, so rows must be the fewer. For as many rows as columns
         # the transpose is solved too: networks that score each row alone give every column an offset of
-        # its own, over which rows contend; as offsets of rows they cost nothing (10 to 60 % of the time).
+        # its own, over which rows contend; as offsets of rows they cost nothing (benchmarks/step.py has both times).
         if self.rows >= self.cols:
             return _match_every_row(scores.mT).mT
         return _match_every_row(scores)
@@ -59,7 +59,7 @@ class Matching(StructuredSpace):
 
 def _match_every_row(scores: Tensor) -> Tensor:
     """The best matchings for rows <= cols: ``(n, rows, cols) -> (n, rows, cols)``, bool."""
-    # Imported here, because scipy.optimize would add a third to the time of importing structpred.
+    # Imported here, because scipy.optimize would make importing structpred slower by much.
     from scipy.optimize import linear_sum_assignment
 
     costs = np.negative(scores.numpy(), order="C")  # of the layout the solver takes without a copy

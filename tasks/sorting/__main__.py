@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from rich.console import Console
+from structpred import MissingExtraError
 
-from tasks.sorting.commands import Figure, Table, Train, parse
+try:
+    from rich.console import Console
+
+    from tasks.sorting.commands import Figure, Table, Train, parse
+except ModuleNotFoundError as error:
+    raise MissingExtraError(f"tasks.sorting needs {error.name}; write pip install 'structpred[tasks]'") from error
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -30,7 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
         console.print(f"error: {error}", style="red", markup=False, highlight=False)
         return 2
     except KeyboardInterrupt:
-        console.print("stopped; what was finished is in the results file, and the same command goes on from there")
+        console.print("stopped; the table command goes on from what its results file holds")
         return 130
     return 0
 

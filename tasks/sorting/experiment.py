@@ -40,7 +40,7 @@ def run_table(command: Table, console: Console) -> None:
     """Runs the missing repetitions in batches, and prints the table of all."""
     file = _open(command.results, console)
     training, wanted = command.training, range(command.first_seed, command.first_seed + command.repetitions)
-    done = {(r.length, r.scale, r.outcome.seed) for r in file.read() if r.training == settings_of(training)}
+    done = _results_of(file, training)
     cells = list(dict.fromkeys((length, scale) for length in command.lengths for scale in command.scales))
     with _progress(console) as progress:
         whole = progress.add_task("repetitions", total=len(cells) * len(wanted))
@@ -56,12 +56,13 @@ def run_table(command: Table, console: Console) -> None:
 
                 _repeat(file, training, scale, length, seeds, show)
                 progress.advance(whole, len(seeds))
-    chosen = {
-        (r.length, r.scale, r.outcome.seed): r
-        for r in file.read()
-        if r.training == settings_of(training) and r.outcome.seed in wanted
-    }
-    print_table(list(chosen.values()), cells, console)
+    print_table([r for r in _results_of(file, training).values() if r.outcome.seed in wanted], cells, console)
+
+
+def _results_of(file: ResultsFile, training: Training) -> dict[tuple[int, Scale, int], Result]:
+    """The file's results for this training, each repetition once."""
+    settings = settings_of(training)
+    return {(r.length, r.scale, r.outcome.seed): r for r in file.read() if r.training == settings}
 
 
 def _batches(seeds: Sequence[int], together: int | None, length: int) -> Iterator[Sequence[int]]:

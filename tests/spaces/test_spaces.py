@@ -347,6 +347,7 @@ def test_membership_of_another_shape_is_refused(space):
     ("space", "count"),
     [
         (sp.OneHot(10**8), 10**8),
+        (sp.OneHot(10**5), 10**5),
         (sp.KSubset(40, 20), 137846528820),
         (sp.Matching(10), 3628800),
         (sp.Matching(3, 200), 7880400),
@@ -354,7 +355,7 @@ def test_membership_of_another_shape_is_refused(space):
     ids=repr,
 )
 def test_a_list_that_would_fill_the_memory_is_refused(space, count):
-    message = f"enumerate: {space!r} has {count} structures, more than the 1000000 that are listed"
+    message = f"enumerate: {space!r} has {count} structures, too many to list"
     with pytest.raises(sp.ArgumentError, match=re.escape(message)):
         space.enumerate()
 

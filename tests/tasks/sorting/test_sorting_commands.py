@@ -2,6 +2,8 @@
 
 import json
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from tasks.sorting.config import BEST, PAPER, Decomposition, Optimizer, Scale, T
 from tasks.sorting.results import Result, ResultsFile, settings_of
 from tasks.sorting.train import Outcome
 
+ROOT = Path(__file__).parents[3]
 Calls = list[tuple[Training, Scale, int, list[int]]]
 
 
@@ -283,7 +286,7 @@ def test_a_stopped_table_keeps_what_is_finished_and_goes_on_from_there(
         patch.setattr(experiment, "train", stop_after_one)
         status, printed = run(command, capsys)
     assert status == 130
-    assert "goes on from there" in printed
+    assert "goes on from what its results file holds" in printed
     assert [r.outcome.seed for r in ResultsFile(results).read()] == [0, 1]
     calls.clear()
     assert run(command, capsys)[0] == 0
@@ -300,3 +303,13 @@ def test_a_cut_line_is_reported_and_its_repetition_runs_again(
     _, printed = run(command, capsys)
     assert "ended in a line cut short" in printed
     assert [seeds for *_, seeds in calls] == [[2]]
+
+
+@pytest.mark.parametrize("module", ["rich", "tyro"])
+def test_a_missing_extra_is_named(module):
+    code = f"import sys; sys.modules[{module!r}] = None; import tasks.sorting.__main__"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert run.returncode == 1
+    last = run.stderr.strip().splitlines()[-1]
+    assert "MissingExtraError: tasks.sorting needs" in last
+    assert "pip install 'structpred[tasks]'" in last

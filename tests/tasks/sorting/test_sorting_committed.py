@@ -1,0 +1,38 @@
+"""The tables of README and documentation are what the committed results give, for the presets as they are."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tasks.sorting.config import BEST, PAPER, Scale
+from tasks.sorting.report import print_table
+from tasks.sorting.results import ResultsFile, settings_of
+
+ROOT = Path(__file__).parents[3]
+RESULTS = ROOT / "tasks" / "sorting" / "results"
+LENGTHS = (5, 10, 25, 40, 60, 100)
+
+
+@pytest.mark.parametrize(
+    ("page", "preset", "name", "cells", "repetitions"),
+    [
+        ("README.md", BEST, "best", [(d, Scale.LEARNED) for d in LENGTHS], 200),
+        ("docs/sorting.md", BEST, "best", [(d, Scale.LEARNED) for d in LENGTHS], 200),
+        ("docs/sorting.md", BEST, "best", [(d, s) for d in LENGTHS for s in (Scale.NONE, Scale.ONE)], 50),
+        ("docs/sorting.md", PAPER, "paper", [(d, s) for d in LENGTHS[:4] for s in Scale], 50),
+    ],
+)
+def test_every_row_of_the_table_stands_on_the_page(page, preset, name, cells, repetitions):
+    results = [r for r in ResultsFile(RESULTS / f"{name}.jsonl").read() if r.training == settings_of(preset)]
+    for cell in cells:
+        assert sorted(r.outcome.seed for r in results if (r.length, r.scale) == cell) == list(range(repetitions))
+    output = io.StringIO()
+    print_table(results, cells, Console(file=output, width=80))
+    rows = [line.split() for line in output.getvalue().splitlines() if line.split() and line.split()[0].isdigit()]
+    assert len(rows) == len(cells)
+    on_the_page = [line.split() for line in (ROOT / page).read_text(encoding="utf-8").splitlines()]
+    assert [row for row in rows if row not in on_the_page] == []
