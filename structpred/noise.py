@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import torch
 from attrs import frozen
 from torch import Tensor
+from torch.nn.functional import logsigmoid
 
 from structpred.errors import Words, argument_error
 
@@ -21,7 +22,11 @@ _EULER_GAMMA = 0.5772156649015329
 
 
 class Noise(abc.ABC):
-    """A distribution of zero mean over the real line. A subclass gives ``_fill`` and ``variance``."""
+    """A distribution of zero mean over the real line. A subclass gives ``_fill`` and ``variance``.
+
+    It may give ``log_prob`` and ``cdf``, which training never needs: with them, ``structpred.testing``
+    can hold the mean gradient under this noise against independent references.
+    """
 
     def sample(
         self,
@@ -52,6 +57,22 @@ class Noise(abc.ABC):
     def variance(self) -> float:
         """The variance of one draw."""
 
+    def log_prob(self, value: Tensor) -> Tensor:
+        """The logarithm of the density at each value, ``-inf`` outside the support; differentiable inside.
+
+        Raises:
+            NotImplementedError: if the noise does not offer it.
+        """
+        raise NotImplementedError(f"{self!r} does not give its density")
+
+    def cdf(self, value: Tensor) -> Tensor:
+        """The probability that a draw is at most each value.
+
+        Raises:
+            NotImplementedError: if the noise does not offer it.
+        """
+        raise NotImplementedError(f"{self!r} does not give its distribution function")
+
 
 def _fill_open_uniform(draws: Tensor, generator: torch.Generator | None) -> Tensor:
     """Uniform draws from the open interval (0, 1), so that no logarithm of them is infinite."""
@@ -76,6 +97,13 @@ class Gumbel(Noise):
     def variance(self) -> float:
         return math.pi**2 / 6
 
+    def log_prob(self, value: Tensor) -> Tensor:
+        exponent = -(value + _EULER_GAMMA)
+        return exponent - exponent.exp()
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return (-(-(value + _EULER_GAMMA)).exp()).exp()
+
 
 @frozen
 class Normal(Noise):
@@ -87,6 +115,12 @@ class Normal(Noise):
     @property
     def variance(self) -> float:
         return 1.0
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return -value.square() / 2 - math.log(2 * math.pi) / 2
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return torch.special.ndtr(value)
 
 
 @frozen
@@ -100,6 +134,12 @@ class Logistic(Noise):
     def variance(self) -> float:
         return math.pi**2 / 3
 
+    def log_prob(self, value: Tensor) -> Tensor:
+        return logsigmoid(value) + logsigmoid(-value)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return value.sigmoid()
+
 
 @frozen
 class Uniform(Noise):
@@ -111,3 +151,10 @@ class Uniform(Noise):
     @property
     def variance(self) -> float:
         return 1 / 3
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        inside = value.abs() < 1
+        return inside.to(value.dtype).log() - math.log(2)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return ((value + 1) / 2).clamp(0, 1)

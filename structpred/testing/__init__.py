@@ -1,0 +1,39 @@
+"""The test kit: hold a space, or a gradient, against its laws.
+
+    from structpred.testing import check_space
+    check_space(MySpace(4))
+
+Needs the ``testing`` extra (Hypothesis); pytest only for ``parametrize_with_checks``.
+"""
+
+from structpred.errors import MissingExtraError
+
+try:
+    import hypothesis as _hypothesis  # noqa: F401
+except ImportError as error:
+    raise MissingExtraError("structpred.testing needs Hypothesis; write pip install 'structpred[testing]'") from error
+
+from structpred.testing import strategies
+from structpred.testing.check import check_direct_gradient, check_space
+from structpred.testing.gradient_laws import GRADIENT_LAWS
+from structpred.testing.gradient_laws.subject import DirectGradient
+from structpred.testing.law import Law, LawError, ViolationError
+from structpred.testing.parametrize import parametrize_with_checks
+from structpred.testing.report import Outcome, Report, Result
+from structpred.testing.space_laws import SPACE_LAWS
+
+__all__ = [
+    "GRADIENT_LAWS",
+    "SPACE_LAWS",
+    "DirectGradient",
+    "Law",
+    "LawError",
+    "Outcome",
+    "Report",
+    "Result",
+    "ViolationError",
+    "check_direct_gradient",
+    "check_space",
+    "parametrize_with_checks",
+    "strategies",
+]

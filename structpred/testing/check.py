@@ -1,0 +1,152 @@
+"""The two checks: every law of a space, and every law of a gradient."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any, TypeVar
+
+from structpred.errors import argument_error
+from structpred.noise import Gumbel, Noise
+from structpred.objectives.direct import PerturbedDirectLoss
+from structpred.spaces.base import StructuredSpace
+from structpred.testing.gradient_laws import GRADIENT_LAWS
+from structpred.testing.gradient_laws.subject import DirectGradient
+from structpred.testing.law import Law, LawError
+from structpred.testing.report import Outcome, Report, Result
+from structpred.testing.run import Effort, run
+from structpred.testing.space_laws import SPACE_LAWS
+
+_Names = TypeVar("_Names", bound=Collection[str])
+
+
+def check_space(
+    space: StructuredSpace,
+    *,
+    max_examples: int = 50,
+    seed: int = 0,
+    tolerance: float = 0.0,
+    only: Collection[str] | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+    raises: bool = True,
+) -> Report:
+    """Holds a space against every law that applies to it.
+
+    Check small sizes, whose structures can be listed by ``enumerate``, and one that is too large for that.
+
+    Args:
+        space: the space; its laws are those of docs/laws.md.
+        max_examples: inputs tried for each law.
+        seed: of the inputs; the same seed tries the same ones.
+        tolerance: how far a value may stay below the best, relative to the largest score. 0 is for exact
+            solvers (the rounding of the scores' dtype is always granted); an integer programme's solver has its own.
+        only: the names of the laws to run; all unless given.
+        expected_failures: the names of laws that the space is known to break, each with the reason.
+        raises: whether to raise at the first failure; otherwise look at the report.
+
+    Returns:
+        The results law by law; ``print`` shows a table.
+
+    Raises:
+        LawError: names the law, and has the smallest input found and code that shows it again.
+        ArgumentError: for what is no space, or the name of no law.
+
+    >>> import structpred as sp
+    >>> report = check_space(sp.Matching(2))
+    >>> report.passed, len(report.results)
+    (True, 35)
+    """
+    effort = Effort(max_examples=max_examples, seed=seed, tolerance=tolerance)
+    return _check(_as_space(space), SPACE_LAWS, effort, only, expected_failures, raises)
+
+
+def check_direct_gradient(
+    space: StructuredSpace,
+    *,
+    noise: Noise = Gumbel(),
+    central: bool = False,
+    objective: Callable[..., Any] = PerturbedDirectLoss,
+    max_examples: int = 50,
+    draws: int = 10_000,
+    seed: int = 0,
+    only: Collection[str] | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+    raises: bool = True,
+) -> Report:
+    """Holds an objective's gradients for scores and scale against every law that applies.
+
+    Draw by draw they must be the gradients of the perturbed difference, and in the mean those of the
+    expected loss. A statistical law raises a false alarm with probability 1e-6 at most for each seed.
+
+    Args:
+        space: a space that passes ``check_space``: the laws trust its solver.
+        noise: the distribution of each variable's draw.
+        central: whether differences are taken on both sides of 0.
+        objective: called as ``PerturbedDirectLoss`` is, with ``space`` and the keywords ``epsilon``,
+            ``noise``, ``num_samples`` and ``central``. It returns what is called with scores, scale, loss
+            and ``generator=``, and returns the mean loss. Its noise is one call
+            ``noise.sample((num_samples, *batch, *noise_shape), ...)``.
+        max_examples: inputs tried for each law that holds draw by draw.
+        draws: the size of the sample for each law that holds in the mean.
+        seed: of the inputs and draws; the same seed tries the same ones.
+        only: the names of the laws to run; all unless given.
+        expected_failures: the names of laws that are known to be broken, each with the reason.
+        raises: whether to raise at the first failure; otherwise look at the report.
+
+    Returns:
+        The results law by law; ``print`` shows a table.
+
+    Raises:
+        LawError: names the law, and has the smallest input found and code that shows it again.
+        ArgumentError: for what is no space or noise, or the name of no law.
+
+    >>> import structpred as sp
+    >>> check_direct_gradient(sp.OneHot(3), noise=sp.Normal(), central=True, draws=1000).passed
+    True
+    """
+    subject = DirectGradient(_as_space(space), noise=noise, central=central, objective=objective)
+    effort = Effort(max_examples=max_examples, seed=seed, draws=draws)
+    return _check(subject, GRADIENT_LAWS, effort, only, expected_failures, raises)
+
+
+def _as_space(space: object) -> StructuredSpace:
+    if not isinstance(space, StructuredSpace):
+        raise argument_error("space", "a StructuredSpace", space, "write for example Matching(3)")
+    return space
+
+
+def _check(
+    subject: Any,
+    laws: Sequence[Law],
+    effort: Effort,
+    only: Collection[str] | None,
+    expected_failures: Mapping[str, str] | None,
+    raises: bool,
+) -> Report:
+    expected = check_names("expected_failures", expected_failures or {}, laws)
+    chosen = check_names("only", only, laws) if only is not None else [law.name for law in laws]
+    results = []
+    for law in laws:
+        if law.name in chosen:
+            results.append(run(law, subject, effort, expected.get(law.name)))
+            if raises:
+                raise_if_bad(results[-1])
+    return Report(repr(subject), tuple(results))
+
+
+def raise_if_bad(result: Result) -> None:
+    """Raises the failure of a law that was expected to hold, or says that it was not expected to."""
+    if result.outcome is Outcome.PASSED_UNEXPECTEDLY:
+        raise LawError(f"the law {result.law.name} holds, but was {result.note}", result.law, None, {})
+    if result.is_bad and result.failure:
+        raise result.failure
+
+
+def check_names(argument: str, names: _Names, laws: Sequence[Law]) -> _Names:
+    """Returns the names; raises ``ArgumentError`` unless each is that of a law."""
+    known = [law.name for law in laws]
+    for name in names:
+        if name not in known:
+            close = difflib.get_close_matches(str(name), known, n=1)
+            raise argument_error(argument, "names of laws", name, f"did you mean {close[0]!r}?" if close else "")
+    return names

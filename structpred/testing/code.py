@@ -1,0 +1,90 @@
+"""Values as Python code, so that a failure can be pasted and seen again."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+import attrs
+import torch
+from torch import Tensor
+
+import structpred
+from structpred.loss import LinearLoss
+from structpred.testing.law import Law
+
+_MOST_ENTRIES = 500
+_PACKAGES = ("structpred", "structpred.testing")
+
+
+def reproduction(law: Law, subject: object, inputs: Mapping[str, object], options: Mapping[str, object]) -> str:
+    """A program that calls the law on the subject with these inputs."""
+    subject_name = "space" if isinstance(subject, structpred.StructuredSpace) else "subject"
+    lines = [f"{subject_name} = {expression(subject)}"]
+    lines += [f"{name} = {expression(value)}" for name, value in inputs.items()]
+    arguments = [subject_name, *(f"{name}={name}" for name in inputs), *(f"{k}={v!r}" for k, v in options.items())]
+    lines.append(f"{law.name}({', '.join(arguments)})")
+    used = [law.check, *_named_in(subject), *(LinearLoss for value in inputs.values() if isinstance(value, LinearLoss))]
+    needs_torch = any("torch." in line for line in lines)
+    return "\n".join([*(["import torch"] if needs_torch else []), *_imports(used), "", *lines])
+
+
+def expression(value: object) -> str:
+    """Code for a value, as exact as its repr; tensors keep dtype, strides and whether they require grad."""
+    if isinstance(value, Tensor):
+        return _tensor(value)
+    if isinstance(value, LinearLoss):
+        constant, dims = expression(value.constant), value.event_dims
+        return f"LinearLoss({expression(value.coefficients)}, {constant}, event_dims={dims})"
+    if isinstance(value, torch.dtype):
+        return str(value)
+    if isinstance(value, float):
+        return _numbers(value)
+    if isinstance(value, type):
+        return value.__qualname__
+    if attrs.has(type(value)) and type(value).__module__.startswith("structpred.testing"):
+        fields = attrs.asdict(value, recurse=False)  # type: ignore[arg-type]
+        return f"{type(value).__name__}({', '.join(f'{k}={expression(v)}' for k, v in fields.items())})"
+    return " ".join(repr(value).split())
+
+
+def _tensor(tensor: Tensor) -> str:
+    detached = tensor.detach().cpu()
+    if detached.numel() > _MOST_ENTRIES:
+        return f"...  # a {detached.dtype} tensor of shape {tuple(detached.shape)}, too large to show"
+    if detached.is_contiguous() or not detached.numel():
+        code = _contiguous(detached)
+    else:
+        size = 1 + sum((n - 1) * step for n, step in zip(detached.shape, detached.stride(), strict=True))
+        storage = detached.as_strided((size,), (1,))
+        code = f"torch.as_strided({_contiguous(storage)}, {tuple(detached.shape)}, {detached.stride()})"
+    return f"{code}.requires_grad_()" if tensor.requires_grad else code
+
+
+def _contiguous(tensor: Tensor) -> str:
+    dtype = "" if tensor.dtype == torch.float32 else f", dtype={tensor.dtype}"
+    if not tensor.numel():
+        return f"torch.empty({tuple(tensor.shape)}{dtype})"
+    return f"torch.tensor({_numbers(tensor.tolist())}{dtype})"
+
+
+def _numbers(numbers: object) -> str:
+    return repr(numbers).replace("inf", "torch.inf").replace("nan", "torch.nan")
+
+
+def _named_in(subject: object) -> list[object]:
+    """What the code for a subject names: its class, and those of the values in it."""
+    if isinstance(subject, structpred.StructuredSpace) or not attrs.has(type(subject)):
+        return [type(subject)]
+    values = attrs.asdict(subject, recurse=False).values()  # type: ignore[arg-type]
+    return [type(subject), *(v if callable(v) and hasattr(v, "__qualname__") else type(v) for v in values)]
+
+
+def _imports(used: list[object]) -> list[str]:
+    modules: dict[str, set[str]] = {}
+    for item in used:
+        name, module = item.__qualname__.split(".")[0], item.__module__  # type: ignore[attr-defined]
+        if module != "builtins":
+            public = [package for package in _PACKAGES if hasattr(sys.modules.get(package), name)]
+            modules.setdefault(public[0] if public else module, set()).add(name)
+    return [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(modules.items())]

@@ -1,0 +1,239 @@
+"""What holds in the mean over draws: the direct gradient tends to that of the expected loss (Corollaries 2 and 3).
+
+For every step epsilon, not only in the limit, the mean direct gradient is the gradient of the expected loss,
+averaged over the places between the two ends of the step: the expected maximum has the expected loss as its
+derivative along the step. So independent references are exact at any step, and tests need no small bias.
+
+Every law here is a z-test or a chi-square test on ``draws`` independent draws. It raises a false alarm with
+probability 1e-8 in the normal approximation, and 1e-6 at most: that grants a factor of 100 to the
+approximation, whose entries are sums over thousands of draws.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from structpred.loss import LinearLoss
+from structpred.noise import Gumbel
+from structpred.testing.gradient_laws.subject import DirectGradient
+from structpred.testing.law import ViolationError, law
+from structpred.testing.oracles import can_enumerate, structures_of
+from structpred.testing.quadrature import OneHotExpectation
+
+_FALSE_ALARM = 1e-8
+_PROJECTIONS = 8
+_LEAST_EXPECTED = 500  # draws in a cell of the chi-square test
+
+
+def _smooth(subject: DirectGradient) -> str | None:
+    try:
+        outside = subject.noise.log_prob(torch.tensor([-1e3, 1e3], dtype=torch.float64))
+    except NotImplementedError:
+        return "the noise does not give log_prob"
+    return "the density of the noise has edges" if outside.exp().isnan().any() or _has_edges(subject) else None
+
+
+def _has_edges(subject: DirectGradient) -> bool:
+    grid = torch.linspace(-30, 30, 601, dtype=torch.float64)
+    return bool(subject.noise.log_prob(grid).isneginf().any())
+
+
+def _one_hot(subject: DirectGradient) -> str | None:
+    """Structures are single parts, and each part is a variable: there, expectations are integrals over one draw."""
+    space = subject.space
+    if not can_enumerate(space):
+        return "only for spaces of single parts that enumerate"
+    structures = structures_of(space).flatten(1)
+    if len(structures) != structures.shape[1] or len(structures) < 2 or not (structures.sum(1) == 1).all():
+        return "only where every structure is a single part"
+    probe = torch.arange(math.prod(space.shape), dtype=torch.float64).reshape(space.shape)
+    if space.noise_shape != space.shape or not torch.equal(space.spread(probe), probe):
+        return "only where every part is a variable"
+    return None
+
+
+def _one_hot_with_known_noise(subject: DirectGradient) -> str | None:
+    try:
+        zero = torch.zeros(1)
+        subject.noise.log_prob(zero), subject.noise.cdf(zero)
+    except NotImplementedError:
+        return "the noise does not give log_prob and cdf"
+    return _one_hot(subject)
+
+
+def _one_hot_with_gumbel_noise(subject: DirectGradient) -> str | None:
+    return _one_hot(subject) if isinstance(subject.noise, Gumbel) else "only for Gumbel noise"
+
+
+class _Problem:
+    """Scores, one scale and a loss in generic position, of a size at which structures change."""
+
+    def __init__(self, subject: DirectGradient, seed: int) -> None:
+        self.subject = subject
+        self.generator = torch.Generator().manual_seed(seed)
+        shape = subject.space.shape
+        self.scores = torch.randn(shape, generator=self.generator, dtype=torch.float64)
+        self.costs = torch.randn(shape, generator=self.generator, dtype=torch.float64)
+        self.sigma = 0.8 / math.sqrt(subject.noise.variance)
+
+    def direct_gradients(self, epsilon: float, draws: int) -> tuple[Tensor, Tensor]:
+        """Of every draw, for scores ``(draws, *shape)`` and for sigma ``(draws,)``, from one call of the objective."""
+        space = self.subject.space
+        scores = self.scores.expand(draws, *space.shape).clone().requires_grad_()
+        scale = torch.full((draws, *(1,) * len(space.noise_shape)), self.sigma, dtype=torch.float64).requires_grad_()
+        loss = LinearLoss(self.costs.expand(draws, *space.shape), event_dims=len(space.shape))
+        value = self.subject.make(epsilon)(scores, scale, loss, generator=self.generator)
+        for_scores, for_scale = torch.autograd.grad(draws * value, [scores, scale])  # value is a mean
+        return for_scores, for_scale.reshape(draws)
+
+    def score_function_gradients(self, epsilon: float, draws: int) -> tuple[Tensor, Tensor]:
+        """Another estimate of the same means, from the density alone, for shifts of the variables and for sigma.
+
+        ``loss(y) * d log density``, at places spread evenly over the step; no difference of structures occurs.
+        """
+        space, noise = self.subject.space, self.subject.noise
+        gamma = noise.sample((draws, *space.noise_shape), dtype=torch.float64, generator=self.generator)
+        gamma.requires_grad_()
+        (slope,) = torch.autograd.grad(noise.log_prob(gamma).sum(), gamma)  # (draws, *noise_shape)
+        gamma = gamma.detach()
+        low, high = self.subject.steps(epsilon)
+        place = low + (high - low) * torch.rand(draws, generator=self.generator, dtype=torch.float64)
+        place = place.reshape(draws, *(1,) * len(space.shape))
+        with torch.no_grad():
+            y = space.argmax(self.scores + space.spread(self.sigma * gamma) + place * self.costs)
+            baseline = (self.costs * space.argmax(self.scores)).sum()  # changes no mean, lowers the variance
+            loss = (self.costs * y).flatten(1).sum(1) - baseline
+        for_shifts = -slope * loss.reshape(draws, *(1,) * len(space.noise_shape)) / self.sigma
+        for_sigma = loss * (-slope * gamma - 1).flatten(1).sum(1) / self.sigma
+        return for_shifts, for_sigma
+
+    def on_shifts(self, for_scores: Tensor) -> Tensor:
+        """Of gradients for scores, those for shifts of variables: ``(draws, *shape) -> (draws, *noise_shape)``."""
+        shifts = torch.zeros(len(for_scores), *self.subject.space.noise_shape, dtype=torch.float64, requires_grad=True)
+        spread = self.subject.space.spread(shifts)
+        (adjoint,) = torch.autograd.grad(spread, shifts, for_scores)
+        return adjoint
+
+    def projections(self, entries: int) -> Tensor:
+        """Some random directions; where two means differ, so do their projections, with probability one."""
+        return torch.randn(entries, _PROJECTIONS, generator=self.generator, dtype=torch.float64)
+
+
+@law(needs=_smooth)
+def mean_gradient_equals_the_score_function_estimate(
+    subject: DirectGradient, *, draws: int = 10_000, seed: int = 0
+) -> None:
+    """In the mean, the gradients are those of the expected loss, as the score function estimates them (Corollary 2)."""
+    problem = _Problem(subject, seed)
+    for epsilon in (-1.0, 0.25):
+        for_scores, for_sigma = problem.direct_gradients(epsilon, draws)
+        for_shifts, other_for_sigma = problem.score_function_gradients(epsilon, draws)
+        directions = problem.projections(for_shifts[0].numel())
+        got, expected = problem.on_shifts(for_scores).flatten(1) @ directions, for_shifts.flatten(1) @ directions
+        _expect_equal_means(got, expected, f"epsilon {epsilon}: projected gradients for the scores", seed)
+        _expect_equal_means(for_sigma[:, None], other_for_sigma[:, None], f"epsilon {epsilon}: for sigma", seed)
+
+
+@law(needs=_one_hot_with_gumbel_noise)
+def mean_gradient_equals_the_closed_form(subject: DirectGradient, *, draws: int = 10_000, seed: int = 0) -> None:
+    """For single parts and Gumbel noise, E max = sigma logsumexp(scores / sigma) gives the means (Corollary 2)."""
+    problem = _Problem(subject, seed)
+    for epsilon in (-2.0, 0.5):
+        scores, sigma = problem.scores.clone().requires_grad_(), torch.tensor(problem.sigma, dtype=torch.float64)
+        sigma.requires_grad_()
+        low, high = (
+            sigma * ((scores + step * problem.costs) / sigma).flatten().logsumexp(0) for step in subject.steps(epsilon)
+        )
+        width = subject.steps(epsilon)[1] - subject.steps(epsilon)[0]
+        for_scores, for_sigma = torch.autograd.grad((high - low) / width, [scores, sigma])
+        _expect_means(problem, epsilon, draws, (for_scores, for_sigma), f"epsilon {epsilon}", seed)
+
+
+@law(needs=_one_hot_with_known_noise)
+def mean_gradient_equals_the_quadrature(subject: DirectGradient, *, draws: int = 10_000, seed: int = 0) -> None:
+    """For single parts under any noise with density and distribution function, quadrature gives the mean gradients."""
+    problem = _Problem(subject, seed)
+    exact = OneHotExpectation(subject.noise, problem.sigma)
+    for epsilon in (-2.0, 0.5):
+        expected = exact.direct_gradient(problem.scores, problem.costs, *subject.steps(epsilon))
+        _expect_means(problem, epsilon, draws, expected, f"epsilon {epsilon}", seed)
+
+
+@law(needs=_one_hot_with_known_noise)
+def bias_falls_with_epsilon(subject: DirectGradient, *, draws: int = 10_000, seed: int = 0) -> None:
+    """The bias falls like epsilon, and like its square for the central form: half the step, half or a quarter of it."""
+    problem = _Problem(subject, seed)
+    exact = OneHotExpectation(subject.noise, problem.sigma)
+    limit, _ = exact.direct_gradient(problem.scores, problem.costs, -1e-3, 1e-3)
+    order = 2 if subject.central else 1
+    near, _ = exact.direct_gradient(problem.scores, problem.costs, *subject.steps(0.05))
+    leading = (near - limit) / 0.05**order  # the bias is leading * epsilon^order, for small epsilon
+    draws_at: dict[float, Tensor] = {}
+    for epsilon in (1.0, 0.5):
+        for_scores, _ = problem.direct_gradients(epsilon, draws)
+        draws_at[epsilon] = ((for_scores - limit) * leading).flatten(1).sum(1) / leading.norm()  # (draws,)
+        expected, _ = exact.direct_gradient(problem.scores, problem.costs, *subject.steps(epsilon))
+        bias = ((expected - limit) * leading).sum() / leading.norm()
+        _expect_equal_means(draws_at[epsilon][:, None], bias[None], f"bias at epsilon {epsilon}", seed)
+
+
+@law(needs=_one_hot_with_gumbel_noise)
+def frequencies_are_those_of_the_softmax(subject: DirectGradient, *, draws: int = 10_000, seed: int = 0) -> None:
+    """Where Gumbel noise is on every structure, one is best with probability exp(score / sigma) / Z (Corollary 3)."""
+    space = subject.space
+    for sigma in (0.1, 0.5, 1.0, 3.0, 10.0):
+        problem = _Problem(subject, seed)
+        scores = sigma * problem.scores
+        noise = subject.noise.sample((draws, *space.shape), dtype=torch.float64, generator=problem.generator)
+        counts = space.argmax(scores + sigma * noise).double().flatten(1).sum(0)
+        expected = draws * (scores / sigma).flatten().softmax(0)
+        alarm = chi_square_tail(counts, expected)
+        if not alarm > _FALSE_ALARM:
+            raise ViolationError(
+                f"sigma {sigma}: the chi-square test gives this draw a probability of {alarm:.1e}", seed=seed,
+                got=counts, expected=expected,
+            )  # fmt: skip
+
+
+def chi_square_tail(counts: Tensor, expected: Tensor) -> float:
+    """The probability of counts that fit worse, with small cells put together until the approximation holds."""
+    cells = torch.zeros(2, 1, dtype=torch.float64)
+    for pair in torch.stack([counts, expected])[:, expected.argsort()].T:
+        if cells[1, -1] >= _LEAST_EXPECTED:
+            cells = torch.cat([cells, pair[:, None]], 1)
+        else:
+            cells[:, -1] += pair
+    got, wanted = cells
+    statistic = ((got - wanted).square() / wanted).sum()
+    freedom = len(wanted) - 1
+    return float(torch.special.gammaincc(torch.tensor(freedom / 2), statistic / 2)) if freedom else 1.0
+
+
+def _expect_means(
+    problem: _Problem, epsilon: float, draws: int, expected: tuple[Tensor, Tensor], where: str, seed: int
+) -> None:
+    for_scores, for_sigma = problem.direct_gradients(epsilon, draws)
+    directions = problem.projections(for_scores[0].numel())
+    got = for_scores.flatten(1) @ directions
+    _expect_equal_means(got, expected[0].flatten() @ directions, f"{where}: projected gradients for the scores", seed)
+    _expect_equal_means(for_sigma[:, None], expected[1].reshape(1), f"{where}: for sigma", seed)
+
+
+def _expect_equal_means(got: Tensor, expected: Tensor, what: str, seed: int) -> None:
+    """A z-test of the columns of ``got (draws, m)`` with numbers ``(m,)``, or with another sample ``(draws, m)``."""
+    draws, tests = got.shape
+    variance, mean = got.var(0) / draws, expected
+    if expected.ndim == 2:
+        variance, mean = variance + expected.var(0) / draws, expected.mean(0)
+    difference = got.mean(0) - mean
+    z = difference.abs() / variance.sqrt().clamp(min=1e-12)
+    # Each law makes at most four of these tests.
+    critical = -torch.special.ndtri(torch.tensor(_FALSE_ALARM / 8 / tests, dtype=torch.float64))
+    if not z.max() <= critical:
+        raise ViolationError(
+            f"{what}: the mean of {draws} draws is off by {z.max():.1f} standard errors (at most {critical:.1f})",
+            seed=seed, got=got.mean(0), expected=mean,
+        )  # fmt: skip

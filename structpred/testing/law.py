@@ -1,0 +1,93 @@
+"""What a law is: one plain function that raises ``ViolationError``, and what Hypothesis is to feed it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import field, frozen
+from hypothesis.strategies import SearchStrategy
+
+Inputs = Mapping[str, Callable[[Any], SearchStrategy[Any]]]
+
+
+class ViolationError(AssertionError):
+    """What a law raises: a sentence, and values to show beside it, the one got and the better one.
+
+    Args:
+        message: what is wrong, in a sentence.
+        shown: values by name, in the order to show them; tensors are shown as code.
+    """
+
+    def __init__(self, message: str, **shown: object) -> None:
+        self.message = message
+        self.shown = shown
+        lines = [message, *(f"{name}: {value}" for name, value in shown.items())]
+        super().__init__("\n".join(lines))
+
+
+class LawError(AssertionError):
+    """A subject breaks a law. The text has the law, the smallest input found, and code that shows it again."""
+
+    def __init__(self, message: str, law: Law, subject: object, inputs: Mapping[str, object]) -> None:
+        super().__init__(message)
+        self.law = law
+        self.subject = subject
+        self.inputs = inputs
+
+    def __reduce__(self) -> tuple[Any, ...]:  # so that it crosses processes, in parallel test runs
+        return type(self), (self.args[0], self.law, self.subject, self.inputs)
+
+
+@frozen(repr=False)
+class Law:
+    """One law. Call it with a subject and inputs by name to see whether it holds there.
+
+    Args:
+        check: raises ``ViolationError``, or whatever the subject raises, where the law is broken.
+        inputs: for each of the check's inputs, the strategy that a subject gives.
+        needs: why a subject is out of the law's reach, or None.
+    """
+
+    check: Callable[..., None]
+    inputs: Inputs
+    needs: Callable[[Any], str | None] = field(default=lambda subject: None)
+
+    @property
+    def name(self) -> str:
+        return self.check.__name__
+
+    @property
+    def statement(self) -> str:
+        """The law in a sentence or two: the first paragraph of its docstring."""
+        paragraph = (inspect.getdoc(self.check) or "").partition("\n\n")[0]
+        return " ".join(paragraph.split())
+
+    @property
+    def options(self) -> frozenset[str]:
+        """The settings that the check takes beyond its inputs: of ``tolerance``, ``draws`` and ``seed``."""
+        return frozenset(inspect.signature(self.check).parameters) & {"tolerance", "draws", "seed"} - set(self.inputs)
+
+    def __repr__(self) -> str:
+        return f"<law {self.name}>"
+
+    def __call__(self, subject: Any, **inputs: Any) -> None:
+        self.check(subject, **inputs)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _law_of, (self.check.__module__, self.name)
+
+
+def _law_of(module: str, name: str) -> Law:
+    found: Law = getattr(__import__(module, fromlist=[name]), name)
+    return found
+
+
+def law(
+    *,
+    needs: Callable[[Any], str | None] = lambda subject: None,
+    **inputs: Callable[[Any], SearchStrategy[Any]],
+) -> Callable[[Callable[..., None]], Law]:
+    """Makes a law of a check. Keywords other than ``needs`` are the check's inputs."""
+    return lambda check: Law(check, inputs, needs)

@@ -1,0 +1,143 @@
+"""What the laws compare with: values in float64, and the list of all structures."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from structpred.errors import ArgumentError
+from structpred.spaces.base import StructuredSpace
+from structpred.testing.law import ViolationError
+
+_MOST_STRUCTURES = 5_000
+_MOST_ENTRIES = 500_000
+
+
+class _Same:
+    """A key that is the object itself, whatever its equality and hash are worth."""
+
+    def __init__(self, it: Any) -> None:
+        self.it = it
+
+    def __hash__(self) -> int:
+        return id(self.it)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.it is other.it
+
+
+@functools.lru_cache(maxsize=4)
+def _listed(key: _Same) -> Tensor | str:
+    space: StructuredSpace = key.it
+    try:
+        structures = space.enumerate()
+    except NotImplementedError:
+        return "the space does not enumerate"
+    except ArgumentError as error:
+        return f"{error}; check a smaller one too"
+    if len(structures) > _MOST_STRUCTURES or structures.numel() > _MOST_ENTRIES:
+        return f"{len(structures)} structures are too many to try; check a smaller one too"
+    return structures
+
+
+def enumerable(space: StructuredSpace) -> str | None:
+    """Why brute force is out of reach for this space, or None."""
+    listed = _listed(_Same(space))
+    return listed if isinstance(listed, str) else None
+
+
+def can_enumerate(space: StructuredSpace) -> bool:
+    """Whether brute force is in reach for this space."""
+    return enumerable(space) is None
+
+
+def structures_of(space: StructuredSpace) -> Tensor:
+    """Every structure, ``(count, *shape)``, for a space that is ``enumerable``."""
+    listed = _listed(_Same(space))
+    assert isinstance(listed, Tensor)
+    return listed
+
+
+def value(space: StructuredSpace, scores: Tensor, y: Tensor) -> Tensor:
+    """``<scores, y>`` in float64, leading dimensions broadcast; ``-inf`` counts only where y uses it."""
+    parts = torch.where(y != 0, scores.double() * y.double(), 0.0)
+    return parts.flatten(-len(space.shape)).sum(-1)
+
+
+def best_of(space: StructuredSpace, scores: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor]:
+    """The largest value among ``(count, *shape)`` and who has it: ``(*batch, *shape) -> (*batch), (*batch)``."""
+    among = scores.unsqueeze(-1 - len(space.shape))
+    best, index = value(space, among, candidates).max(-1)
+    return best, index
+
+
+def slack(space: StructuredSpace, scores: Tensor, tolerance: float) -> Tensor:
+    """How far two equal values may lie apart, per example: rounding, and what the solver is granted.
+
+    Scores up to 2 in size sum exactly, so that rounding only matters for generic scores.
+    """
+    finer = torch.promote_types(scores.dtype, torch.float32)
+    finite = scores.double().masked_fill(scores.isinf(), 0).flatten(-len(space.shape))
+    largest = finite.abs().amax(-1)
+    return (tolerance + torch.finfo(finer).eps * finite.shape[-1]) * largest
+
+
+def expect_not_worse(
+    space: StructuredSpace, scores: Tensor, y: Tensor, other: Tensor, tolerance: float, message: str, source: str
+) -> None:
+    """Raises ``ViolationError`` for the first example where ``other`` has a larger value than ``y``."""
+    got, better = value(space, scores, y), value(space, scores, other)
+    worse = ~(got >= better - slack(space, scores, tolerance))
+    for index in first(worse):
+        raise ViolationError(
+            message,
+            example=index,
+            got=got[index].item(),
+            answer=y[index],
+            better=better[index].item(),
+            **{source: other[index]},
+        )
+
+
+def expect_same_value(
+    space: StructuredSpace, scores: Tensor, y: Tensor, other: Tensor, tolerance: float, message: str
+) -> None:
+    """Raises ``ViolationError`` for the first example where two answers to the same scores differ in value."""
+    got, expected = value(space, scores, y), value(space, scores, other)
+    differ = ~((got - expected).abs() <= slack(space, scores, tolerance))
+    for index in first(differ):
+        raise ViolationError(
+            message,
+            example=index,
+            got=got[index].item(),
+            answer=y[index],
+            expected=expected[index].item(),
+            other_answer=other[index],
+        )
+
+
+def expect_members(space: StructuredSpace, y: Tensor, message: str) -> None:
+    """Raises ``ViolationError`` for the first example that is not in the space."""
+    for index in first(~space.contains(y)):
+        raise ViolationError(message, example=index, got=y[index], expected=f"a structure of {space!r}")
+
+
+def first(wrong: Tensor) -> list[tuple[int, ...]]:
+    """The index of the first true entry, if there is one; ``()`` for a tensor without dimensions."""
+    return [tuple(index) for index in wrong.nonzero()[:1].tolist()]
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """So many threads inside."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,65 @@
+"""The laws as pytest cases."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from structpred.errors import MissingExtraError
+from structpred.spaces.base import StructuredSpace
+from structpred.testing.check import check_names, raise_if_bad
+from structpred.testing.law import Law
+from structpred.testing.report import Outcome
+from structpred.testing.run import Effort, run
+from structpred.testing.space_laws import SPACE_LAWS
+
+
+def parametrize_with_checks(
+    spaces: Iterable[StructuredSpace],
+    *,
+    max_examples: int = 50,
+    seed: int = 0,
+    tolerance: float = 0.0,
+    expected_failures: Mapping[str, str] | None = None,
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """One pytest case for each law and space, named so that ``-k`` finds both.
+
+    The decorated test takes ``space`` and ``law`` and calls ``law(space)``. A law out of a space's reach is
+    skipped; one in ``expected_failures`` is a strict xfail. The other arguments are those of ``check_space``.
+
+    Raises:
+        ArgumentError: for the name of no law, as soon as the test is defined.
+        MissingExtraError: without pytest.
+
+    >>> import structpred as sp
+    >>> @parametrize_with_checks([sp.OneHot(3), sp.Matching(2)])
+    ... def test_my_spaces(space, law):
+    ...     law(space)
+    """
+    try:
+        import pytest
+    except ImportError as error:
+        message = "parametrize_with_checks needs pytest; write pip install 'structpred[testing]', or use check_space"
+        raise MissingExtraError(message) from error
+
+    expected = check_names("expected_failures", expected_failures or {}, SPACE_LAWS)
+    effort = Effort(max_examples=max_examples, seed=seed, tolerance=tolerance)
+
+    def case(space: StructuredSpace, law: Law) -> Any:
+        reason = expected.get(law.name)
+        marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+        return pytest.param(space, _call(law, effort), id=f"{space!r}-{law.name}", marks=marks)
+
+    return pytest.mark.parametrize(("space", "law"), [case(space, law) for space in spaces for law in SPACE_LAWS])
+
+
+def _call(law: Law, effort: Effort) -> Callable[[StructuredSpace], None]:
+    def call(space: StructuredSpace) -> None:
+        import pytest
+
+        result = run(law, space, effort)
+        if result.outcome is Outcome.SKIPPED:
+            pytest.skip(result.note)
+        raise_if_bad(result)
+
+    return call

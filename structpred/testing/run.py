@@ -1,0 +1,152 @@
+"""Runs one law on one subject: tries inputs, finds the smallest that breaks it, and says so."""
+
+from __future__ import annotations
+
+import copy
+import textwrap
+import time
+from collections.abc import Mapping
+from typing import Any
+
+import hypothesis
+from attrs import field, frozen
+from hypothesis import strategies as st
+from hypothesis.errors import UnsatisfiedAssumption
+
+from structpred._checks import check_finite_number, check_positive_int
+from structpred.errors import argument_error
+from structpred.testing.code import expression, reproduction
+from structpred.testing.law import Law, LawError, ViolationError
+from structpred.testing.report import Outcome, Result
+
+
+def _at_least_zero(instance: object, attribute: Any, value: object) -> None:
+    if check_finite_number(attribute.name, value) < 0:
+        raise argument_error(attribute.name, "a number of at least 0", value)
+
+
+def _positive(instance: object, attribute: Any, value: object) -> None:
+    check_positive_int(attribute.name, value)
+
+
+@frozen(kw_only=True)
+class Effort:
+    """How hard to try, and how exact a value has to be."""
+
+    max_examples: int = field(default=50, validator=_positive)
+    seed: int = 0
+    tolerance: float = field(default=0.0, validator=_at_least_zero)
+    draws: int = field(default=10_000, validator=_positive)
+
+    def options_of(self, law: Law) -> dict[str, Any]:
+        """Those of the settings that the law takes."""
+        return {name: getattr(self, name) for name in ("tolerance", "draws", "seed") if name in law.options}
+
+
+@frozen
+class _Broken:
+    inputs: Mapping[str, Any]
+    error: Exception
+
+
+class _Search:
+    """The test function that Hypothesis calls; remembers the last inputs that failed, which it makes the smallest."""
+
+    def __init__(self, law: Law, subject: Any, options: Mapping[str, Any]) -> None:
+        self.law, self.subject, self.options = law, subject, options
+        self.examples = 0
+        self.broken: _Broken | None = None
+
+    def __call__(self, inputs: Mapping[str, Any]) -> None:
+        self.examples += 1
+        before = copy.deepcopy(inputs)  # a broken subject may write into its arguments
+        try:
+            self.law(self.subject, **inputs, **self.options)
+        except UnsatisfiedAssumption:
+            raise
+        except Exception as error:
+            self.broken = _Broken(before, error)
+            raise
+
+    def run(self, effort: Effort) -> _Broken | None:
+        """The smallest inputs found that break the law, if any do."""
+        try:
+            if self.law.inputs:
+                self._search(effort)
+            else:
+                self({})
+        except Exception as error:
+            # Without broken, the inputs could not even be made: the subject failed while it gave a structure.
+            # With another error, the failure did not come again on the same input: what broke counts all the same.
+            return self.broken or _Broken({}, error)
+        return None
+
+    def _search(self, effort: Effort) -> None:
+        inputs = st.fixed_dictionaries({name: make(self.subject) for name, make in self.law.inputs.items()})
+
+        def test(inputs: Mapping[str, Any]) -> None:
+            self(inputs)
+
+        given = hypothesis.given(inputs=inputs)(test)
+        settings = hypothesis.settings(
+            max_examples=effort.max_examples,
+            database=None,
+            deadline=None,
+            derandomize=False,
+            print_blob=False,
+            report_multiple_bugs=False,
+            verbosity=hypothesis.Verbosity.quiet,
+            suppress_health_check=list(hypothesis.HealthCheck),
+            phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
+        )
+        hypothesis.seed(effort.seed)(settings(given))()
+
+
+def run(law: Law, subject: Any, effort: Effort, expected_failure: str | None = None) -> Result:
+    """One law on one subject. Does not raise for a law that is broken: the result says it."""
+    started = time.perf_counter()
+    search = _Search(law, subject, effort.options_of(law))
+    broken: _Broken | None = None
+    try:
+        out_of_reach = law.needs(subject)
+    except Exception as error:
+        out_of_reach, broken = None, _Broken({}, error)
+    if not (broken or out_of_reach):
+        broken = search.run(effort)
+    seconds = time.perf_counter() - started
+    if broken:
+        failure = _failure(law, subject, broken, effort)
+        outcome = Outcome.FAILED_AS_EXPECTED if expected_failure else Outcome.FAILED
+        note = expected_failure or str(broken.error).partition("\n")[0]
+        return Result(law, outcome, search.examples, seconds, note, failure)
+    if out_of_reach:
+        return Result(law, Outcome.SKIPPED, 0, seconds, out_of_reach)
+    if expected_failure:
+        note = f"expected to fail ({expected_failure}); take it off expected_failures"
+        return Result(law, Outcome.PASSED_UNEXPECTEDLY, search.examples, seconds, note)
+    return Result(law, Outcome.PASSED, search.examples, seconds)
+
+
+def _failure(law: Law, subject: Any, broken: _Broken, effort: Effort) -> LawError:
+    error, inputs = broken.error, broken.inputs
+    if isinstance(error, ViolationError):
+        message = error.message
+        shown = [f"{name.replace('_', ' '):10} {expression(value)}" for name, value in error.shown.items()]
+    else:
+        message, shown = f"{type(error).__name__}: {error}", []
+    options = {
+        name: value for name, value in effort.options_of(law).items() if name != "tolerance" or value
+    }  # as long as the solver is exact there is nothing to say
+    text = [
+        f"{subject!r} breaks the law {law.name}:",
+        textwrap.indent(textwrap.fill(law.statement, 100), "    "),
+        message,
+        *(textwrap.indent(line, "    ") for line in shown),
+        f"{'The smallest input found' if inputs else 'Seen'} with seed {effort.seed}; to see it again:",
+        "",
+        textwrap.indent(reproduction(law, subject, inputs, options), "    "),
+    ]
+    failure = LawError("\n".join(text), law, subject, inputs)
+    failure.__cause__ = error
+    error.__notes__ = []  # Hypothesis has said the input there, but not as code
+    return failure

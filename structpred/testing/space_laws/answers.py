@@ -1,0 +1,121 @@
+"""What argmax answers: a structure, and none scores higher."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from structpred.spaces.base import StructuredSpace
+from structpred.testing import strategies
+from structpred.testing.law import ViolationError, law
+from structpred.testing.oracles import (
+    best_of,
+    enumerable,
+    expect_members,
+    expect_not_worse,
+    expect_same_value,
+    first,
+    slack,
+    structures_of,
+    value,
+)
+
+_plain = functools.partial(strategies.scores, dtype=torch.float64, forbidden=False)
+
+
+@law(scores=strategies.scores)
+def answers_are_structures(space: StructuredSpace, scores: Tensor) -> None:
+    """The answer is a structure of the space, whatever the scores, ties included."""
+    expect_members(space, space.argmax(scores), "contains says that the answer is not in the space")
+
+
+@law(scores=strategies.scores, needs=enumerable)
+def no_structure_scores_higher(space: StructuredSpace, scores: Tensor, *, tolerance: float = 0.0) -> None:
+    """No structure of the space scores higher than the answer, ties or not."""
+    structures = structures_of(space).to(scores.device)
+    _, best = best_of(space, scores, structures)
+    message = "a structure of the space scores higher than the answer"
+    expect_not_worse(space, scores, space.argmax(scores), structures[best], tolerance, message, "structure")
+
+
+@law(
+    scores=_plain,
+    others=functools.partial(_plain, batch=(4,), moderate=True),
+    nearness=lambda space: st.sampled_from([0.5, 2.0, 0.1]),
+)
+def no_other_answer_scores_higher(
+    space: StructuredSpace, scores: Tensor, others: Tensor, nearness: float, *, tolerance: float = 0.0
+) -> None:
+    """The answer to other scores, near ones and unrelated ones, never beats the answer on these scores.
+
+    It needs no list of structures, and so it also holds large spaces.
+    """
+    y = space.argmax(scores)
+    size = scores.abs().flatten(-len(space.shape)).amax(-1)[(..., *(None,) * (1 + len(space.shape)))]
+    near = scores.unsqueeze(-1 - len(space.shape)) + nearness * size.clamp(min=1e-200) * others
+    candidates = torch.cat([space.argmax(near), space.argmax(others).expand_as(near)], -1 - len(space.shape))
+    values = value(space, scores.unsqueeze(-1 - len(space.shape)), candidates)  # (*batch, candidates)
+    best = values.argmax(-1)
+    for index in first(values.amax(-1) > value(space, scores, y) + slack(space, scores, tolerance)):
+        winner = int(best[index])
+        raise ViolationError(
+            "the answer to other scores scores higher than the answer to these",
+            example=index,
+            got=value(space, scores, y)[index].item(),
+            answer=y[index],
+            better=values[index][winner].item(),
+            other_answer=candidates[index][winner],
+        )
+
+
+@law(
+    scores=functools.partial(_plain, batch=(3,)),
+    order=functools.partial(strategies.directions_of, batch=(3,)),
+    amount=lambda space: st.sampled_from([1.0, 0.25, 1024.0]),
+)
+def value_grows_with_a_chosen_part(
+    space: StructuredSpace, scores: Tensor, order: Tensor, amount: float, *, tolerance: float = 0.0
+) -> None:
+    """A chosen part whose score grows stays chosen, and the best value grows by exactly that much."""
+    _raise_one_part(space, scores, order, amount, tolerance, chosen=True)
+
+
+@law(
+    scores=functools.partial(_plain, batch=(3,)),
+    order=functools.partial(strategies.directions_of, batch=(3,)),
+    amount=lambda space: st.sampled_from([1.0, 0.25, 1024.0]),
+)
+def value_stays_when_a_part_not_chosen_loses(
+    space: StructuredSpace, scores: Tensor, order: Tensor, amount: float, *, tolerance: float = 0.0
+) -> None:
+    """A part that is not chosen and whose score falls leaves the best value as it is."""
+    _raise_one_part(space, scores, order, -amount, tolerance, chosen=False)
+
+
+def _raise_one_part(
+    space: StructuredSpace, scores: Tensor, order: Tensor, amount: float, tolerance: float, *, chosen: bool
+) -> None:
+    """Changes the score of the first part in ``order`` that is (not) chosen, in every example that has one."""
+    dims = len(space.shape)
+    y = space.argmax(scores)
+    rank = order.masked_fill((y == 0) if chosen else (y != 0), -torch.inf).flatten(-dims)
+    part = torch.nn.functional.one_hot(rank.argmax(-1), rank.shape[-1]).reshape(scores.shape).bool()
+    part &= rank.isfinite().any(-1)[(..., *(None,) * dims)]
+    step = amount * scores.abs().flatten(-dims).amax(-1).clamp(min=2.0**-900)[(..., *(None,) * dims)]
+    changed = torch.where(part, scores + step, scores)
+    message = f"one score of a part {'' if chosen else 'not '}chosen was moved; the best value did not follow"
+    # Had the solver kept y, its value would now be right; so it must be as good as y, and no better.
+    expect_same_value(space, changed, space.argmax(changed), y, tolerance, message)
+
+
+@law(scores=functools.partial(_plain), exponent=lambda space: st.sampled_from([1, -1, 10, -10, 60, -60]))
+def positive_scaling_changes_nothing(
+    space: StructuredSpace, scores: Tensor, exponent: int, *, tolerance: float = 0.0
+) -> None:
+    """The answer to scores times a positive number is as good on the scores themselves."""
+    scaled = space.argmax(scores * 2.0**exponent)
+    message = f"the answer to 2^{exponent} times the scores has another value than the answer to the scores"
+    expect_same_value(space, scores, scaled, space.argmax(scores), tolerance, message)

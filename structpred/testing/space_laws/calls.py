@@ -1,0 +1,127 @@
+"""How argmax may be called: types, memory, batches, threads, one call after another."""
+
+from __future__ import annotations
+
+import functools
+
+import torch
+from hypothesis.strategies import SearchStrategy
+from torch import Tensor
+
+from structpred.spaces.base import StructuredSpace
+from structpred.testing import strategies
+from structpred.testing.law import ViolationError, law
+from structpred.testing.oracles import expect_members, expect_same_value, first, threads
+
+
+@law(scores=strategies.scores)
+def dtype_device_and_shape_are_kept(space: StructuredSpace, scores: Tensor) -> None:
+    """The answer has the shape, dtype and device of the scores."""
+    y = space.argmax(scores)
+    got, expected = ((t.dtype, str(t.device), tuple(t.shape)) for t in (y, scores))
+    if got != expected:
+        raise ViolationError("the answer's dtype, device or shape is another", got=got, expected=expected)
+
+
+@law(scores=functools.partial(strategies.scores, moderate=True))
+def answer_has_no_gradient(space: StructuredSpace, scores: Tensor) -> None:
+    """The answer is a constant to autograd, even if the scores require grad."""
+    y = space.argmax(scores.clone().requires_grad_())
+    if y.requires_grad:
+        raise ViolationError("the answer requires grad", got=y.grad_fn, expected="a tensor without gradient")
+
+
+@law(scores=strategies.scores)
+def arguments_are_left_alone(space: StructuredSpace, scores: Tensor) -> None:
+    """Neither argmax nor contains changes its argument, and the answer does not share the scores' memory."""
+    before = scores.clone()
+    y = space.argmax(scores)
+    if not torch.equal(scores, before):
+        raise ViolationError("argmax changed the scores", got=scores, expected=before)
+    answer = y.clone()
+    space.contains(y)
+    if not torch.equal(y, answer):
+        raise ViolationError("contains changed its argument", got=y, expected=answer)
+    y.fill_(7)
+    if not torch.equal(scores, before):
+        raise ViolationError("writing into the answer writes into the scores", got=scores, expected=before)
+
+
+def _more_than_the_threads(space: StructuredSpace) -> SearchStrategy[Tensor]:
+    return strategies.scores(space, batch=(4 * torch.get_num_threads() + 3,))
+
+
+@law(scores=_more_than_the_threads)
+def batch_equals_loop(space: StructuredSpace, scores: Tensor, *, tolerance: float = 0.0) -> None:
+    """The answer for an example is the same alone, in a batch, and in a batch of batches."""
+    together = space.argmax(scores)
+    expect_members(space, together, "the answer to an example of the batch is not in the space")
+    alone = torch.stack([space.argmax(example) for example in scores])
+    message = "the answer to an example of the batch has another value than the answer to it alone"
+    expect_same_value(space, scores, together, alone, tolerance, message)
+    grid = scores[: len(scores) // 2 * 2].unflatten(0, (2, -1))
+    message = "the answer in a batch of two dimensions has another value than the answer in a flat batch"
+    expect_same_value(
+        space, grid, space.argmax(grid), together[: len(scores) // 2 * 2].view_as(grid), tolerance, message
+    )
+
+
+@law()
+def an_empty_batch_has_an_empty_answer(space: StructuredSpace) -> None:
+    """For a batch without examples, argmax, contains and score return tensors without entries."""
+    for batch in [(0,), (3, 0), (0, 2)]:
+        scores = torch.zeros(*batch, *space.shape)
+        y = space.argmax(scores)
+        for what, got, expected in [
+            ("argmax", y, (*batch, *space.shape)),
+            ("contains", space.contains(y), batch),
+            ("score", space.score(scores, y), batch),
+        ]:
+            if tuple(got.shape) != expected:
+                raise ViolationError(
+                    f"{what} of an empty batch: another shape", got=tuple(got.shape), expected=expected
+                )
+
+
+@law(scores=functools.partial(strategies.scores, contiguous=True), restride=lambda space: strategies.strided)
+def strided_equals_contiguous(
+    space: StructuredSpace, scores: Tensor, restride: strategies.Layout, *, tolerance: float = 0.0
+) -> None:
+    """Transposed and gappy memory gives the same value as contiguous memory."""
+    strided = restride(scores)
+    y = space.argmax(strided)
+    expect_members(space, y, f"for scores with strides {strided.stride()}, the answer is not in the space")
+    message = f"scores with strides {strided.stride()} give another value than the same scores in contiguous memory"
+    expect_same_value(space, scores, y, space.argmax(scores), tolerance, message)
+
+
+@law(scores=functools.partial(strategies.scores, batch=(11,)))
+def threads_do_not_matter(space: StructuredSpace, scores: Tensor, *, tolerance: float = 0.0) -> None:
+    """One, two and three threads give the same value."""
+    with threads(1):
+        expected = space.argmax(scores)
+    for count in (2, 3):
+        with threads(count):
+            y = space.argmax(scores)
+        message = f"{count} threads give another value than one"
+        expect_members(space, y, f"with {count} threads, the answer is not in the space")
+        expect_same_value(space, scores, y, expected, tolerance, message)
+
+
+@law(
+    scores=functools.partial(strategies.scores, batch=(2,)),
+    others=functools.partial(strategies.scores, batch=(2,)),
+)
+def earlier_calls_do_not_matter(
+    space: StructuredSpace, scores: Tensor, others: Tensor, *, tolerance: float = 0.0
+) -> None:
+    """What was solved in between changes neither an answer given before nor the value of the next."""
+    y = space.argmax(scores)
+    before = y.clone()
+    space.argmax(others)
+    for index in first((y != before).flatten(1).any(1)):
+        raise ViolationError(
+            "a later call wrote into an earlier answer", example=index, got=y[index], expected=before[index]
+        )
+    again = space.argmax(scores)
+    expect_same_value(space, scores, again, before, tolerance, "after another call, the same scores give another value")

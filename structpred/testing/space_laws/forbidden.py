@@ -1,0 +1,94 @@
+"""What a score of -inf means, and which scores have no meaning."""
+
+from __future__ import annotations
+
+import functools
+import math
+
+import torch
+from hypothesis import strategies as st
+from torch import Tensor
+
+from structpred.errors import ArgumentError, InfeasibleError
+from structpred.spaces.base import StructuredSpace
+from structpred.testing import strategies
+from structpred.testing.law import ViolationError, law
+from structpred.testing.oracles import expect_members, expect_not_worse, first
+
+_three = functools.partial(strategies.scores, batch=(3,), forbidden=False, contiguous=True)
+
+
+@law(scores=_three, allowed=functools.partial(strategies.masks, batch=(3,)), target=strategies.targets)
+def minus_inf_forbids_a_part(
+    space: StructuredSpace, scores: Tensor, allowed: Tensor, target: Tensor, *, tolerance: float = 0.0
+) -> None:
+    """A part whose score is -inf is not used while a structure can do without it, and the best of those is found."""
+    masked = scores.masked_fill(~(allowed | (target != 0)), -math.inf)
+    y = space.argmax(masked)
+    for index in first((masked.isneginf() & (y != 0)).flatten(1).any(1)):
+        raise ViolationError(
+            "the answer uses a part whose score is -inf", example=index, scores=masked[index], got=y[index],
+            better=target[index],
+        )  # fmt: skip
+    expect_members(space, y, "with some scores -inf, the answer is not in the space")
+    message = "with some scores -inf, a structure that uses none of them scores higher than the answer"
+    expect_not_worse(space, masked, y, target, tolerance, message, "structure")
+
+
+@law(target=strategies.targets)
+def what_alone_is_allowed_is_the_answer(space: StructuredSpace, target: Tensor) -> None:
+    """Where -inf leaves no parts but those of one structure, the answer uses those alone."""
+    scores = torch.where(target != 0, -5.0, -math.inf)
+    y = space.argmax(scores)
+    for index in first(((y != 0) & (target == 0)).flatten(1).any(1)):
+        raise ViolationError("the answer uses other parts", example=index, got=y[index], expected=target[index])
+    expect_members(space, y, "the answer is not in the space")
+
+
+@law(scores=_three, hopeless=lambda space: st.sets(st.integers(0, 2), min_size=1).map(sorted))
+def infeasible_examples_are_named(space: StructuredSpace, scores: Tensor, hopeless: list[int]) -> None:
+    """Where -inf forbids every part, InfeasibleError names just those examples, unless nothing is a structure too."""
+    masked = scores.clone()
+    masked[hopeless] = -math.inf
+    nothing = torch.zeros(space.shape, dtype=scores.dtype)
+    expected = [] if space.contains(nothing) else [(example,) for example in hopeless]
+    try:
+        y = space.argmax(masked)
+    except InfeasibleError as error:
+        if error.examples != expected:
+            raise ViolationError("other examples are named", got=error.examples, expected=expected) from None
+        return
+    if expected:
+        raise ViolationError(
+            "every part was forbidden, and an answer came", got=y[hopeless], expected="InfeasibleError"
+        )
+
+
+@law(
+    scores=functools.partial(strategies.scores, batch=(2,), contiguous=True),
+    bad=lambda space: st.sampled_from([math.nan, math.inf]),
+    where=lambda space: st.integers(0, 2 * math.prod(space.shape) - 1),
+)
+def nan_and_plus_inf_are_refused(space: StructuredSpace, scores: Tensor, bad: float, where: int) -> None:
+    """NaN and +inf are refused by an ArgumentError, before they can steer a solver."""
+    spoilt = scores.clone()
+    spoilt.view(-1)[where] = bad
+    _expect_refusal(space, spoilt, "NaN" if math.isnan(bad) else "+inf")
+
+
+@law()
+def what_are_no_scores_is_refused(space: StructuredSpace) -> None:
+    """Another shape, a type that is not floating point, and what is no tensor are refused by an ArgumentError."""
+    good = torch.zeros(2, *space.shape)
+    _expect_refusal(space, torch.zeros(2, *space.shape[:-1], space.shape[-1] + 1), "one part too many")
+    _expect_refusal(space, good[0, ..., 0] if len(space.shape) == 1 else good[0, 0], "a dimension too few")
+    _expect_refusal(space, good.long(), "whole numbers")
+    _expect_refusal(space, good.tolist(), "a list")
+
+
+def _expect_refusal(space: StructuredSpace, scores: object, what: str) -> None:
+    try:
+        y = space.argmax(scores)  # type: ignore[arg-type]
+    except ArgumentError:
+        return
+    raise ViolationError(f"scores with {what} are not refused", got=y, expected="ArgumentError")

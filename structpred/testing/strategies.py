@@ -1,0 +1,197 @@
+"""Hypothesis strategies for the inputs of a space and of an objective over it.
+
+>>> from hypothesis import given
+>>> import structpred as sp
+>>> from structpred.testing import strategies
+>>> space = sp.KSubset(4, 2)
+>>> @given(scores=strategies.scores(space, batch=(3,)), target=strategies.targets(space))
+... def test(scores, target):
+...     assert (space.score(scores, space.argmax(scores)) >= space.score(scores, target)).all()
+>>> test()
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import torch
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from hypothesis.strategies import DrawFn, SearchStrategy
+from torch import Tensor
+
+from structpred.loss import LinearLoss
+from structpred.spaces.base import StructuredSpace
+from structpred.testing.oracles import can_enumerate, structures_of
+
+Shape = tuple[int, ...]
+
+_DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
+_BATCHES: list[Shape] = [(1,), (), (2,), (3,), (2, 2), (0,), (2, 0)]
+# Powers of two: the sums of a few small whole numbers of them are exact.
+_EXPONENTS = {torch.float64: 900, torch.float32: 100, torch.bfloat16: 100, torch.float16: 12}
+_HAIR = 2.0**-30
+
+
+def scores(
+    space: StructuredSpace,
+    *,
+    batch: Sequence[int] | None = None,
+    dtype: torch.dtype | None = None,
+    forbidden: bool = True,
+    moderate: bool = False,
+    contiguous: bool = False,
+) -> SearchStrategy[Tensor]:
+    """Scores that tempt a solver to be wrong: ``(*batch, *shape)``.
+
+    Ties among small whole numbers, differences of a hair, generic position, very large and very tiny
+    magnitudes and both at once; parts forbidden by ``-inf``, never so many that nothing is left;
+    transposed and gappy memory; batches of any dimensions, empty ones included.
+
+    Args:
+        space: gives the shape, and the structures that stay allowed.
+        batch: the batch dimensions; any unless given.
+        dtype: any floating point type unless given.
+        forbidden: whether there may be ``-inf``.
+        moderate: no extreme magnitudes, nothing finer than float32 resolves.
+        contiguous: no unusual strides.
+    """
+    return _scores(space, batch, dtype, forbidden, moderate, contiguous)
+
+
+@st.composite
+def _scores(
+    draw: DrawFn,
+    space: StructuredSpace,
+    batch: Sequence[int] | None,
+    dtype: torch.dtype | None,
+    forbidden: bool,
+    moderate: bool,
+    contiguous: bool,
+) -> Tensor:
+    leading = tuple(batch) if batch is not None else draw(st.sampled_from(_BATCHES))
+    dtype = dtype if dtype is not None else draw(st.sampled_from(_DTYPES))
+    shape = (*leading, *space.shape)
+    kinds = [_ties, _generic] if moderate else [_ties, _hairs_breadth, _generic, _extreme, _mixed]
+    values = draw(draw(st.sampled_from(kinds))(shape, dtype)).to(dtype)
+    if forbidden and draw(st.booleans()):
+        allowed = draw(_booleans(shape)) | (draw(targets(space, batch=leading)) != 0)
+        values = values.masked_fill(~allowed, -math.inf)
+    layouts = [_as_it_is] if contiguous else [_as_it_is, _transposed, _gappy]
+    return draw(st.sampled_from(layouts))(values)
+
+
+def _whole_numbers(shape: Shape) -> SearchStrategy[Tensor]:
+    return arrays("float64", shape, elements=st.integers(-2, 2)).map(torch.from_numpy)
+
+
+def _booleans(shape: Shape) -> SearchStrategy[Tensor]:
+    return arrays("bool", shape, elements=st.booleans()).map(torch.from_numpy)
+
+
+def _ties(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
+    return _whole_numbers(shape)
+
+
+def _hairs_breadth(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
+    """Differences that float64 resolves exactly, and float32 not at all."""
+    return st.tuples(_whole_numbers(shape), _whole_numbers(shape)).map(lambda pair: pair[0] + _HAIR * pair[1])
+
+
+def _generic(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
+    return st.integers(0, 2**31).map(lambda seed: _normal(shape, seed))
+
+
+def _extreme(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
+    exponent = _EXPONENTS[dtype]
+    powers = st.sampled_from([2.0**exponent, 2.0**-exponent])
+    return st.tuples(_whole_numbers(shape), powers).map(lambda pair: pair[0] * pair[1])
+
+
+def _mixed(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
+    step = 20 if dtype == torch.float64 else 6 if dtype == torch.float32 else 2
+    sizes = [0.0, *(sign * 2.0**power for power in (0, -step, step) for sign in (1, -1))]
+    return arrays("float64", shape, elements=st.sampled_from(sizes)).map(torch.from_numpy)
+
+
+def _as_it_is(values: Tensor) -> Tensor:
+    return values
+
+
+def _transposed(values: Tensor) -> Tensor:
+    backwards = range(values.ndim)[::-1]
+    return values.permute(*backwards).contiguous().permute(*backwards)
+
+
+def _gappy(values: Tensor) -> Tensor:
+    """Every other number of the memory, with NaN between."""
+    return torch.stack([values, torch.full_like(values, math.nan)], -1)[..., 0]
+
+
+Layout = Callable[[Tensor], Tensor]
+
+strided: SearchStrategy[Layout] = st.sampled_from([_transposed, _gappy])
+"""Functions that copy a tensor into unusual strides."""
+
+
+def _normal(shape: Sequence[int], seed: int) -> Tensor:
+    return torch.randn(tuple(shape), generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def seeds() -> SearchStrategy[int]:
+    """Seeds for a ``torch.Generator``."""
+    return st.integers(0, 2**31)
+
+
+def directions(shape: Sequence[int]) -> SearchStrategy[Tensor]:
+    """Generic directions: float64 tensors of this shape, standard normal."""
+    return seeds().map(lambda seed: _normal(shape, seed))
+
+
+def directions_of(space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> SearchStrategy[Tensor]:
+    """Generic directions in the space of the scores: ``(*batch, *shape)``."""
+    return directions((*batch, *space.shape))
+
+
+def masks(space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> SearchStrategy[Tensor]:
+    """A truth value for each part: ``(*batch, *shape)``."""
+    return _booleans((*batch, *space.shape))
+
+
+@st.composite
+def targets(draw: DrawFn, space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> Tensor:
+    """Structures of the space: ``(*batch, *shape)``, float64; from its list, or else answers to random scores."""
+    count = math.prod(batch)
+    if can_enumerate(space):
+        listed = structures_of(space)
+        chosen = draw(st.lists(st.integers(0, len(listed) - 1), min_size=count, max_size=count))
+        return listed[torch.tensor(chosen, dtype=torch.long)].reshape(*batch, *space.shape).double()
+    return space.argmax(draw(directions((*batch, *space.shape))))
+
+
+@st.composite
+def losses(draw: DrawFn, space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> LinearLoss:
+    """Linear losses over the space, float64: Hamming, missed parts, regret, and coefficients of any sign."""
+    batch, dims = tuple(batch), len(space.shape)
+    target = draw(targets(space, batch=batch))
+    kind: Callable[[], LinearLoss] = draw(
+        st.sampled_from(
+            [
+                lambda: LinearLoss.hamming(target, event_dims=dims),
+                lambda: LinearLoss.missed(target, event_dims=dims),
+                lambda: LinearLoss.regret(draw(directions((*batch, *space.shape))), target, event_dims=dims),
+                lambda: LinearLoss(draw(directions((*batch, *space.shape))), draw(directions(batch)), event_dims=dims),
+            ]
+        )
+    )
+    return kind()
+
+
+@st.composite
+def scales(draw: DrawFn, space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> Tensor:
+    """Noise scales between 0.1 and 10, float64: 0-dim, one an example, or one a variable."""
+    ones = (1,) * len(space.noise_shape)
+    shape = draw(st.sampled_from([(), (*batch, *ones), (*batch, *space.noise_shape)]))
+    exponents = st.floats(-1, 1, width=16)
+    return draw(arrays("float64", shape, elements=exponents).map(lambda power: 10 ** torch.as_tensor(power)))
