@@ -154,7 +154,7 @@ class Uniform(Noise):
 
     def log_prob(self, value: Tensor) -> Tensor:
         inside = value.abs() < 1
-        return inside.to(value.dtype).log() - math.log(2)
+        return inside.to(value.dtype).log().sub(math.log(2))
 
     def cdf(self, value: Tensor) -> Tensor:
         return ((value + 1) / 2).clamp(0, 1)

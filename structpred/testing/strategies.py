@@ -27,11 +27,12 @@ from structpred.testing.oracles import can_enumerate, structures_of
 
 Shape = tuple[int, ...]
 
-_DTYPES = [torch.float64, torch.float32, torch.bfloat16, torch.float16]
-_BATCHES: list[Shape] = [(1,), (), (2,), (3,), (2, 2), (0,), (2, 0)]
+_DTYPES = [torch.float64, torch.float64, torch.float32, torch.bfloat16, torch.float16]
+_BATCHES: list[Shape] = [(1,), (3,), (), (2, 2), (5,), (2,), (0,)]
 # Powers of two: the sums of a few small whole numbers of them are exact.
 _EXPONENTS = {torch.float64: 900, torch.float32: 100, torch.bfloat16: 100, torch.float16: 12}
 _HAIR = 2.0**-30
+_MOST_DRAWN_APART = 30
 
 
 def scores(
@@ -73,8 +74,10 @@ def _scores(
     leading = tuple(batch) if batch is not None else draw(st.sampled_from(_BATCHES))
     dtype = dtype if dtype is not None else draw(st.sampled_from(_DTYPES))
     shape = (*leading, *space.shape)
-    kinds = [_ties, _generic] if moderate else [_ties, _hairs_breadth, _generic, _extreme, _mixed]
-    values = draw(draw(st.sampled_from(kinds))(shape, dtype)).to(dtype)
+    kinds = st.sampled_from([_ties, _generic] if moderate else [_ties, _hairs_breadth, _generic, _extreme, _mixed])
+    # Each example of a kind of its own: Hypothesis likes to repeat itself from one input to the next.
+    rows = [draw(draw(kinds)(space.shape, dtype)) for _ in range(math.prod(leading))]
+    values = torch.stack(rows).reshape(shape).to(dtype) if rows else torch.zeros(shape, dtype=dtype)
     if forbidden and draw(st.booleans()):
         allowed = draw(_booleans(shape)) | (draw(targets(space, batch=leading)) != 0)
         values = values.masked_fill(~allowed, -math.inf)
@@ -82,12 +85,24 @@ def _scores(
     return draw(st.sampled_from(layouts))(values)
 
 
+def _array(dtype: str, shape: Shape, choices: Sequence[float]) -> SearchStrategy[Tensor]:
+    """Entries among these choices, each drawn by itself if they are few; if they are many, that takes too long."""
+    elements = st.sampled_from(choices)
+    if math.prod(shape) <= _MOST_DRAWN_APART:
+        return arrays(dtype, shape, elements=elements, fill=st.nothing()).map(torch.from_numpy)
+    mostly_equal = arrays(dtype, shape, elements=elements).map(torch.from_numpy)
+    values = torch.tensor(choices, dtype=getattr(torch, dtype))
+    return mostly_equal | seeds().map(
+        lambda seed: values[torch.randint(len(choices), shape, generator=torch.Generator().manual_seed(seed))]
+    )
+
+
 def _whole_numbers(shape: Shape) -> SearchStrategy[Tensor]:
-    return arrays("float64", shape, elements=st.integers(-2, 2)).map(torch.from_numpy)
+    return _array("float64", shape, [0, 1, 2, -1, -2])
 
 
 def _booleans(shape: Shape) -> SearchStrategy[Tensor]:
-    return arrays("bool", shape, elements=st.booleans()).map(torch.from_numpy)
+    return _array("bool", shape, [False, True])
 
 
 def _ties(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
@@ -96,7 +111,8 @@ def _ties(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
 
 def _hairs_breadth(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
     """Differences that float64 resolves exactly, and float32 not at all."""
-    return st.tuples(_whole_numbers(shape), _whole_numbers(shape)).map(lambda pair: pair[0] + _HAIR * pair[1])
+    ones_and_twos = _array("float64", shape, [1, 2])
+    return st.tuples(ones_and_twos, _whole_numbers(shape)).map(lambda pair: pair[0] + _HAIR * pair[1])
 
 
 def _generic(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
@@ -112,7 +128,7 @@ def _extreme(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
 def _mixed(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
     step = 20 if dtype == torch.float64 else 6 if dtype == torch.float32 else 2
     sizes = [0.0, *(sign * 2.0**power for power in (0, -step, step) for sign in (1, -1))]
-    return arrays("float64", shape, elements=st.sampled_from(sizes)).map(torch.from_numpy)
+    return _array("float64", shape, sizes)
 
 
 def _as_it_is(values: Tensor) -> Tensor:

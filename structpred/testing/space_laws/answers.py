@@ -32,7 +32,7 @@ def answers_are_structures(space: StructuredSpace, scores: Tensor) -> None:
     expect_members(space, space.argmax(scores), "contains says that the answer is not in the space")
 
 
-@law(scores=strategies.scores, needs=enumerable)
+@law(scores=functools.partial(strategies.scores, batch=(6,)), needs=enumerable)
 def no_structure_scores_higher(space: StructuredSpace, scores: Tensor, *, tolerance: float = 0.0) -> None:
     """No structure of the space scores higher than the answer, ties or not."""
     structures = structures_of(space).to(scores.device)
@@ -42,8 +42,8 @@ def no_structure_scores_higher(space: StructuredSpace, scores: Tensor, *, tolera
 
 
 @law(
-    scores=_plain,
-    others=functools.partial(_plain, batch=(4,), moderate=True),
+    scores=functools.partial(_plain, batch=(6,)),
+    others=functools.partial(strategies.directions_of, batch=(16,)),
     nearness=lambda space: st.sampled_from([0.5, 2.0, 0.1]),
 )
 def no_other_answer_scores_higher(

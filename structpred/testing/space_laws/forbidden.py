@@ -18,12 +18,17 @@ from structpred.testing.oracles import expect_members, expect_not_worse, first
 _three = functools.partial(strategies.scores, batch=(3,), forbidden=False, contiguous=True)
 
 
-@law(scores=_three, allowed=functools.partial(strategies.masks, batch=(3,)), target=strategies.targets)
+@law(
+    scores=functools.partial(_three, dtype=torch.float64, moderate=True),
+    level=lambda space: st.sampled_from([0.0, -1000.0, 1000.0]),
+    allowed=functools.partial(strategies.masks, batch=(3,)),
+    target=strategies.targets,
+)
 def minus_inf_forbids_a_part(
-    space: StructuredSpace, scores: Tensor, allowed: Tensor, target: Tensor, *, tolerance: float = 0.0
+    space: StructuredSpace, scores: Tensor, level: float, allowed: Tensor, target: Tensor, *, tolerance: float = 0.0
 ) -> None:
-    """A part whose score is -inf is not used while a structure can do without it, and the best of those is found."""
-    masked = scores.masked_fill(~(allowed | (target != 0)), -math.inf)
+    """A part whose score is -inf is not used while a structure can do without it, however low the others score."""
+    masked = (scores + level).masked_fill(~(allowed | (target != 0)), -math.inf)
     y = space.argmax(masked)
     for index in first((masked.isneginf() & (y != 0)).flatten(1).any(1)):
         raise ViolationError(

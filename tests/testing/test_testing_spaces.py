@@ -1,0 +1,36 @@
+"""The check of spaces: every broken space is caught by the law meant for it, and every right one passes."""
+
+import pytest
+from broken_spaces import BROKEN_SPACES, Pairs
+
+import structpred as sp
+from structpred.testing import SPACE_LAWS, LawError, check_space
+
+cases = [pytest.param(space, law, id=f"{type(space).__name__}-{law}") for space, law in BROKEN_SPACES]
+
+
+@pytest.mark.parametrize(("space", "law"), cases)
+def test_a_broken_space_is_caught_by_the_law_meant_for_it(space, law):
+    with pytest.raises(LawError, match=f"breaks the law {law}:"):
+        check_space(space, only=[law])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 21))
+def test_no_seed_lets_a_broken_space_through(seed):
+    passed = [
+        (type(space).__name__, law)
+        for space, law in BROKEN_SPACES
+        if check_space(space, only=[law], seed=seed, raises=False).passed
+    ]
+    assert passed == []
+
+
+def test_every_law_has_a_broken_space():
+    # Nothing in a space decides what LinearLoss computes.
+    assert {law.name for law in SPACE_LAWS} - {law for _, law in BROKEN_SPACES} == {"linear_loss_is_its_definition"}
+
+
+@pytest.mark.parametrize("size", [2, 3, 5, 30])
+def test_the_space_that_is_right_passes(size):
+    assert check_space(Pairs(size)).passed
