@@ -154,7 +154,8 @@ class Uniform(Noise):
 
     def log_prob(self, value: Tensor) -> Tensor:
         inside = value.abs() < 1
-        return inside.to(value.dtype).log().sub(math.log(2))
+        density = inside.to(value.dtype) / 2
+        return density.log()
 
     def cdf(self, value: Tensor) -> Tensor:
         return ((value + 1) / 2).clamp(0, 1)

@@ -1,4 +1,8 @@
-"""Hypothesis profiles: the same few examples every time, or many new ones with HYPOTHESIS_PROFILE=thorough."""
+"""Hypothesis profiles: the same few examples every time, or many new ones with HYPOTHESIS_PROFILE=thorough.
+
+Statistical tests take ``statistical_seed``: 0 as a rule; ``-m statistical --seeds 1000`` runs each with 1,000
+seeds, ``--first-seed`` says where to go on.
+"""
 
 import os
 
@@ -7,3 +11,14 @@ from hypothesis import settings
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, print_blob=True)
 settings.register_profile("thorough", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+def pytest_addoption(parser):
+    parser.addoption("--seeds", type=int, default=1, help="how many seeds each statistical test is run with")
+    parser.addoption("--first-seed", type=int, default=0, help="the first of them")
+
+
+def pytest_generate_tests(metafunc):
+    if "statistical_seed" in metafunc.fixturenames:
+        first = metafunc.config.getoption("first_seed")
+        metafunc.parametrize("statistical_seed", range(first, first + metafunc.config.getoption("seeds")))

@@ -1,8 +1,8 @@
 """Noise against the distributions that it names.
 
-Policy for the random tests: every one draws from its own generator with a fixed seed, so that it passes or
-fails the same way each time. For a new seed or a new torch, each test raises a false alarm with probability
-ALARM at most; a miss is to be investigated, not repeated with another seed.
+Policy for the random tests: every one draws from its own generator with a seed of its own, so that it passes or
+fails the same way each time. For a new seed (``--seeds``) or a new torch, each test raises a false alarm with
+probability ALARM at most; a miss is to be investigated, not repeated with another seed.
 """
 
 import math
@@ -44,17 +44,19 @@ def test_every_public_noise_has_a_row():
     assert public - {sp.Noise} == {type(noise) for noise in DISTRIBUTIONS}
 
 
+@pytest.mark.statistical
 @every_noise
 @fine_dtypes
-def test_the_mean_is_zero(noise, dtype):
-    draws = draw(noise, DRAWS, seed=1, dtype=dtype).double()
+def test_the_mean_is_zero(noise, dtype, statistical_seed):
+    draws = draw(noise, DRAWS, seed=4 * statistical_seed + 1, dtype=dtype).double()
     assert false_alarm(float(draws.mean()) / math.sqrt(noise.variance / DRAWS)) > ALARM
 
 
+@pytest.mark.statistical
 @every_noise
 @fine_dtypes
-def test_the_variance_is_the_one_stated(noise, dtype):
-    draws = draw(noise, DRAWS, seed=2, dtype=dtype).double()
+def test_the_variance_is_the_one_stated(noise, dtype, statistical_seed):
+    draws = draw(noise, DRAWS, seed=4 * statistical_seed + 2, dtype=dtype).double()
     excess_kurtosis = float(DISTRIBUTIONS[noise].stats("k"))
     standard_error = noise.variance * math.sqrt((excess_kurtosis + 2) / DRAWS)
     assert false_alarm((float(draws.var()) - noise.variance) / standard_error) > ALARM
@@ -65,18 +67,29 @@ def test_the_stated_variance_is_that_of_the_distribution(noise):
     assert noise.variance == pytest.approx(DISTRIBUTIONS[noise].var(), rel=1e-12)
 
 
+@pytest.mark.statistical
 @every_noise
 @fine_dtypes
-def test_the_draws_follow_the_distribution(noise, dtype):
-    draws = draw(noise, DRAWS, seed=3, dtype=dtype)
+def test_the_draws_follow_the_distribution(noise, dtype, statistical_seed):
+    draws = draw(noise, DRAWS, seed=4 * statistical_seed + 3, dtype=dtype)
     assert scipy.stats.kstest(draws.double().numpy(), DISTRIBUTIONS[noise].cdf).pvalue > ALARM
 
 
+@pytest.mark.statistical
 @every_noise
-def test_neighbouring_draws_are_uncorrelated(noise):
-    one, other = draw(noise, 2, DRAWS, seed=4) / math.sqrt(noise.variance)
+def test_neighbouring_draws_are_uncorrelated(noise, statistical_seed):
+    one, other = draw(noise, 2, DRAWS, seed=4 * statistical_seed + 4) / math.sqrt(noise.variance)
     assert false_alarm(float((one * other).mean()) * math.sqrt(DRAWS)) > ALARM
     assert false_alarm(float((one[1:] * one[:-1]).mean()) * math.sqrt(DRAWS - 1)) > ALARM
+
+
+@every_noise
+def test_density_and_distribution_function_are_those_of_the_distribution(noise):
+    at = torch.linspace(-4, 4, 81, dtype=torch.float64)[:-1] + 0.01
+    expected = DISTRIBUTIONS[noise]
+    np.testing.assert_allclose(noise.log_prob(at), expected.logpdf(at), rtol=1e-10)
+    np.testing.assert_allclose(noise.cdf(at), expected.cdf(at), rtol=1e-10)
+    assert noise.log_prob(at.float()).dtype == noise.cdf(at.float()).dtype == torch.float32
 
 
 @every_noise
@@ -181,3 +194,6 @@ def test_a_noise_of_ones_own_needs_only_the_two():
 
     draws = draw(Laplace(), DRAWS, seed=7)
     assert scipy.stats.kstest(draws.numpy(), scipy.stats.laplace().cdf).pvalue > ALARM
+    for method in (Laplace().log_prob, Laplace().cdf):
+        with pytest.raises(NotImplementedError, match="does not give its d"):
+            method(draws)

@@ -54,7 +54,7 @@ def check_space(
     >>> import structpred as sp
     >>> report = check_space(sp.Matching(2))
     >>> report.passed, len(report.results)
-    (True, 35)
+    (True, 36)
     """
     effort = Effort(max_examples=max_examples, seed=seed, tolerance=tolerance)
     return _check(_as_space(space), SPACE_LAWS, effort, only, expected_failures, raises)
@@ -87,7 +87,8 @@ def check_direct_gradient(
             and ``generator=``, and returns the mean loss. Its noise is one call
             ``noise.sample((num_samples, *batch, *noise_shape), ...)``.
         max_examples: inputs tried for each law that holds draw by draw.
-        draws: the size of the sample for each law that holds in the mean.
+        draws: the size of the sample for each law that holds in the mean, at least 1,000; for more than 2,000
+            parts it is lowered, down to 1,000.
         seed: of the inputs and draws; the same seed tries the same ones.
         only: the names of the laws to run; all unless given.
         expected_failures: the names of laws that are known to be broken, each with the reason.

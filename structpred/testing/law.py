@@ -69,6 +69,11 @@ class Law:
         """The settings that the check takes beyond its inputs: of ``tolerance``, ``draws`` and ``seed``."""
         return frozenset(inspect.signature(self.check).parameters) & {"tolerance", "draws", "seed"} - set(self.inputs)
 
+    @property
+    def is_statistical(self) -> bool:
+        """Whether it holds in the mean: a test of draws, that fails by chance once in a million times at most."""
+        return "draws" in self.options
+
     def __repr__(self) -> str:
         return f"<law {self.name}>"
 

@@ -25,6 +25,11 @@ def _at_least_zero(instance: object, attribute: Any, value: object) -> None:
         raise argument_error(attribute.name, "a number of at least 0", value)
 
 
+def _at_least_a_thousand(instance: object, attribute: Any, value: object) -> None:
+    if check_positive_int(attribute.name, value) < 1000:
+        raise argument_error(attribute.name, "at least 1000, so that means are nearly normal", value)
+
+
 def _positive(instance: object, attribute: Any, value: object) -> None:
     check_positive_int(attribute.name, value)
 
@@ -36,7 +41,7 @@ class Effort:
     max_examples: int = field(default=50, validator=_positive)
     seed: int = 0
     tolerance: float = field(default=0.0, validator=_at_least_zero)
-    draws: int = field(default=10_000, validator=_positive)
+    draws: int = field(default=10_000, validator=_at_least_a_thousand)
 
     def options_of(self, law: Law) -> dict[str, Any]:
         """Those of the settings that the law takes."""

@@ -17,7 +17,6 @@ from collections.abc import Callable, Sequence
 
 import torch
 from hypothesis import strategies as st
-from hypothesis.extra.numpy import arrays
 from hypothesis.strategies import DrawFn, SearchStrategy
 from torch import Tensor
 
@@ -32,7 +31,7 @@ _BATCHES: list[Shape] = [(1,), (3,), (), (2, 2), (5,), (2,), (0,)]
 # Powers of two: the sums of a few small whole numbers of them are exact.
 _EXPONENTS = {torch.float64: 900, torch.float32: 100, torch.bfloat16: 100, torch.float16: 12}
 _HAIR = 2.0**-30
-_MOST_DRAWN_APART = 30
+_MOST_DRAWN_APART = 16
 
 
 def scores(
@@ -85,24 +84,32 @@ def _scores(
     return draw(st.sampled_from(layouts))(values)
 
 
-def _array(dtype: str, shape: Shape, choices: Sequence[float]) -> SearchStrategy[Tensor]:
-    """Entries among these choices, each drawn by itself if they are few; if they are many, that takes too long."""
-    elements = st.sampled_from(choices)
-    if math.prod(shape) <= _MOST_DRAWN_APART:
-        return arrays(dtype, shape, elements=elements, fill=st.nothing()).map(torch.from_numpy)
-    mostly_equal = arrays(dtype, shape, elements=elements).map(torch.from_numpy)
-    values = torch.tensor(choices, dtype=getattr(torch, dtype))
-    return mostly_equal | seeds().map(
+def _array(shape: Shape, choices: Sequence[float]) -> SearchStrategy[Tensor]:
+    """Entries among these choices: drawn one by one if they are few, and else all at random or nearly all the first."""
+    count = math.prod(shape)
+    values = torch.tensor(choices)
+    if count <= _MOST_DRAWN_APART:
+        each = st.lists(st.integers(0, len(choices) - 1), min_size=count, max_size=count)
+        return each.map(lambda drawn: values[torch.tensor(drawn, dtype=torch.long)].reshape(shape))
+    exceptions = st.dictionaries(st.integers(0, count - 1), st.integers(0, len(choices) - 1), max_size=8)
+    return exceptions.map(lambda drawn: values[_nearly_all_first(count, drawn)].reshape(shape)) | seeds().map(
         lambda seed: values[torch.randint(len(choices), shape, generator=torch.Generator().manual_seed(seed))]
     )
 
 
+def _nearly_all_first(count: int, exceptions: dict[int, int]) -> Tensor:
+    chosen = torch.zeros(count, dtype=torch.long)
+    for index, choice in exceptions.items():
+        chosen[index] = choice
+    return chosen
+
+
 def _whole_numbers(shape: Shape) -> SearchStrategy[Tensor]:
-    return _array("float64", shape, [0, 1, 2, -1, -2])
+    return _array(shape, [0.0, 1.0, 2.0, -1.0, -2.0]).map(Tensor.double)
 
 
 def _booleans(shape: Shape) -> SearchStrategy[Tensor]:
-    return _array("bool", shape, [False, True])
+    return _array(shape, [False, True])
 
 
 def _ties(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
@@ -111,7 +118,7 @@ def _ties(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
 
 def _hairs_breadth(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
     """Differences that float64 resolves exactly, and float32 not at all."""
-    ones_and_twos = _array("float64", shape, [1, 2])
+    ones_and_twos = _array(shape, [1.0, 2.0]).map(Tensor.double)
     return st.tuples(ones_and_twos, _whole_numbers(shape)).map(lambda pair: pair[0] + _HAIR * pair[1])
 
 
@@ -128,7 +135,7 @@ def _extreme(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
 def _mixed(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
     step = 20 if dtype == torch.float64 else 6 if dtype == torch.float32 else 2
     sizes = [0.0, *(sign * 2.0**power for power in (0, -step, step) for sign in (1, -1))]
-    return _array("float64", shape, sizes)
+    return _array(shape, sizes).map(Tensor.double)
 
 
 def _as_it_is(values: Tensor) -> Tensor:
@@ -209,5 +216,4 @@ def scales(draw: DrawFn, space: StructuredSpace, *, batch: Sequence[int] = (3,))
     """Noise scales between 0.1 and 10, float64: 0-dim, one an example, or one a variable."""
     ones = (1,) * len(space.noise_shape)
     shape = draw(st.sampled_from([(), (*batch, *ones), (*batch, *space.noise_shape)]))
-    exponents = st.floats(-1, 1, width=16)
-    return draw(arrays("float64", shape, elements=exponents).map(lambda power: 10 ** torch.as_tensor(power)))
+    return draw(_array(shape, [1.0, 0.1, 10.0, 0.5, 3.0]).map(Tensor.double))

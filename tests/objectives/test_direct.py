@@ -1,8 +1,6 @@
-"""The perturbed direct loss against its definition: per draw by finite differences, in the mean by closed forms.
+"""The perturbed direct loss: what a call returns, epsilon policies, shapes and types, bad input.
 
-The statistical tests use explicit generators and fail by chance with probability below 1e-6 each: they
-compare a mean of n independent draws with its exact expectation and allow 6 standard errors in each of
-at most 20 entries (20 * P(|z| > 6) < 5e-8).
+Its gradients are held against the laws of the test kit in tests/testing/test_testing_shipped.py.
 """
 
 from __future__ import annotations
@@ -46,7 +44,6 @@ class TwoOfPairs(sp.StructuredSpace):
 
 
 SPACES = [sp.OneHot(4), sp.KSubset(5, 2), sp.Matching(3), sp.Matching(2, 4), TwoOfPairs(3)]
-NOISES = [sp.Gumbel(), sp.Normal(), sp.Logistic(), sp.Uniform()]
 BATCH = 3
 
 spaces = st.sampled_from(SPACES)
@@ -64,65 +61,7 @@ def problem(space: sp.StructuredSpace, seed: int) -> tuple[Tensor, sp.LinearLoss
     return scores, loss
 
 
-def scale_of(kind: str, space: sp.StructuredSpace, seed: int) -> Tensor:
-    ones = tuple(1 for _ in space.noise_shape)
-    shape = {"scalar": (), "per example": (BATCH, *ones), "per variable": (BATCH, *space.noise_shape)}[kind]
-    return draw(shape, seed).exp().requires_grad_()
-
-
-def perturbed_difference(
-    space: sp.StructuredSpace,
-    scores: Tensor,
-    scale: Tensor,
-    noise: Tensor,
-    loss: sp.LinearLoss,
-    epsilon: Tensor,
-    central: bool,
-) -> Tensor:
-    """``(max <s + eps c, y> - max <s, y>) / eps``, or on both sides, meaned over draws and batch."""
-    perturbed = scores + space.spread(scale * noise)
-
-    def best(sign: float) -> Tensor:
-        augmented = perturbed + sign * epsilon.reshape(-1, *(1 for _ in space.shape)) * loss.coefficients
-        return space.score(augmented, space.argmax(augmented))
-
-    difference = (best(1) - best(-1)) / (2 * epsilon) if central else (best(1) - best(0)) / epsilon
-    return difference.mean()
-
-
-def slope(function, at: Tensor, direction: Tensor, step: float = 1e-6) -> float:
-    return ((function(at + step * direction) - function(at - step * direction)) / (2 * step)).item()
-
-
-# --- per draw: Corollary 2 before the limit
-
-
-@given(
-    space=spaces,
-    noise=st.sampled_from(NOISES),
-    kind=st.sampled_from(["scalar", "per example", "per variable"]),
-    epsilon=st.sampled_from([-3.0, -0.5, 0.5, 3.0]),
-    central=st.booleans(),
-    num_samples=st.integers(1, 3),
-    seed=seeds,
-)
-def test_gradient_is_that_of_the_perturbed_difference(space, noise, kind, epsilon, central, num_samples, seed):
-    scores, loss = problem(space, seed)
-    scale = scale_of(kind, space, seed + 3)
-    objective = sp.PerturbedDirectLoss(space, epsilon=epsilon, noise=noise, num_samples=num_samples, central=central)
-    solution = objective.solve(scores, scale, loss, generator=torch.Generator().manual_seed(seed))
-    for_scores, for_scale = torch.autograd.grad(solution.loss.mean(), [scores, scale])
-
-    def difference(scores: Tensor, scale: Tensor) -> Tensor:
-        with torch.no_grad():
-            return perturbed_difference(space, scores, scale, solution.noise, loss, solution.epsilon, central)
-
-    way = draw(tuple(scores.shape), seed + 4)
-    assert slope(lambda s: difference(s, scale), scores, way) == pytest.approx(
-        (for_scores * way).sum().item(), abs=1e-6
-    )
-    way = draw(tuple(scale.shape), seed + 5)
-    assert slope(lambda v: difference(scores, v), scale, way) == pytest.approx((for_scale * way).sum().item(), abs=1e-6)
+# --- what a call returns
 
 
 @given(space=spaces, seed=seeds, epsilon=st.sampled_from([-2.0, 2.0]))
@@ -157,52 +96,6 @@ def test_both_structures_see_the_same_noise(space, seed, central):
     assert torch.equal(solution.prediction, solution.augmented)
     assert not solution.gradient.any()
     assert solution.nonzero == 0
-
-
-# --- in the mean: the closed forms of Gumbel noise on one-hot structures
-
-SCORES = [0.3, -0.7, 1.1, 0.0]
-COSTS = [1.0, 0.2, 0.7, 0.0]
-
-
-def expected_gradients(sigma: float, epsilon: float, central: bool) -> tuple[Tensor, Tensor]:
-    """For finite epsilon, from ``E max = sigma * logsumexp(scores / sigma)`` with zero-mean Gumbel noise."""
-    scores = torch.tensor(SCORES, dtype=torch.float64, requires_grad=True)
-    scale = torch.tensor(sigma, dtype=torch.float64, requires_grad=True)
-    costs = torch.tensor(COSTS, dtype=torch.float64)
-
-    def value(step: float) -> Tensor:
-        return scale * ((scores + step * costs) / scale).logsumexp(-1)
-
-    low, width = (-epsilon, 2 * epsilon) if central else (0.0, epsilon)
-    for_scores, for_scale = torch.autograd.grad((value(epsilon) - value(low)) / width, [scores, scale])
-    return for_scores, for_scale
-
-
-@pytest.mark.parametrize("central", [False, True])
-@pytest.mark.parametrize("sigma", [0.3, 2.0])
-@pytest.mark.parametrize("epsilon", [-1.5, 0.8])
-def test_mean_gradients_are_the_closed_form_for_one_hot_with_gumbel_noise(sigma, epsilon, central):
-    draws = 40_000
-    space = sp.OneHot(4)
-    scores = torch.tensor(SCORES, dtype=torch.float64).expand(draws, 4).clone().requires_grad_()
-    scale = torch.full((draws, 1), sigma, dtype=torch.float64, requires_grad=True)
-    loss = sp.LinearLoss(torch.tensor(COSTS, dtype=torch.float64).expand(draws, 4))
-    objective = sp.PerturbedDirectLoss(space, epsilon=epsilon, central=central)
-    solution = objective.solve(scores, scale, loss, generator=torch.Generator().manual_seed(20))
-    per_draw = torch.autograd.grad(solution.loss.sum(), [scores, scale])
-    for gradient, expected in zip(per_draw, expected_gradients(sigma, epsilon, central), strict=True):
-        error = gradient.std(0) / draws**0.5
-        assert ((gradient.mean(0) - expected).abs() <= 6 * error + 1e-12).all()
-
-
-@pytest.mark.parametrize(("central", "order"), [(False, 1), (True, 2)])
-def test_bias_falls_with_epsilon_as_said(central, order):
-    def bias(epsilon: float) -> float:
-        exact = expected_gradients(1.0, 1e-5, central=True)
-        return sum((a - b).norm().item() for a, b in zip(expected_gradients(1.0, epsilon, central), exact, strict=True))
-
-    assert bias(0.1) / bias(0.05) == pytest.approx(2**order, rel=0.1)
 
 
 # --- epsilon policies at work

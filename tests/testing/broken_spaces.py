@@ -176,6 +176,15 @@ class NamesTheFirstOnly(Pairs):
             raise sp.InfeasibleError(error.examples[:1]) from None
 
 
+@broken("only_what_is_infeasible_is_refused", 4)
+class GivesUpEarly(Pairs):
+    def argmax(self, scores: Tensor) -> Tensor:
+        few = (scores > -torch.inf).sum(-1) < 3
+        if few.any() and scores.ndim == 2:
+            raise sp.InfeasibleError([tuple(index) for index in few.nonzero().tolist()])
+        return super().argmax(scores)
+
+
 @broken("nan_and_plus_inf_are_refused", 4)
 class TakesNan(Pairs):
     def argmax(self, scores: Tensor) -> Tensor:

@@ -3,7 +3,6 @@
 import pytest
 from broken_spaces import BROKEN_SPACES, Pairs
 
-import structpred as sp
 from structpred.testing import SPACE_LAWS, LawError, check_space
 
 cases = [pytest.param(space, law, id=f"{type(space).__name__}-{law}") for space, law in BROKEN_SPACES]
@@ -31,6 +30,6 @@ def test_every_law_has_a_broken_space():
     assert {law.name for law in SPACE_LAWS} - {law for _, law in BROKEN_SPACES} == {"linear_loss_is_its_definition"}
 
 
-@pytest.mark.parametrize("size", [2, 3, 5, 30])
+@pytest.mark.parametrize("size", [2, 5, 12])
 def test_the_space_that_is_right_passes(size):
     assert check_space(Pairs(size)).passed

@@ -13,7 +13,7 @@ from structpred.errors import ArgumentError, InfeasibleError
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import expect_members, expect_not_worse, first
+from structpred.testing.oracles import best_of, enumerable, expect_members, expect_not_worse, first, structures_of
 
 _three = functools.partial(strategies.scores, batch=(3,), forbidden=False, contiguous=True)
 
@@ -67,6 +67,26 @@ def infeasible_examples_are_named(space: StructuredSpace, scores: Tensor, hopele
         raise ViolationError(
             "every part was forbidden, and an answer came", got=y[hopeless], expected="InfeasibleError"
         )
+
+
+@law(
+    scores=functools.partial(_three, dtype=torch.float32, moderate=True),
+    allowed=functools.partial(strategies.masks, batch=(3,)),
+    needs=enumerable,
+)
+def only_what_is_infeasible_is_refused(space: StructuredSpace, scores: Tensor, allowed: Tensor) -> None:
+    """InfeasibleError names exactly the examples in which every structure uses a part whose score is -inf."""
+    masked = scores.masked_fill(~allowed, -math.inf)
+    hopeless = best_of(space, masked, structures_of(space))[0].isneginf()
+    expected = [(example,) for example in hopeless.nonzero().flatten().tolist()]
+    try:
+        space.argmax(masked)
+    except InfeasibleError as error:
+        got = error.examples
+    else:
+        got = []
+    if got != expected:
+        raise ViolationError("the examples named infeasible are others", scores=masked, got=got, expected=expected)
 
 
 @law(
