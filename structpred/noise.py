@@ -120,7 +120,8 @@ class Normal(Noise):
         return -value.square() / 2 - math.log(2 * math.pi) / 2
 
     def cdf(self, value: Tensor) -> Tensor:
-        return torch.special.ndtr(value)
+        below: Tensor = torch.special.ndtr(value)
+        return below
 
 
 @frozen

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import enum
 import sys
 from collections.abc import Mapping
 
@@ -24,7 +26,8 @@ def reproduction(law: Law, subject: object, inputs: Mapping[str, object], option
     lines += [f"{name} = {expression(value)}" for name, value in inputs.items()]
     arguments = [subject_name, *(f"{name}={name}" for name in inputs), *(f"{k}={v!r}" for k, v in options.items())]
     lines.append(f"{law.name}({', '.join(arguments)})")
-    used = [law.check, *_named_in(subject), *(LinearLoss for value in inputs.values() if isinstance(value, LinearLoss))]
+    used = [law.check, *_named_in(subject)]
+    used += [type(value) for value in inputs.values() if isinstance(value, LinearLoss | enum.Enum)]
     needs_torch = any("torch." in line for line in lines)
     return "\n".join([*(["import torch"] if needs_torch else []), *_imports(used), "", *lines])
 
@@ -45,7 +48,18 @@ def expression(value: object) -> str:
     if attrs.has(type(value)) and type(value).__module__.startswith("structpred.testing"):
         fields = attrs.asdict(value, recurse=False)  # type: ignore[arg-type]
         return f"{type(value).__name__}({', '.join(f'{k}={expression(v)}' for k, v in fields.items())})"
-    return " ".join(repr(value).split())
+    if isinstance(value, enum.Enum):
+        return f"{type(value).__name__}.{value.name}"
+    text = " ".join(repr(value).split())
+    return text if _is_code(text) else f"...  # {text}"
+
+
+def _is_code(text: str) -> bool:
+    try:
+        ast.parse(text, mode="eval")
+    except SyntaxError:
+        return False
+    return True
 
 
 def _tensor(tensor: Tensor) -> str:

@@ -30,6 +30,11 @@ def _at_least_a_thousand(instance: object, attribute: Any, value: object) -> Non
         raise argument_error(attribute.name, "at least 1000, so that means are nearly normal", value)
 
 
+def _whole(instance: object, attribute: Any, value: object) -> None:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise argument_error(attribute.name, "a whole number", value)
+
+
 def _positive(instance: object, attribute: Any, value: object) -> None:
     check_positive_int(attribute.name, value)
 
@@ -39,7 +44,7 @@ class Effort:
     """How hard to try, and how exact a value has to be."""
 
     max_examples: int = field(default=50, validator=_positive)
-    seed: int = 0
+    seed: int = field(default=0, validator=_whole)
     tolerance: float = field(default=0.0, validator=_at_least_zero)
     draws: int = field(default=10_000, validator=_at_least_a_thousand)
 
@@ -136,7 +141,10 @@ def _failure(law: Law, subject: Any, broken: _Broken, effort: Effort) -> LawErro
     error, inputs = broken.error, broken.inputs
     if isinstance(error, ViolationError):
         message = error.message
-        shown = [f"{name.replace('_', ' '):10} {expression(value)}" for name, value in error.shown.items()]
+        shown = [
+            f"{name.replace('_', ' '):10} {value if isinstance(value, str) else expression(value)}"
+            for name, value in error.shown.items()
+        ]
     else:
         message, shown = f"{type(error).__name__}: {error}", []
     options = {

@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import enum
 import math
 from collections.abc import Callable, Sequence
 
@@ -32,6 +33,24 @@ _BATCHES: list[Shape] = [(1,), (3,), (), (2, 2), (5,), (2,), (0,)]
 _EXPONENTS = {torch.float64: 900, torch.float32: 100, torch.bfloat16: 100, torch.float16: 12}
 _HAIR = 2.0**-30
 _MOST_DRAWN_APART = 16
+
+
+class Layout(enum.Enum):
+    """How a tensor lies in memory."""
+
+    CONTIGUOUS = enum.auto()
+    TRANSPOSED = enum.auto()
+    GAPPY = enum.auto()
+    """Every other number of the memory, with NaN between."""
+
+    def lay(self, values: Tensor) -> Tensor:
+        """The same values in this layout."""
+        if self is Layout.TRANSPOSED:
+            backwards = range(values.ndim)[::-1]
+            return values.permute(*backwards).contiguous().permute(*backwards)
+        if self is Layout.GAPPY:
+            return torch.stack([values, torch.full_like(values, math.nan)], -1)[..., 0]
+        return values.contiguous()
 
 
 def scores(
@@ -80,8 +99,8 @@ def _scores(
     if forbidden and draw(st.booleans()):
         allowed = draw(_booleans(shape)) | (draw(targets(space, batch=leading)) != 0)
         values = values.masked_fill(~allowed, -math.inf)
-    layouts = [_as_it_is] if contiguous else [_as_it_is, _transposed, _gappy]
-    return draw(st.sampled_from(layouts))(values)
+    layout = Layout.CONTIGUOUS if contiguous else draw(st.sampled_from(Layout))
+    return layout.lay(values)
 
 
 def _array(shape: Shape, choices: Sequence[float]) -> SearchStrategy[Tensor]:
@@ -136,26 +155,6 @@ def _mixed(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
     step = 20 if dtype == torch.float64 else 6 if dtype == torch.float32 else 2
     sizes = [0.0, *(sign * 2.0**power for power in (0, -step, step) for sign in (1, -1))]
     return _array(shape, sizes).map(Tensor.double)
-
-
-def _as_it_is(values: Tensor) -> Tensor:
-    return values
-
-
-def _transposed(values: Tensor) -> Tensor:
-    backwards = range(values.ndim)[::-1]
-    return values.permute(*backwards).contiguous().permute(*backwards)
-
-
-def _gappy(values: Tensor) -> Tensor:
-    """Every other number of the memory, with NaN between."""
-    return torch.stack([values, torch.full_like(values, math.nan)], -1)[..., 0]
-
-
-Layout = Callable[[Tensor], Tensor]
-
-strided: SearchStrategy[Layout] = st.sampled_from([_transposed, _gappy])
-"""Functions that copy a tensor into unusual strides."""
 
 
 def _normal(shape: Sequence[int], seed: int) -> Tensor:

@@ -2,6 +2,7 @@
 
 import pytest
 from broken_gradients import BROKEN_GRADIENTS, Plain, Shared
+from pasted import shows_again
 
 import structpred as sp
 from structpred.testing import GRADIENT_LAWS, LawError, check_direct_gradient, check_space
@@ -22,8 +23,9 @@ cases = [pytest.param(subject, law, id=f"{_name(subject)}-{law}") for subject, l
 
 @pytest.mark.parametrize(("subject", "law"), cases)
 def test_a_broken_gradient_is_caught_by_the_law_meant_for_it(subject, law):
-    with pytest.raises(LawError, match=f"breaks the law {law}:"):
+    with pytest.raises(LawError, match=f"breaks the law {law}:") as caught:
         _check(subject, only=[law])
+    shows_again(str(caught.value))
 
 
 @pytest.mark.slow

@@ -1,0 +1,217 @@
+"""The two checks as a user meets them: reports, failures that can be pasted, expected failures, bad arguments."""
+
+import os
+import pickle
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from broken_spaces import BothWhereTied, GreedyMatching, ListsOneTwice, Pairs
+
+import structpred as sp
+from structpred.testing import (
+    SPACE_LAWS,
+    LawError,
+    Outcome,
+    ViolationError,
+    check_direct_gradient,
+    check_space,
+)
+
+ROOT = Path(__file__).parents[2]
+
+
+def failure_of(space, law, **settings):
+    with pytest.raises(LawError) as caught:
+        check_space(space, only=[law], **settings)
+    return caught.value
+
+
+def test_a_failure_names_the_law_and_shows_the_smallest_input_and_the_better_value():
+    text = str(failure_of(BothWhereTied(5), "answers_are_structures"))
+    assert text.startswith("BothWhereTied(n=5) breaks the law answers_are_structures:\n")
+    assert "The answer is a structure of the space, whatever the scores, ties included." in text
+    assert "got        torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0], dtype=torch.float64)\n" in text
+    assert "expected   a structure of BothWhereTied(n=5)\n" in text
+    assert "scores = torch.tensor([[0.0, 0.0, 0.0, 0.0, 0.0]], dtype=torch.float64)\n" in text
+    text = str(failure_of(GreedyMatching(3), "no_structure_scores_higher"))
+    got, better = (float(re.search(rf"{word} +([-.\d]+)\n", text)[1]) for word in ("got", "better"))
+    assert got < better
+
+
+def test_a_failure_carries_what_failed_and_pickles():
+    failure = failure_of(GreedyMatching(3), "no_structure_scores_higher")
+    assert isinstance(failure, AssertionError)
+    assert isinstance(failure.__cause__, ViolationError)
+    again = pickle.loads(pickle.dumps(failure))
+    assert str(again) == str(failure)
+    assert (again.law, again.subject) == (failure.law, GreedyMatching(3))
+    with pytest.raises(ViolationError):
+        again.law(again.subject, **again.inputs)
+
+
+def test_equal_seeds_find_equal_failures():
+    one, other = (str(failure_of(GreedyMatching(3), "no_structure_scores_higher", seed=3)) for _ in range(2))
+    assert one == other
+
+
+def test_a_report_has_a_result_for_every_law_and_a_table():
+    report = check_space(ListsOneTwice(4), raises=False, max_examples=5)
+    assert [result.law for result in report.results] == list(SPACE_LAWS)
+    assert not report.passed
+    assert report["enumerate_lists_each_structure_once"].outcome is Outcome.FAILED
+    broken = ["enumerate_lists_each_structure_once", "noise_makes_the_answer_unique"]
+    assert [failure.law.name for failure in report.failures] == broken
+    assert report["pickles"].outcome is Outcome.PASSED
+    lines = str(report).splitlines()
+    assert lines[0] == "ListsOneTwice(n=4)"
+    assert lines[1].split() == ["law", "examples", "seconds", "outcome"]
+    row = r"enumerate_lists_each_structure_once +1 +\d+\.\d\d  FAILED: a structure is listed 2 times"
+    assert re.search(row, str(report))
+    assert lines[-1] == f"{len(SPACE_LAWS) - 2} passed, 2 FAILED"
+    with pytest.raises(KeyError):
+        report["no such law"]
+
+
+def test_laws_out_of_reach_are_skipped_with_the_reason():
+    report = check_space(sp.Matching(10), only=["no_structure_scores_higher"])
+    assert report.passed
+    assert report.results[0].outcome is Outcome.SKIPPED
+    assert "has 3628800 structures, too many to list; check a smaller one too" in str(report)
+
+
+def test_expected_failures_do_not_raise_and_must_come():
+    reason = "the list is only for show"
+    expected = {"enumerate_lists_each_structure_once": reason, "noise_makes_the_answer_unique": reason}
+    report = check_space(ListsOneTwice(4), expected_failures=expected, max_examples=5)
+    assert report.passed
+    assert report.failures == ()
+    assert f"failed as expected: {reason}" in str(report)
+    with pytest.raises(LawError, match=r"the law pickles holds, but was expected to fail \(no idea\); take it off"):
+        check_space(Pairs(4), only=["pickles"], expected_failures={"pickles": "no idea"})
+    assert not check_space(Pairs(4), only=["pickles"], expected_failures={"pickles": "no idea"}, raises=False).passed
+
+
+def test_what_the_space_raises_by_itself_is_a_failure_too():
+    class Crashes(Pairs):
+        def _argmax(self, scores):
+            raise IndexError("out of range")
+
+    with pytest.raises(LawError, match="IndexError: out of range") as caught:
+        check_space(Crashes(3))
+    assert isinstance(caught.value.__cause__, IndexError)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"only": ["pickels"]}, "only: expected names of laws, got 'pickels' (str); did you mean 'pickles'?"),
+        ({"expected_failures": {"zzz": ""}}, "expected_failures: expected names of laws, got 'zzz' (str)"),
+        ({"max_examples": 0}, "max_examples: expected a whole number of at least 1, got 0 (int)"),
+        ({"tolerance": -1.0}, "tolerance: expected a number of at least 0, got -1.0 (float)"),
+        ({"tolerance": float("nan")}, "tolerance: expected a finite number, got nan (float)"),
+        ({"seed": 0.5}, "seed: expected a whole number, got 0.5 (float)"),
+    ],
+)  # fmt: skip
+def test_bad_settings_are_refused(settings, message):
+    with pytest.raises(sp.ArgumentError, match="^" + re.escape(message)):
+        check_space(sp.OneHot(2), **settings)
+
+
+def test_what_is_no_space_is_refused():
+    for check in (check_space, check_direct_gradient):
+        with pytest.raises(sp.ArgumentError, match=r"^space: expected a StructuredSpace, got <class .*Matching'>"):
+            check(sp.Matching)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"draws": 10}, "draws: expected at least 1000, so that means are nearly normal, got 10 (int)"),
+        ({"noise": 1.0}, "noise: expected a Noise, got 1.0 (float)"),
+        ({"objective": 1.0}, "objective: expected a class or function that makes objectives, got 1.0 (float)"),
+    ],
+)
+def test_bad_settings_of_a_gradient_are_refused(settings, message):
+    with pytest.raises(sp.ArgumentError, match="^" + re.escape(message)):
+        check_direct_gradient(sp.OneHot(2), **settings)
+
+
+def run(code, tmp_path):
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
+    )
+
+
+def test_check_space_works_without_pytest(tmp_path):
+    done = run(
+        "import sys; sys.modules['pytest'] = None\n"
+        "import structpred as sp\n"
+        "from structpred.testing import check_space, parametrize_with_checks\n"
+        "print(check_space(sp.OneHot(3), max_examples=5).passed)\n"
+        "try: parametrize_with_checks([sp.OneHot(3)])\n"
+        "except sp.MissingExtraError as error: print(error)\n",
+        tmp_path,
+    )
+    needs = "parametrize_with_checks needs pytest; write pip install 'structpred[testing]', or use check_space"
+    assert done.stdout == f"True\n{needs}\n", done.stderr
+
+
+def test_without_hypothesis_the_error_names_the_extra(tmp_path):
+    done = run("import sys; sys.modules['hypothesis'] = None\nimport structpred.testing", tmp_path)
+    assert (
+        "MissingExtraError: structpred.testing needs Hypothesis; write pip install 'structpred[testing]'" in done.stderr
+    )
+
+
+CASES = """
+import structpred as sp
+from structpred.testing import parametrize_with_checks
+from broken_spaces import GreedyMatching
+
+reason = {"no_structure_scores_higher": "greedy", "only_what_is_infeasible_is_refused": "greedy"}
+
+@parametrize_with_checks([sp.OneHot(3), sp.Matching(10)], max_examples=2)
+def test_right(space, law):
+    law(space)
+
+@parametrize_with_checks([GreedyMatching(3)])
+def test_greedy(space, law):
+    law(space)
+
+@parametrize_with_checks([GreedyMatching(3)], expected_failures={"no_structure_scores_higher": "greedy"})
+def test_expected(space, law):
+    law(space)
+
+@parametrize_with_checks([sp.OneHot(3)], expected_failures={"pickles": "no idea"})
+def test_unexpected(space, law):
+    law(space)
+"""
+
+
+def test_each_law_and_space_is_a_pytest_case(tmp_path):
+    (tmp_path / "test_cases.py").write_text(CASES, encoding="utf-8")
+
+    def pytest_run(*arguments):
+        environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{Path(__file__).parent}", "COLUMNS": "300"}
+        command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-rA", *arguments]
+        return subprocess.run(
+            command, capture_output=True, text=True, check=False, cwd=tmp_path, env=environment
+        ).stdout
+
+    by_law = pytest_run("-k", "no_structure_scores_higher or pickles")
+    for line in [
+        "PASSED test_cases.py::test_right[OneHot(n=3)-no_structure_scores_higher]",
+        "PASSED test_cases.py::test_right[Matching(rows=10, cols=10)-pickles]",
+        "FAILED test_cases.py::test_greedy[GreedyMatching(rows=3, cols=3)-no_structure_scores_higher] - ",
+        "XFAIL test_cases.py::test_expected[GreedyMatching(rows=3, cols=3)-no_structure_scores_higher] - greedy",
+        "FAILED test_cases.py::test_unexpected[OneHot(n=3)-pickles] - [XPASS(strict)] no idea",
+    ]:
+        assert line in by_law
+    assert "3628800 structures, too many to list" in by_law
+    assert re.search(r"2 failed, \d passed, 1 skipped, \d+ deselected, 1 xfailed", by_law)
+    by_space = pytest_run("-k", "test_right and OneHot", "-q")
+    assert f"{len(SPACE_LAWS)} passed" in by_space
