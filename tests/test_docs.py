@@ -3,25 +3,35 @@
 from __future__ import annotations
 
 import re
+import sys
+import types
 from pathlib import Path
 
 import pytest
 import torch
+
+from structpred.testing import GRADIENT_LAWS, SPACE_LAWS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_examples_of_a_page_run(page):
+def test_the_examples_of_a_page_run(page, monkeypatch):
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     torch.manual_seed(0)
-    namespace: dict[str, object] = {"__name__": page.stem}
+    module = types.ModuleType(f"page_{page.stem.replace('-', '_')}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)  # so that what a page defines can be pickled
     for block in blocks:
-        exec(compile(block, str(page), "exec"), namespace)
+        exec(compile(block, str(page), "exec"), module.__dict__)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_the_links_of_a_page_lead_somewhere(page):
     links = re.findall(r"\]\((?!https?:|#)([^)#]+)", page.read_text(encoding="utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_the_page_of_laws_has_every_law_and_no_other():
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "laws.md").read_text(encoding="utf-8"), re.MULTILINE)
+    assert rows == [law.name for law in (*SPACE_LAWS, *GRADIENT_LAWS)]
