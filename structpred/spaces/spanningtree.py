@@ -52,6 +52,17 @@ class SpanningTree(StructuredSpace):
     """
 
     graph: EdgeList = field(converter=_read_connected)
+    _places: Any = field(init=False, eq=False, repr=False)
+    """The graph as a scipy csr matrix, each entry the place of its edge among ``graph.edges``, counted from 1."""
+
+    @_places.default
+    def _lay_out(self) -> Any:
+        # Imported here, because scipy.sparse would make importing structpred slower.
+        from scipy.sparse import csr_array
+
+        nodes = len(self.graph.nodes)
+        places = np.arange(1, len(self.graph.edges) + 1)
+        return csr_array((places, tuple(self.graph.ends.numpy())), shape=(nodes, nodes))
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -63,17 +74,17 @@ class SpanningTree(StructuredSpace):
 
     def _best_trees(self, scores: np.ndarray) -> np.ndarray:
         """``(n, edges) -> (n, edges)``, bool: solved as one graph of n parts, since each call has its overhead."""
-        # Imported here, because scipy.sparse would make importing structpred slower.
         from scipy.sparse.csgraph import minimum_spanning_tree
 
-        best_first = np.argsort(-scores, axis=1)  # (n, edges)
+        edges = self._places.data - 1
+        best_first = np.argsort(-scores[:, edges], axis=1)  # (n, edges)
         ranks = np.empty_like(scores)
         # From 1, because a weight of 0 is no edge to scipy.
-        np.put_along_axis(ranks, best_first, np.arange(1.0, scores.shape[1] + 1)[None], axis=1)
-        forest = minimum_spanning_tree(self._as_one_graph(ranks), overwrite=True)
+        np.put_along_axis(ranks, best_first, np.arange(1.0, len(edges) + 1)[None], axis=1)
+        forest = minimum_spanning_tree(self._side_by_side(ranks), overwrite=True)
         tree_ranks = forest.data.reshape(len(scores), -1).astype(np.int64)  # (n, nodes - 1): row by row, so n by n
         y = np.zeros(scores.shape, dtype=bool)
-        np.put_along_axis(y, np.take_along_axis(best_first, tree_ranks - 1, axis=1), True, axis=1)
+        np.put_along_axis(y, edges[np.take_along_axis(best_first, tree_ranks - 1, axis=1)], True, axis=1)
         return y
 
     def contains(self, y: Tensor) -> Tensor:
@@ -90,18 +101,19 @@ class SpanningTree(StructuredSpace):
 
         if not len(used):
             return torch.zeros(0, dtype=torch.bool)
-        parts = connected_components(self._as_one_graph(used), directed=False)[1].reshape(len(used), -1)  # (n, nodes)
+        forest = self._side_by_side(used[:, self._places.data - 1].astype(float))
+        forest.eliminate_zeros()
+        parts = connected_components(forest, directed=False)[1].reshape(len(used), -1)  # (n, nodes)
         return torch.from_numpy((parts == parts[:, :1]).all(1))
 
-    def _as_one_graph(self, weights: np.ndarray) -> Any:
-        """A copy of the graph for each example, side by side, without the edges of weight 0: a csr matrix."""
-        from scipy.sparse import coo_array
+    def _side_by_side(self, weights: np.ndarray) -> Any:
+        """A copy of the graph for each example, as one csr matrix: ``(n, edges)``, in the order of ``_places``."""
+        from scipy.sparse import csr_array
 
-        example, edge = weights.nonzero()
-        nodes = len(self.graph.nodes)
-        ends = self.graph.ends.numpy()[:, edge] + nodes * example
-        size = nodes * len(weights)
-        return coo_array((weights[example, edge], tuple(ends)), shape=(size, size)).tocsr()
+        copies, (nodes, _) = np.arange(len(weights), dtype=np.int32)[:, None], self._places.shape
+        heads = (self._places.indices + nodes * copies).ravel()
+        starts = np.append(self._places.indptr[:-1] + self._places.nnz * copies, weights.size).astype(np.int32)
+        return csr_array((weights.ravel(), heads, starts), shape=(nodes * len(weights),) * 2)
 
     def enumerate(self) -> Tensor:
         edges, size = len(self.graph.edges), len(self.graph.nodes) - 1
