@@ -86,15 +86,6 @@ def spanning_tree(nodes: int, edges: int, batch: int, rounds: int) -> dict[str, 
     return compare(name, solve, lambda: space.argmax(scores), rounds)
 
 
-def in_one_thread(measure: Callable[[], dict[str, float | str]]) -> dict[str, float | str]:
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        return measure()
-    finally:
-        torch.set_num_threads(threads)
-
-
 def results() -> list[dict[str, float | str]]:
     torch.manual_seed(0)
     return [
@@ -102,5 +93,4 @@ def results() -> list[dict[str, float | str]]:
         dag_path(30, batch=64, rounds=10),
         dag_path(5, batch=1024, rounds=10),
         spanning_tree(100, 1000, batch=256, rounds=50),
-        in_one_thread(lambda: spanning_tree(100, 1000, batch=256, rounds=50)),
     ]
