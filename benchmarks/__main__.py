@@ -11,12 +11,13 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+import networkx
 import scipy
 import torch
 
-from benchmarks import imports, memory, step
+from benchmarks import imports, memory, spaces, step
 
-BENCHMARKS = {"step": step.results, "imports": imports.results, "memory": memory.results}
+BENCHMARKS = {"step": step.results, "imports": imports.results, "memory": memory.results, "spaces": spaces.results}
 
 
 def main() -> None:
@@ -29,11 +30,15 @@ def main() -> None:
         print(f"{name}:", flush=True)
         results[name] = BENCHMARKS[name]()
         for row in results[name]:
-            print("  " + ", ".join(f"{key} {value:.4g}" for key, value in row.items()), flush=True)
+            print("  " + ", ".join(f"{key} {_shown(value)}" for key, value in row.items()), flush=True)
     if arguments.output:
         with tempfile.NamedTemporaryFile("w", dir=arguments.output.parent, delete=False) as file:
             file.write(json.dumps(results, indent=2) + "\n")
         os.replace(file.name, arguments.output)
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:.4g}"
 
 
 def _machine() -> dict[str, Any]:
@@ -48,6 +53,7 @@ def _machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "torch": torch.__version__,
         "scipy": scipy.__version__,
+        "networkx": networkx.__version__,
     }
 
 

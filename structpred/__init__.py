@@ -12,14 +12,19 @@ from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Logistic, Noise, Normal, Uniform
 from structpred.objectives.direct import PerturbedDirectLoss, Solution
 from structpred.spaces.base import Runs, StructuredSpace
+from structpred.spaces.chain import Chain
+from structpred.spaces.dagpath import DagPath
 from structpred.spaces.ksubset import KSubset
 from structpred.spaces.matching import Matching
 from structpred.spaces.onehot import OneHot
+from structpred.spaces.spanningtree import SpanningTree
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ArgumentError",
+    "Chain",
+    "DagPath",
     "Epsilon",
     "Fixed",
     "GrowUntilNonzero",
@@ -38,6 +43,7 @@ __all__ = [
     "Runs",
     "Solution",
     "SpaceError",
+    "SpanningTree",
     "StructpredError",
     "StructuredSpace",
     "Uniform",

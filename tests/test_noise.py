@@ -16,7 +16,7 @@ import torch
 import structpred as sp
 from structpred.noise import _fill_open_uniform
 
-ALARM = 1e-6
+ALARM = 1e-9
 DRAWS = 200_000
 DISTRIBUTIONS = {
     sp.Gumbel(): scipy.stats.gumbel_r(loc=-np.euler_gamma),

@@ -18,6 +18,7 @@ from structpred.errors import ArgumentError, InfeasibleError, SpaceError, Words,
 from structpred.loss import LinearLoss
 
 _LARGEST = 1e300
+_MOST_SUMMED = 100_000_000  # sums of so many scores of that size are still finite in float64
 _MOST_LISTED = 1_000_000
 _MOST_ENTRIES = 200_000_000
 
@@ -30,7 +31,8 @@ class Runs(enum.Enum):
     ON_CPU = enum.auto()
     """On the CPU in float64; one call gets the whole batch."""
     ON_DEVICE = enum.auto()
-    """In torch on the scores' own device, in their dtype or float32 if that is finer."""
+    """In torch on the scores' own device, in their dtype or float32 if that is finer, and in float64 for
+    numbers so large that their sums could overflow."""
 
 
 class StructuredSpace(abc.ABC):
@@ -131,9 +133,9 @@ class StructuredSpace(abc.ABC):
         flat = scores.reshape(examples, *self.shape)  # (n, *shape)
         lowest, highest = torch.stack(torch.aminmax(flat)).tolist()
         _refuse_nan_and_inf(flat, highest)
-        if max(highest, -lowest) > _LARGEST:
-            _refuse_too_large(flat)
-        y = self._solve(flat)
+        largest = max(highest, -lowest) if lowest > -math.inf else _largest_allowed(flat)
+        _refuse_too_large(largest)
+        y = self._solve(flat, largest)
         if lowest == -math.inf:
             _refuse_infeasible(flat, y, batch)
         return y.reshape(scores.shape)
@@ -182,11 +184,12 @@ class StructuredSpace(abc.ABC):
             )
         return y
 
-    def _solve(self, flat: Tensor) -> Tensor:
+    def _solve(self, flat: Tensor, largest: float) -> Tensor:
         """``_argmax`` where and on what ``runs`` says; the answer in flat's dtype, on its device."""
         finer = torch.promote_types(flat.dtype, torch.float32)  # half precision would make ties
         if self.runs is Runs.ON_DEVICE:
-            y = self._checked_argmax(flat.to(finer))
+            overflows = largest * _MOST_SUMMED > torch.finfo(finer).max
+            y = self._checked_argmax(flat.to(torch.float64 if overflows else finer))
         elif self.runs is Runs.ON_CPU:
             y = self._argmax_in_float64(flat.to("cpu", finer))
         else:
@@ -221,8 +224,12 @@ def _refuse_nan_and_inf(flat: Tensor, highest: float) -> None:
     )
 
 
-def _refuse_too_large(flat: Tensor) -> None:
-    largest = flat.masked_fill(flat.isneginf(), 0).abs().max().item()
+def _largest_allowed(flat: Tensor) -> float:
+    """The largest size of a score that is not ``-inf``."""
+    return float(flat.masked_fill(flat.isneginf(), 0).abs().max())
+
+
+def _refuse_too_large(largest: float) -> None:
     if largest > _LARGEST:
         raise argument_error(
             "scores",
@@ -243,7 +250,8 @@ def _indices(chosen: Tensor) -> list[tuple[int, ...]]:
     return [tuple(index) for index in chosen.nonzero().tolist()]
 
 
-def check_enumerable(space: StructuredSpace, count: int) -> None:
+def check_enumerable(space: StructuredSpace, count: int, of: str = "structures") -> None:
     """Raises ``ArgumentError`` where listing every structure would fill the memory."""
     if count > _MOST_LISTED or count * math.prod(space.shape) > _MOST_ENTRIES:
-        raise ArgumentError(f"enumerate: {space!r} has {count} structures, too many to list")
+        shown = count if count < 10**30 else "more than 10**30"
+        raise ArgumentError(f"enumerate: {space!r} has {shown} {of}, too many to list")

@@ -67,7 +67,7 @@ def check_direct_gradient(
     central: bool = False,
     objective: Callable[..., Any] = PerturbedDirectLoss,
     max_examples: int = 50,
-    draws: int = 10_000,
+    draws: int = 40_000,
     seed: int = 0,
     only: Collection[str] | None = None,
     expected_failures: Mapping[str, str] | None = None,
@@ -87,7 +87,7 @@ def check_direct_gradient(
             and ``generator=``, and returns the mean loss. Its noise is one call
             ``noise.sample((num_samples, *batch, *noise_shape), ...)``.
         max_examples: inputs tried for each law that holds draw by draw.
-        draws: the size of the sample for each law that holds in the mean, at least 1,000; for more than 2,000
+        draws: the size of the sample for each law that holds in the mean, at least 1,000; for more than 500
             parts it is lowered, down to 1,000.
         seed: of the inputs and draws; the same seed tries the same ones.
         only: the names of the laws to run; all unless given.

@@ -46,7 +46,7 @@ class Effort:
     max_examples: int = field(default=50, validator=_positive)
     seed: int = field(default=0, validator=_whole)
     tolerance: float = field(default=0.0, validator=_at_least_zero)
-    draws: int = field(default=10_000, validator=_at_least_a_thousand)
+    draws: int = field(default=40_000, validator=_at_least_a_thousand)
 
     def options_of(self, law: Law) -> dict[str, Any]:
         """Those of the settings that the law takes."""

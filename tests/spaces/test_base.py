@@ -107,6 +107,20 @@ def test_the_solver_gets_detached_scores_in_the_precision_of_its_place(runs, dty
     assert sorted(rows.tolist()) == sorted(scores.detach().to(wanted).flatten(0, 1).tolist())
 
 
+def test_on_the_device_numbers_whose_sums_could_overflow_are_solved_in_float64():
+    for scores, dtype in [
+        (torch.tensor([1e38, 0, 0, 0]), torch.float64),
+        (torch.tensor([-1e38, 0, 0, -torch.inf]), torch.float64),
+        (torch.tensor([1e30, 0, 0, -torch.inf]), torch.float32),
+        (torch.tensor([1e38, 0, 0, 0], dtype=torch.bfloat16), torch.float64),
+        (torch.tensor([65504.0, 0, 0, 0], dtype=torch.float16), torch.float32),
+    ]:
+        seen = []
+        y = even_subset(Runs.ON_DEVICE, seen).argmax(scores)
+        assert [given.dtype for _, given in seen] == [dtype]
+        assert y.dtype == scores.dtype
+
+
 @pytest.mark.parametrize("runs", [Runs.ON_CPU, Runs.ON_DEVICE], ids=str)
 def test_outside_threads_one_call_in_the_callers_thread_gets_the_whole_batch(runs):
     seen = []
@@ -289,3 +303,9 @@ def test_a_million_structures_are_listed_and_one_more_is_not():
         sp.ArgumentError, match=re.escape("enumerate: EvenSubset(n=4) has 1000001 structures, too many to list")
     ):
         check_enumerable(EvenSubset(4), 1_000_001)
+
+
+def test_counts_beyond_words_are_not_spelt_out():
+    message = "enumerate: EvenSubset(n=4) has more than 10**30 sets, too many to list"
+    with pytest.raises(sp.ArgumentError, match=re.escape(message)):
+        check_enumerable(EvenSubset(4), 10**5000, "sets")

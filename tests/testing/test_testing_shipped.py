@@ -3,6 +3,7 @@
 Each statistical test raises a false alarm with probability 1e-6 at most for each of its laws.
 """
 
+import networkx
 import pytest
 import torch
 from broken_gradients import Shared
@@ -21,6 +22,9 @@ SUBJECTS = [
     DirectGradient(sp.Matching(3)),
     DirectGradient(sp.Matching(2, 3), noise=sp.Normal(), central=True),
     DirectGradient(Shared(), noise=sp.Normal()),
+    DirectGradient(sp.Chain(3, 2)),
+    DirectGradient(sp.DagPath.grid(2, 3), noise=sp.Normal(), central=True),
+    DirectGradient(sp.SpanningTree(networkx.complete_graph(4))),
 ]
 PER_DRAW = [law.name for law in GRADIENT_LAWS if not law.is_statistical]
 IN_THE_MEAN = [law.name for law in GRADIENT_LAWS if law.is_statistical]
@@ -58,7 +62,7 @@ def test_each_statistical_law_is_run_on_some_subject():
 @pytest.mark.parametrize("space", [sp.OneHot(4), sp.KSubset(5, 2), sp.Matching(3)], ids=repr)
 def test_gumbel_noise_on_every_structure_makes_frequencies_exponential(space, sigma, statistical_seed):
     """Corollary 3, for structures of any kind; a false alarm has probability 1e-8 in the chi-square approximation."""
-    generator, draws = torch.Generator().manual_seed(statistical_seed), 10_000
+    generator, draws = torch.Generator().manual_seed(statistical_seed), 40_000
     structures = space.enumerate().double()
     scores = sigma * torch.randn(space.shape, dtype=torch.float64, generator=generator) / 2
     values = space.score(scores, structures)  # (count,)

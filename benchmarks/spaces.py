@@ -1,0 +1,96 @@
+"""Each space's argmax against what one would write by hand, on the very same scores, in turn."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+
+import networkx
+import numpy as np
+import torch
+from scipy.sparse import csr_array
+from scipy.sparse.csgraph import minimum_spanning_tree
+from torch import Tensor
+
+import structpred as sp
+
+
+def compare(name: str, bare: Callable[[], object], ours: Callable[[], object], rounds: int) -> dict[str, float | str]:
+    """Medians over the rounds, and of the ratios within each, after one round that does not count."""
+    pairs = [(_seconds(bare), _seconds(ours)) for _ in range(rounds + 1)][1:]
+    return {
+        "space": name,
+        "threads": torch.get_num_threads(),
+        "bare_ms": 1e3 * statistics.median(bare for bare, _ in pairs),
+        "argmax_ms": 1e3 * statistics.median(ours for _, ours in pairs),
+        "ratio": statistics.median(ours / bare for bare, ours in pairs),
+    }
+
+
+def _seconds(call: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    call()
+    return time.perf_counter() - started
+
+
+def chain(length: int, labels: int, batch: int, rounds: int) -> dict[str, float | str]:
+    """Against the forward recursion of the partition function, without its gradient."""
+    space = sp.Chain(length, labels)
+    scores = torch.randn(batch, *space.shape)
+
+    def forward() -> Tensor:
+        total = scores[:, 0].logsumexp(1)
+        for edges in scores[:, 1:].unbind(1):
+            total = (total[:, :, None] + edges).logsumexp(1)
+        return total.logsumexp(-1)
+
+    return compare(f"Chain({length}, {labels}) x {batch}", forward, lambda: space.argmax(scores), rounds)
+
+
+def dag_path(size: int, batch: int, rounds: int) -> dict[str, float | str]:
+    """Against networkx: of its two functions that fit any signs, the one that is faster on this grid.
+
+    The weights are set beforehand; only the searches are timed.
+    """
+    space = sp.DagPath.grid(size, size)
+    scores = torch.randn(batch, *space.shape)
+    graphs = []
+    for example in (-scores).tolist():
+        graph = networkx.DiGraph()
+        graph.add_weighted_edges_from(
+            (*arc, weight) for arc, weight in zip(space.graph.edges, example, strict=True)
+        )  # fmt: skip
+        graphs.append(graph)
+
+    def search() -> None:
+        for graph in graphs:
+            networkx.bellman_ford_path(graph, space.source, space.target)
+
+    return compare(f"DagPath.grid({size}, {size}) x {batch}", search, lambda: space.argmax(scores), rounds)
+
+
+def spanning_tree(nodes: int, edges: int, batch: int, rounds: int) -> dict[str, float | str]:
+    """Against scipy on csr matrices that are built beforehand, one call an example, in one thread."""
+    graph = networkx.gnm_random_graph(nodes, edges, seed=0)
+    space = sp.SpanningTree(graph)
+    scores = torch.randn(batch, edges, dtype=torch.float64)
+    tails, heads = np.array(space.graph.edges).T
+    matrices = [csr_array((-example, (tails, heads)), shape=(nodes, nodes)) for example in scores.numpy()]
+
+    def solve() -> None:
+        for matrix in matrices:
+            minimum_spanning_tree(matrix)
+
+    name = f"SpanningTree({nodes} nodes, {edges} edges) x {batch}"
+    return compare(name, solve, lambda: space.argmax(scores), rounds)
+
+
+def results() -> list[dict[str, float | str]]:
+    torch.manual_seed(0)
+    return [
+        chain(50, 20, batch=128, rounds=100),
+        dag_path(30, batch=64, rounds=10),
+        dag_path(5, batch=1024, rounds=10),
+        spanning_tree(100, 1000, batch=256, rounds=50),
+    ]

@@ -1,0 +1,155 @@
+"""Paths through a directed graph without cycles: routes, alignments, segmentations."""
+
+from __future__ import annotations
+
+import graphlib
+import itertools
+from collections.abc import Hashable
+from typing import ClassVar
+
+import torch
+from attrs import field, frozen
+from torch import Tensor
+
+from structpred._checks import check_positive_int
+from structpred.errors import Words, argument_error
+from structpred.spaces._graphs import EdgeList, import_networkx, name_nodes, read_graph
+from structpred.spaces._levels import Level, LongestPaths, levels_between
+from structpred.spaces.base import Runs, StructuredSpace, check_enumerable
+
+
+def _read_dag(graph: object) -> EdgeList:
+    dag = read_graph(graph, directed=True)
+    sorter: graphlib.TopologicalSorter[Hashable] = graphlib.TopologicalSorter()
+    for tail, head in dag.edges:
+        sorter.add(head, tail)
+    try:
+        sorter.prepare()
+    except graphlib.CycleError as error:
+        raise argument_error("graph", "no cycles", Words(name_nodes(error.args[1], " -> "))) from None
+    return dag
+
+
+@frozen
+class DagPath(StructuredSpace):
+    """Paths from source to target in a directed graph without cycles; scores may have any sign.
+
+    Parts are the arcs, in the order of ``graph.edges``: y has shape ``(arcs,)``. Arcs on no path from source to
+    target are never used. Solved by dynamic programming over the levels of the graph (all nodes whose longest way
+    from the source has as many arcs), batched in torch on the scores' device.
+
+    Args:
+        graph: a networkx ``DiGraph``; the space keeps its ``nodes`` and ``edges``, and no attributes.
+        source: the node where every path starts.
+        target: the node where every path ends.
+
+    Raises:
+        ArgumentError: if the graph has a cycle or is no DiGraph, or there is no path from source to target.
+        MissingExtraError: if networkx is not installed (``pip install 'structpred[graph]'``).
+
+    >>> import networkx
+    >>> space = DagPath(networkx.DiGraph([("a", "b"), ("a", "c"), ("b", "c")]), "a", "c")
+    >>> space
+    DagPath(graph=<3 nodes, 3 edges>, source='a', target='c')
+    >>> space.argmax(torch.tensor([[1.0, 1.5, 1.0], [1.0, 1.5, -1.0]]))
+    tensor([[1., 0., 1.],
+            [0., 1., 0.]])
+    """
+
+    graph: EdgeList = field(converter=_read_dag)
+    source: Hashable
+    target: Hashable
+    _ends: tuple[int, int] = field(init=False, eq=False, repr=False)  # the places of source and target
+    _solver: LongestPaths = field(init=False, eq=False, repr=False)
+
+    runs: ClassVar[Runs] = Runs.ON_DEVICE
+
+    @_ends.default
+    def _find_ends(self) -> tuple[int, int]:
+        source, target = (_place(name, getattr(self, name), self.graph) for name in ("source", "target"))
+        if source == target:
+            raise argument_error("target", "another node than the source", self.target)
+        return source, target
+
+    @_solver.default
+    def _prepare(self) -> LongestPaths:
+        levels = self._levels()
+        if not levels:
+            raise argument_error("target", f"a node that some path from {self.source!r} reaches", self.target)
+        return LongestPaths.over(levels, self._arcs())
+
+    @classmethod
+    def grid(cls, rows: int, cols: int, *, diagonal: bool = False) -> DagPath:
+        """Paths from the first to the last cell of a grid, each step one to the right or one down.
+
+        Nodes are ``(row, col)``. The arcs stand in the order of the cells that they leave, row by row: right,
+        down, and, with ``diagonal``, right and down at once.
+
+        Raises:
+            ArgumentError: if rows or cols is no whole number of at least 1, or both are 1.
+
+        >>> DagPath.grid(2, 2).graph.edges
+        (((0, 0), (0, 1)), ((0, 0), (1, 0)), ((0, 1), (1, 1)), ((1, 0), (1, 1)))
+        """
+        rows, cols = check_positive_int("rows", rows), check_positive_int("cols", cols)
+        if rows == cols == 1:
+            raise argument_error("cols", "at least 2 cells in the grid", Words("one"))
+        steps = [(0, 1), (1, 0), (1, 1)] if diagonal else [(0, 1), (1, 0)]
+        dag = import_networkx().DiGraph()
+        dag.add_nodes_from(itertools.product(range(rows), range(cols)))  # first, so that they order the arcs
+        dag.add_edges_from(
+            ((row, col), (row + down, col + right))
+            for row, col in dag
+            for down, right in steps
+            if row + down < rows and col + right < cols
+        )
+        return cls(dag, (0, 0), (rows - 1, cols - 1))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.graph.edges),)
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        return self._solver.argmax(scores)
+
+    def contains(self, y: Tensor) -> Tensor:
+        self.batch_shape("y", y)
+        used = y == 1
+        flow = used.to(torch.int32)
+        tails, heads = self.graph.ends.to(y.device)
+        surplus = flow.new_zeros(*y.shape[:-1], len(self.graph.nodes))  # of what enters each node
+        surplus.index_add_(-1, heads, flow).index_add_(-1, tails, flow, alpha=-1)
+        wanted = torch.zeros_like(surplus)
+        wanted[..., list(self._ends)] = wanted.new_tensor([-1, 1])
+        # Without cycles, a whole flow of 1 from source to target is one path.
+        return (used | (y == 0)).all(-1) & (surplus == wanted).all(-1)
+
+    def enumerate(self) -> Tensor:
+        first, *later = self._levels()
+        count = dict.fromkeys(first, 1)  # of the paths to each node
+        paths: dict[int, list[list[int]]] = {node: [[]] for node in first}  # the arcs of each of them
+        arcs = self._arcs()
+        for level in later:
+            for node, entering in level.items():
+                count[node] = sum(count[arcs[arc][0]] for arc in entering)
+        check_enumerable(self, count[self._ends[1]])
+        for level in later:
+            for node, entering in level.items():
+                paths[node] = [[*path, arc] for arc in entering for path in paths[arcs[arc][0]]]
+        y = torch.zeros(count[self._ends[1]], *self.shape)
+        for structure, path in zip(y, paths[self._ends[1]], strict=True):
+            structure[path] = 1
+        return y
+
+    def _arcs(self) -> list[tuple[int, int]]:
+        return [(tail, head) for tail, head in self.graph.ends.T.tolist()]
+
+    def _levels(self) -> list[Level]:
+        return levels_between(self._arcs(), *self._ends)
+
+
+def _place(name: str, node: Hashable, graph: EdgeList) -> int:
+    try:
+        return graph.nodes.index(node)
+    except ValueError:
+        raise argument_error(name, "a node of the graph", node) from None
