@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import attrs
@@ -11,46 +12,82 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from structpred._checks import positive_int
+from structpred._checks import check_positive_int, positive_int
 from structpred.errors import argument_error
 from structpred.spaces.base import Runs, StructuredSpace, check_enumerable
 
 
-def _at_most_n(space: KSubset, attribute: attrs.Attribute[Any], k: int) -> None:
-    if k > space.n:
-        raise argument_error("k", f"at most n = {space.n}, the number of parts to choose from", k)
+def _one_or_several(k: object) -> object:
+    """Sequences and tensors as tuples, so that the space is a value."""
+    if isinstance(k, Tensor):
+        k = k.tolist()
+    return tuple(k) if isinstance(k, Sequence) and not isinstance(k, str) else k
+
+
+def _fits_n(space: KSubset, attribute: attrs.Attribute[Any], k: object) -> None:
+    if isinstance(k, tuple) and not k:
+        raise argument_error("k", "at least one number", k)
+    for number in k if isinstance(k, tuple) else (k,):
+        if check_positive_int("k", number) > space.n:
+            raise argument_error("k", f"at most n = {space.n}, the number of parts to choose from", number)
 
 
 @frozen
 class KSubset(StructuredSpace):
     """Exactly k of n parts; y has shape ``(n,)``. Solved by ``torch.topk`` on the scores' device.
 
+    With several k, one for each row, y has shape ``(rows, n)``. So the examples of a batch can differ in k: they are
+    then the rows of one structure, whose loss is the sum of theirs.
+
+    Args:
+        n: the number of parts to choose from.
+        k: how many are chosen; or a sequence, or a tensor of one dimension, with a number for each row.
+
     Raises:
         ArgumentError: if n or k is no whole number of at least 1, or k exceeds n.
 
     >>> KSubset(4, 2).argmax(torch.tensor([0.1, 0.7, 0.2, -1.0]))
     tensor([0., 1., 1., 0.])
+    >>> KSubset(4, [1, 3]).argmax(torch.tensor([[0.1, 0.7, 0.2, -1.0], [0.1, 0.7, 0.2, -1.0]]))
+    tensor([[0., 1., 0., 0.],
+            [1., 1., 1., 0.]])
     """
 
     n: int = field(validator=positive_int)
-    k: int = field(validator=[positive_int, _at_most_n])
+    k: int | tuple[int, ...] = field(converter=_one_or_several, validator=_fits_n)
 
     runs: ClassVar[Runs] = Runs.ON_DEVICE
 
     @property
     def shape(self) -> tuple[int, ...]:
-        return (self.n,)
+        return (len(self.k), self.n) if isinstance(self.k, tuple) else (self.n,)
 
     def _argmax(self, scores: Tensor) -> Tensor:
-        chosen = scores.topk(self.k, dim=-1, sorted=False).indices  # (batch, k)
-        return torch.zeros_like(scores).scatter_(-1, chosen, 1)
+        k = self._k(scores.device)
+        if isinstance(k, int):
+            chosen = scores.topk(k, dim=-1, sorted=False).indices  # (batch, k)
+            return torch.zeros_like(scores).scatter_(-1, chosen, 1)
+        most = int(k.max())
+        chosen = scores.topk(most, dim=-1).indices  # (batch, rows, most), the best first
+        counted = (torch.arange(most, device=k.device) < k[:, None]).to(scores.dtype)  # (rows, most)
+        return torch.zeros_like(scores).scatter_(-1, chosen, counted.expand(chosen.shape))
 
     def contains(self, y: Tensor) -> Tensor:
         self.batch_shape("y", y)
         used = y == 1
-        return (used | (y == 0)).all(-1) & (used.sum(-1) == self.k)
+        right_count = used.sum(-1) == self._k(y.device)  # (*batch) or (*batch, rows)
+        inside = (used | (y == 0)).all(-1) & right_count
+        return inside.all(-1) if isinstance(self.k, tuple) else inside
 
     def enumerate(self) -> Tensor:
-        check_enumerable(self, math.comb(self.n, self.k))
-        chosen = torch.tensor(list(itertools.combinations(range(self.n), self.k)))
-        return torch.zeros(len(chosen), self.n).scatter_(-1, chosen, 1)
+        rows = self.k if isinstance(self.k, tuple) else (self.k,)
+        check_enumerable(self, math.prod(math.comb(self.n, k) for k in rows))
+        subsets = [itertools.combinations(range(self.n), k) for k in rows]
+        y = torch.zeros(math.prod(math.comb(self.n, k) for k in rows), len(rows), self.n)
+        for structure, chosen in zip(y, itertools.product(*subsets), strict=True):
+            for row, parts in zip(structure, chosen, strict=True):
+                row[list(parts)] = 1
+        return y.reshape(-1, *self.shape)
+
+    def _k(self, device: torch.device) -> int | Tensor:
+        return torch.tensor(self.k, device=device) if isinstance(self.k, tuple) else self.k

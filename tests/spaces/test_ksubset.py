@@ -18,6 +18,11 @@ import structpred as sp
         (lambda: sp.KSubset(True, 1), "n: expected a whole number of at least 1, got True (bool)"),
         (lambda: sp.KSubset(3, True), "k: expected a whole number of at least 1, got True (bool)"),
         (lambda: sp.KSubset(3, None), "k: expected a whole number of at least 1, got None (NoneType)"),
+        (lambda: sp.KSubset(3, "2"), "k: expected a whole number of at least 1, got '2' (str)"),
+        (lambda: sp.KSubset(3, []), "k: expected at least one number, got () (tuple)"),
+        (lambda: sp.KSubset(3, [1, 4]), "k: expected at most n = 3, the number of parts to choose from, got 4 (int)"),
+        (lambda: sp.KSubset(3, [1, 0]), "k: expected a whole number of at least 1, got 0 (int)"),
+        (lambda: sp.KSubset(3, torch.ones(2, 2)), "k: expected a whole number of at least 1, got [1.0, 1.0] (list)"),
     ],
 )
 def test_sizes_that_make_no_subset_are_refused(build, message):
@@ -69,3 +74,32 @@ def test_hamming_counts_exactly_for_targets_in_half_precision(dtype):
     loss = sp.KSubset(3000, 2049).hamming(target)
     assert float(loss(target.float())) == 0
     assert float(loss(torch.zeros(3000))) == 2049
+
+
+def test_each_row_may_have_a_k_of_its_own():
+    scores = torch.randn(7, 3, 50, generator=torch.Generator().manual_seed(0))
+    y = sp.KSubset(50, [4, 20, 1]).argmax(scores)
+    for row, k in enumerate([4, 20, 1]):
+        assert torch.equal(y[:, row], sp.KSubset(50, k).argmax(scores[:, row]))
+
+
+def test_several_k_are_one_value_however_they_are_given():
+    space = sp.KSubset(5, (1, 3))
+    assert space == sp.KSubset(5, [1, 3]) == sp.KSubset(5, torch.tensor([1, 3]))
+    assert space != sp.KSubset(5, (3, 1))
+    assert sp.KSubset(5, (2,)) != sp.KSubset(5, 2)
+    assert repr(space) == "KSubset(n=5, k=(1, 3))"
+
+
+def test_training_through_rows_of_different_k():
+    space = sp.KSubset(6, (1, 3))
+    target = torch.tensor([[0.0, 0, 0, 0, 0, 1], [1.0, 0, 1, 0, 1, 0]])
+    scores = torch.zeros(2, 6, requires_grad=True)
+    scale = torch.ones(2, 1)  # one sigma a row
+    objective = sp.PerturbedDirectLoss(space, epsilon=-1.0, num_samples=10)
+    optimizer = torch.optim.SGD([scores], lr=1.0)
+    for _ in range(50):
+        optimizer.zero_grad()
+        objective(scores, scale, space.hamming(target), generator=torch.Generator().manual_seed(0)).backward()
+        optimizer.step()
+    assert torch.equal(space.argmax(scores), target)

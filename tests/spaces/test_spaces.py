@@ -18,6 +18,7 @@ COUNTS = {
     sp.KSubset(1, 1): 1,
     sp.KSubset(5, 2): 10,
     sp.KSubset(4, 4): 1,
+    sp.KSubset(3, (1, 2, 3)): 9,
     sp.Matching(1): 1,
     sp.Matching(3): 6,
     sp.Matching(2, 4): 12,
