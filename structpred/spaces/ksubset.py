@@ -90,4 +90,4 @@ class KSubset(StructuredSpace):
         return y.reshape(-1, *self.shape)
 
     def _k(self, device: torch.device) -> int | Tensor:
-        return torch.tensor(self.k, device=device) if isinstance(self.k, tuple) else self.k
+        return torch.tensor(self.k, device=device) if isinstance(self.k, tuple) else int(self.k)
