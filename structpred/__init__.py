@@ -5,14 +5,18 @@ from structpred.errors import (
     ArgumentError,
     InfeasibleError,
     MissingExtraError,
+    SolverTimeoutError,
+    SolverTimeoutWarning,
     SpaceError,
     StructpredError,
 )
 from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Logistic, Noise, Normal, Uniform
 from structpred.objectives.direct import PerturbedDirectLoss, Solution
+from structpred.spaces._ortools import LinearSolver
 from structpred.spaces.base import Runs, StructuredSpace
 from structpred.spaces.ksubset import KSubset
+from structpred.spaces.linear import LinearSpace
 from structpred.spaces.matching import Matching
 from structpred.spaces.onehot import OneHot
 
@@ -27,6 +31,8 @@ __all__ = [
     "InfeasibleError",
     "KSubset",
     "LinearLoss",
+    "LinearSolver",
+    "LinearSpace",
     "Logistic",
     "Matching",
     "MissingExtraError",
@@ -37,6 +43,8 @@ __all__ = [
     "RelativeToScores",
     "Runs",
     "Solution",
+    "SolverTimeoutError",
+    "SolverTimeoutWarning",
     "SpaceError",
     "StructpredError",
     "StructuredSpace",

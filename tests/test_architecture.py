@@ -45,7 +45,9 @@ def within(module: str, *packages: str) -> bool:
 LIBRARY = package("structpred")
 TASKS = package("tasks")
 CONCRETE_SPACES = {
-    name for name in LIBRARY if within(name, "structpred.spaces") and not name.endswith(("base", "__init__"))
+    name
+    for name in LIBRARY
+    if within(name, "structpred.spaces") and not name.endswith(("base", "__init__")) and ".spaces._" not in name
 }
 
 

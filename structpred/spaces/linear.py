@@ -1,0 +1,299 @@
+"""Whatever a linear or an integer programme says is a space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from attrs import field, frozen
+from torch import Tensor
+
+from structpred._checks import check_finite_number, check_positive_int
+from structpred._threads import map_chunks
+from structpred.errors import ArgumentError, Words, argument_error
+from structpred.spaces._declared import read_declared
+from structpred.spaces._from_model import read_model
+from structpred.spaces._ortools import LP_ONLY, LinearSolver, Model, Verdict, is_supported
+from structpred.spaces._programme import TOLERANCE, Bools, Floats, Programme
+from structpred.spaces.base import OutOfTimeError, Runs, StructuredSpace
+
+if TYPE_CHECKING:
+    from scipy.optimize import Bounds, LinearConstraint
+
+_MOST_TESTED_PARTS = 16
+
+
+@frozen(init=False, repr=False)
+class LinearSpace(StructuredSpace):
+    """The tensors y that keep linear constraints, solved by one of OR-Tools' linear solvers.
+
+    It is declared as for ``scipy.optimize.milp``: a column of the matrices is a part, in the row-major
+    order of ``shape``. ``from_model`` takes a model of OR-Tools instead.
+
+    With ``integrality=0`` it is the LP relaxation: y is continuous, and ``argmax`` returns a vertex where
+    the solver is GLOP. Where the constraints are totally unimodular, as those of flows and matchings are,
+    every vertex is whole, and this is the fastest way. Numbers within 1e-6 of a whole one are rounded, and
+    ``contains`` allows constraints to be exceeded by 1e-6, relative to bounds above 1.
+
+    The solvers tell values apart down to about 1e-12 of an example's largest score, so forbid parts
+    by ``-inf`` and not by a huge number. Needs the extra: ``pip install structpred[ortools]``.
+
+    Args:
+        shape: of one structure; or the number of parts.
+        constraints: one ``scipy.optimize.LinearConstraint`` or several; the matrix dense or sparse.
+        bounds: ``scipy.optimize.Bounds`` within 0 and 1, which is the default.
+        integrality: 1 for whole numbers, 0 for continuous ones; one number or one a part.
+        solver: SCIP unless all is continuous, else GLOP.
+        time_limit: seconds for one example; none by default.
+        gap: how far a value may be from the best, relative to it; 0 by default. Integer programmes only.
+        accept_incumbent: at the time limit, take the best structure found, with a ``SolverTimeoutWarning``.
+
+    Raises:
+        ArgumentError: for bad arguments, a solver that cannot solve such a programme or that this build of
+            OR-Tools lacks, and constraints that no tensor keeps (found out within the time limit).
+        MissingExtraError: if OR-Tools is not installed.
+
+    >>> from scipy.optimize import LinearConstraint
+    >>> weights, capacity = [[3.0, 4.0, 5.0]], 8.0
+    >>> knapsack = LinearSpace(3, LinearConstraint(weights, ub=capacity))
+    >>> knapsack
+    LinearSpace(shape=(3,), constraints=1, solver=SCIP)
+    >>> knapsack.argmax(torch.tensor([1.0, 2.0, 2.5]))
+    tensor([1., 0., 1.])
+    """
+
+    shape: tuple[int, ...] = field()
+    programme: Programme = field()
+    solver: LinearSolver = field()
+    time_limit: float | None = field()
+    gap: float = field()
+    accept_incumbent: bool = field()
+
+    runs: ClassVar[Runs] = Runs.ON_CPU  # the whole batch at once, to name its rows; threads are made below
+
+    def __init__(
+        self,
+        shape: int | Sequence[int],
+        constraints: LinearConstraint | Sequence[LinearConstraint] = (),
+        *,
+        bounds: Bounds | None = None,
+        integrality: npt.ArrayLike = 1,
+        solver: LinearSolver | None = None,
+        time_limit: float | None = None,
+        gap: float = 0.0,
+        accept_incumbent: bool = False,
+    ) -> None:
+        shape = _check_shape(shape)
+        programme = read_declared(math.prod(shape), constraints, bounds, integrality)
+        self._set(shape, programme, solver, time_limit, gap, accept_incumbent)
+
+    @classmethod
+    def from_model(
+        cls,
+        model: Any,
+        variables: Sequence[Any],
+        *,
+        shape: int | Sequence[int] | None = None,
+        solver: LinearSolver | None = None,
+        time_limit: float | None = None,
+        gap: float = 0.0,
+        accept_incumbent: bool = False,
+    ) -> LinearSpace:
+        """The space that a model of OR-Tools says, whose parts are the given variables.
+
+        Constraints, bounds and integrality are read out at once; the model's objective, solver and
+        parameters are not. Variables that are not listed are auxiliary: y is in the space if some
+        values of theirs keep the constraints.
+
+        Args:
+            model: a ``pywraplp.Solver`` or a ``model_builder.Model``.
+            variables: the parts, within 0 and 1, in the row-major order of ``shape``.
+            shape: of one structure; ``(len(variables),)`` by default.
+            solver, time_limit, gap, accept_incumbent: as above.
+
+        >>> from ortools.linear_solver import pywraplp
+        >>> model = pywraplp.Solver.CreateSolver("SCIP")
+        >>> x = [model.BoolVar(name) for name in "abc"]
+        >>> pairs = model.IntVar(0, 5, "pairs")
+        >>> _ = model.Add(sum(x) == 2 * pairs)
+        >>> LinearSpace.from_model(model, x).argmax(torch.tensor([1.0, 2.0, -0.5]))
+        tensor([1., 1., 0.])
+        """
+        programme = read_model(model, variables)
+        space = cls.__new__(cls)
+        shape = _check_shape(len(variables) if shape is None else shape)
+        if math.prod(shape) != len(variables):
+            raise argument_error("shape", f"a shape of {len(variables)} parts, one a variable", shape)
+        space._set(shape, programme, solver, time_limit, gap, accept_incumbent)
+        return space
+
+    def _set(
+        self,
+        shape: tuple[int, ...],
+        programme: Programme,
+        solver: LinearSolver | None,
+        time_limit: float | None,
+        gap: float,
+        accept_incumbent: bool,
+    ) -> None:
+        solver = _check_solver(solver, programme)
+        time_limit, gap = _check_time_limit(time_limit), _check_gap(gap, programme)
+        if not isinstance(accept_incumbent, bool):
+            raise argument_error("accept_incumbent", "True or False", accept_incumbent)
+        self.__attrs_init__(shape, programme, solver, time_limit, gap, accept_incumbent)
+        if self._feasibility_model().find_any()[0] is Verdict.INFEASIBLE:
+            raise ArgumentError(f"constraints: expected some tensor to keep them all, but none does, for {self!r}")
+
+    def __repr__(self) -> str:
+        programme = self.programme
+        said = [f"shape={self.shape}", f"constraints={len(programme.row_lower)}", f"solver={self.solver.name}"]
+        if programme.variables > programme.parts:
+            said.insert(2, f"auxiliaries={programme.variables - programme.parts}")
+        if programme.is_relaxation:
+            said.append("LP relaxation")
+        if self.time_limit is not None:
+            said.append(f"time_limit={self.time_limit:g}")
+        if self.gap:
+            said.append(f"gap={self.gap:g}")
+        if self.accept_incumbent:
+            said.append("accept_incumbent=True")
+        return f"LinearSpace({', '.join(said)})"
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        flat = scores.flatten(1).numpy()
+        late: list[int] = []
+        lost: list[int] = []
+
+        def solve(rows: Tensor) -> Tensor:
+            model = Model(self.programme, self.solver, self.time_limit, self.gap)
+            y = np.zeros((len(rows), self.programme.parts))
+            for answer, row in zip(y, rows.tolist(), strict=True):
+                if lost:  # the call fails in any case
+                    break
+                verdict, answer[:] = model.maximise(flat[row])
+                if verdict is Verdict.INFEASIBLE:  # any structure does, the base class sees that it is forbidden
+                    verdict, answer[:] = self._feasibility_model().find_any()
+                if verdict is Verdict.INCUMBENT and self.accept_incumbent:
+                    late.append(row)
+                elif verdict is not Verdict.OPTIMAL:
+                    lost.append(row)
+            return torch.from_numpy(y)
+
+        y = map_chunks(solve, torch.arange(len(flat))).reshape(scores.shape)
+        if lost:
+            raise OutOfTimeError(lost)
+        if late:
+            raise OutOfTimeError(late, y)
+        return y
+
+    def contains(self, y: Tensor) -> Tensor:
+        """Whether each structure keeps the constraints: ``(*batch, *shape) -> (*batch)``, bool.
+
+        Raises:
+            SolverTimeoutError: if there are auxiliary variables, and none were found within the time limit.
+        """
+        batch = self.batch_shape("y", y)
+        flat = y.detach().to("cpu", torch.float64).reshape(math.prod(batch), self.programme.parts).numpy()
+        if self.programme.variables == self.programme.parts:
+            inside = self.programme.admits(flat)
+        else:
+            inside = self.programme.admits_parts(flat)
+            candidates = torch.from_numpy(np.flatnonzero(inside))
+            if len(candidates):
+                inside[candidates] = self._can_be_completed(flat, candidates, batch)
+        return torch.from_numpy(inside).reshape(batch).to(y.device)
+
+    def _can_be_completed(self, flat: Floats, rows: Tensor, batch: tuple[int, ...]) -> Bools:
+        """Whether auxiliary variables can be found for these rows of ``flat: (n, parts)``."""
+        slack = np.where(self.programme.integer[: self.programme.parts], 0, TOLERANCE)
+
+        def complete(rows: Tensor) -> Tensor:
+            model = self._feasibility_model()
+            found = []
+            for row in rows.tolist():
+                model.fix(flat[row], slack)
+                found.append(model.find_any()[0])
+                if found[-1] is Verdict.OUT_OF_TIME:
+                    raise OutOfTimeError([row])
+            return torch.tensor([verdict is not Verdict.INFEASIBLE for verdict in found])
+
+        try:
+            return map_chunks(complete, rows).numpy()
+        except OutOfTimeError as late:
+            return late.accepted(batch).numpy()
+
+    def _feasibility_model(self) -> Model:
+        # A first-order method is a bad judge of whether there is any solution.
+        solver = LinearSolver.GLOP if self.solver is LinearSolver.PDLP else self.solver
+        return Model(self.programme, solver, self.time_limit, gap=0.0)
+
+    def enumerate(self) -> Tensor:
+        """Every structure once: ``(count, *shape)``, by testing all 2^n binary tensors of n <= 16 parts.
+
+        Raises:
+            NotImplementedError: for an LP relaxation.
+            ArgumentError: if there are more parts.
+        """
+        parts = self.programme.parts
+        if self.programme.is_relaxation:
+            raise NotImplementedError(f"{self!r} has no list of structures: they are not whole")
+        if parts > _MOST_TESTED_PARTS:
+            raise ArgumentError(f"enumerate: {self!r} has 2^{parts} binary tensors, too many to test")
+        numbers = torch.arange(2**parts)
+        binary = (numbers[:, None] >> torch.arange(parts - 1, -1, -1)) & 1  # (2^parts, parts)
+        y = binary.float().reshape(-1, *self.shape)
+        return y[self.contains(y)]
+
+
+def _check_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
+    sizes = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
+    if not sizes:
+        raise argument_error("shape", "at least one dimension", shape)
+    return tuple(check_positive_int("shape", size) for size in sizes)
+
+
+def _check_solver(solver: LinearSolver | None, programme: Programme) -> LinearSolver:
+    if solver is None:
+        solver = LinearSolver.SCIP if programme.integer.any() else LinearSolver.GLOP
+    if not isinstance(solver, LinearSolver):
+        names = ", ".join(member.name for member in LinearSolver)
+        raise argument_error("solver", f"a LinearSolver ({names})", solver, "write solver=LinearSolver.SCIP")
+    if solver in LP_ONLY and programme.integer.any():
+        raise argument_error(
+            "solver",
+            "one for whole numbers",
+            solver,
+            "write solver=LinearSolver.SCIP, or integrality=0 for the LP relaxation",
+        )
+    finite = np.isfinite(programme.lower).all() and np.isfinite(programme.upper).all()
+    if solver is LinearSolver.CP_SAT and not (finite and programme.integer.all()):
+        raise argument_error(
+            "solver",
+            "one for continuous or unbounded variables",
+            solver,
+            "write solver=LinearSolver.SCIP, or GLOP if all are continuous",
+        )
+    if not is_supported(solver):
+        there = ", ".join(member.name for member in LinearSolver if is_supported(member))
+        raise argument_error("solver", "one that this build of OR-Tools has", solver, f"it has {there}")
+    return solver
+
+
+def _check_time_limit(seconds: float | None) -> float | None:
+    if seconds is None:
+        return None
+    if check_finite_number("time_limit", seconds) <= 0:
+        raise argument_error("time_limit", "seconds above 0, or None for no limit", seconds)
+    return float(seconds)
+
+
+def _check_gap(gap: float, programme: Programme) -> float:
+    if check_finite_number("gap", gap) < 0:
+        raise argument_error("gap", "a number of at least 0", gap)
+    if gap and not programme.integer.any():
+        raise argument_error("gap", "0 for an LP relaxation", Words(f"{gap:g}"), "it is solved to optimality")
+    return float(gap)
