@@ -14,9 +14,9 @@ from typing import Any
 import scipy
 import torch
 
-from benchmarks import imports, memory, step
+from benchmarks import imports, linear, memory, step
 
-BENCHMARKS = {"step": step.results, "imports": imports.results, "memory": memory.results}
+BENCHMARKS = {"step": step.results, "imports": imports.results, "memory": memory.results, "linear": linear.results}
 
 
 def main() -> None:

@@ -12,9 +12,12 @@ import importlib
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from structpred.errors import MissingExtraError, SpaceError
 from structpred.spaces._programme import Floats, Programme
+
+Indices = npt.NDArray[np.intp]
 
 
 class LinearSolver(enum.Enum):
@@ -42,7 +45,9 @@ LP_ONLY = frozenset({LinearSolver.GLOP, LinearSolver.PDLP})
 # One thread each, since the batch has the threads; and tolerances that go with _LARGEST_COST.
 _PARAMETERS = {
     LinearSolver.GLOP: "use_dual_simplex: true cost_scaling: NO_COST_SCALING dual_feasibility_tolerance: 1e-9",
-    LinearSolver.SCIP: "numerics/dualfeastol = 1e-9\nnumerics/epsilon = 1e-12\nlimits/gap = {gap!r}",
+    # SCIP 10's propagation of rows with two bounds finds 8 <= 5a + 9b + 9c <= 9 infeasible, which b alone fulfils.
+    LinearSolver.SCIP: "constraints/linear/rangedrowpropagation = FALSE\n"
+    "numerics/dualfeastol = 1e-9\nnumerics/epsilon = 1e-12\nlimits/gap = {gap!r}",
     LinearSolver.CP_SAT: "num_workers: 1 relative_gap_limit: {gap!r}",
     LinearSolver.HIGHS: "output_flag=false\nthreads=1\nmip_abs_gap=0\nmip_rel_gap={gap!r}",
     LinearSolver.PDLP: "num_threads: 1 termination_criteria {{ simple_optimality_criteria {{ "
@@ -93,7 +98,8 @@ class Model:
         self._time_limit = time_limit
         self._parameters = _PARAMETERS[solver].format(gap=gap)
         self._indices = list(range(programme.parts))
-        self._model = _helper().ModelBuilderHelper()
+        self._helper = _helper()
+        self._model = self._helper.ModelBuilderHelper()
         self._model.fill_model_from_sparse_data(
             programme.lower,
             programme.upper,
@@ -106,22 +112,21 @@ class Model:
             self._model.set_var_integrality(index, True)
         self._model.set_maximize(True)
 
-    def maximise(self, scores: Floats) -> tuple[Verdict, Floats]:
-        """A structure of largest score that does without the parts whose score is ``-inf``."""
-        forbidden = np.flatnonzero(np.isneginf(scores))
+    def maximise(self, costs: Floats, forbidden: Indices) -> tuple[Verdict, Floats | None]:
+        """The verdict and the x of largest ``<costs, y>`` with 0 for the forbidden parts, if one was found."""
         if not forbidden.size:
-            return self._solve(scores)
-        if (self._programme.lower[forbidden] > 0).any():
-            return Verdict.INFEASIBLE, np.zeros(self._programme.parts)
-        nothing = np.zeros(len(forbidden))
-        self._bound(forbidden, nothing, nothing)
+            return self._solve(costs)
+        lower, upper = self._programme.lower[forbidden], self._programme.upper[forbidden]
+        if (lower > 0).any():
+            return Verdict.INFEASIBLE, None
+        self._bound(forbidden, lower, np.zeros_like(upper))
         try:
-            return self._solve(np.where(np.isneginf(scores), 0, scores))
+            return self._solve(costs)
         finally:
-            self._bound(forbidden, self._programme.lower[forbidden], self._programme.upper[forbidden])
+            self._bound(forbidden, lower, upper)
 
-    def find_any(self) -> tuple[Verdict, Floats]:
-        """Any structure."""
+    def find_any(self) -> tuple[Verdict, Floats | None]:
+        """Any x that keeps the constraints."""
         return self._solve(np.zeros(self._programme.parts))
 
     def fix(self, y: Floats, slack: Floats) -> None:
@@ -129,44 +134,44 @@ class Model:
         lower, upper = self._programme.lower[: len(y)], self._programme.upper[: len(y)]
         self._bound(np.arange(len(y)), np.clip(y - slack, lower, upper), np.clip(y + slack, lower, upper))
 
-    def _bound(self, parts: Any, lower: Floats, upper: Floats) -> None:
+    def _bound(self, parts: Indices, lower: Floats, upper: Floats) -> None:
         for part, low, high in zip(parts.tolist(), lower.tolist(), upper.tolist(), strict=True):
             self._model.set_var_lower_bound(part, low)
             self._model.set_var_upper_bound(part, high)
 
-    def _solve(self, scores: Floats) -> tuple[Verdict, Floats]:
+    def _solve(self, costs: Floats) -> tuple[Verdict, Floats | None]:
         self._model.clear_objective()  # a coefficient of 0 would leave the former one
-        self._model.set_objective_coefficients(self._indices, _as_costs(scores, self._solver).tolist())
-        solver = _helper().ModelSolverHelper(self._solver.value)
+        self._model.set_objective_coefficients(self._indices, costs.tolist())
+        solver = self._helper.ModelSolverHelper(self._solver.value)
         solver.set_solver_specific_parameters(self._parameters)
         if self._time_limit is not None:
             solver.set_time_limit_in_seconds(self._time_limit)
         solver.solve(self._model)
         verdict = self._verdict(solver)
         found = verdict in (Verdict.OPTIMAL, Verdict.INCUMBENT)
-        return verdict, self._programme.clean(solver.variable_values()) if found else np.zeros(len(scores))
+        return verdict, solver.variable_values() if found else None
 
     def _verdict(self, solver: Any) -> Verdict:
-        status, name = _helper().SolveStatus, solver.status().name
-        if solver.status() == status.OPTIMAL:
+        known, status = self._helper.SolveStatus, solver.status()
+        if status == known.OPTIMAL:
             return Verdict.OPTIMAL
-        if solver.status() == status.INFEASIBLE:
+        if status == known.INFEASIBLE:
             return Verdict.INFEASIBLE
-        if self._time_limit is not None and name in ("FEASIBLE", "NOT_SOLVED", "UNKNOWN_STATUS"):
+        if self._time_limit is not None and status in (known.FEASIBLE, known.NOT_SOLVED, known.UNKNOWN_STATUS):
             return Verdict.INCUMBENT if solver.has_solution() else Verdict.OUT_OF_TIME
-        raise SpaceError(
-            f"LinearSpace: {self._solver.name} stopped with status {name} {solver.status_string()}".strip()
-        )
+        said = f"{status.name} {solver.status_string()}".strip()
+        raise SpaceError(f"LinearSpace: {self._solver.name} stopped with status {said}")
 
 
-def _as_costs(scores: Floats, solver: LinearSolver) -> Floats:
-    """The scores times a power of two, so that every magnitude is solved alike; rounded where the solver needs it."""
-    largest = float(np.abs(scores).max())
-    if not largest:
-        return scores
+def as_costs(scores: Floats, solver: LinearSolver) -> Floats:
+    """Each example's scores times a power of two, so that every magnitude is solved alike: ``(n, parts)``.
+
+    ``-inf`` becomes 0. Rounded where the solver knows whole numbers alone.
+    """
     whole = solver is LinearSolver.CP_SAT
-    size = _LARGEST_WHOLE_SUM / 2 ** len(scores).bit_length() if whole else _LARGEST_COST
-    exponent = int(np.log2(size)) - int(np.frexp(largest)[1])
-    costs: Floats = np.ldexp(scores, exponent)
+    size = _LARGEST_WHOLE_SUM / 2 ** scores.shape[1].bit_length() if whole else _LARGEST_COST
+    finite = np.where(np.isneginf(scores), 0, scores)
+    largest = np.abs(finite).max(-1, keepdims=True)
+    costs: Floats = np.ldexp(finite, int(np.log2(size)) - np.frexp(largest)[1])
     costs[np.abs(costs) < size * _NEGLIGIBLE] = 0
     return np.rint(costs) if whole else costs

@@ -47,9 +47,9 @@ class Programme:
         """Whether y need not be whole: some part is continuous."""
         return not self.integer[: self.parts].all()
 
-    def clean(self, x: Floats) -> Floats:
-        """y out of a solver's x, freed of its rounding errors: whole where it is nearly so, and within bounds."""
-        y, whole = x[: self.parts], np.rint(x[: self.parts])
+    def clean(self, y: Floats) -> Floats:
+        """The solver's y, ``(n, parts)``, freed of rounding errors: whole where it is nearly so, and within bounds."""
+        whole = np.rint(y)
         near = self.integer[: self.parts] | (np.abs(y - whole) <= TOLERANCE)
         rounded = np.where(near, whole, y) + 0.0  # no -0.0
         return np.clip(rounded, self.lower[: self.parts], self.upper[: self.parts])

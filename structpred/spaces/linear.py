@@ -17,7 +17,7 @@ from structpred._threads import map_chunks
 from structpred.errors import ArgumentError, Words, argument_error
 from structpred.spaces._declared import read_declared
 from structpred.spaces._from_model import read_model
-from structpred.spaces._ortools import LP_ONLY, LinearSolver, Model, Verdict, is_supported
+from structpred.spaces._ortools import LP_ONLY, LinearSolver, Model, Verdict, as_costs, is_supported
 from structpred.spaces._programme import TOLERANCE, Bools, Floats, Programme
 from structpred.spaces.base import OutOfTimeError, Runs, StructuredSpace
 
@@ -170,18 +170,22 @@ class LinearSpace(StructuredSpace):
 
         def solve(rows: Tensor) -> Tensor:
             model = Model(self.programme, self.solver, self.time_limit, self.gap)
-            y = np.zeros((len(rows), self.programme.parts))
-            for answer, row in zip(y, rows.tolist(), strict=True):
+            mine = flat[rows.numpy()]
+            costs, forbidden = as_costs(mine, self.solver), np.isneginf(mine)
+            y = np.zeros_like(mine)
+            for i, row in enumerate(rows.tolist()):
                 if lost:  # the call fails in any case
                     break
-                verdict, answer[:] = model.maximise(flat[row])
+                verdict, x = model.maximise(costs[i], np.flatnonzero(forbidden[i]))
                 if verdict is Verdict.INFEASIBLE:  # any structure does, the base class sees that it is forbidden
-                    verdict, answer[:] = self._feasibility_model().find_any()
-                if verdict is Verdict.INCUMBENT and self.accept_incumbent:
-                    late.append(row)
-                elif verdict is not Verdict.OPTIMAL:
+                    verdict, x = self._feasibility_model().find_any()
+                if verdict is Verdict.INCUMBENT:
+                    (late if self.accept_incumbent else lost).append(row)
+                if x is None:
                     lost.append(row)
-            return torch.from_numpy(y)
+                else:
+                    y[i] = x[: self.programme.parts]
+            return torch.from_numpy(self.programme.clean(y))
 
         y = map_chunks(solve, torch.arange(len(flat))).reshape(scores.shape)
         if lost:
