@@ -13,7 +13,7 @@ from structpred.errors import (
 from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Logistic, Noise, Normal, Uniform
 from structpred.objectives.direct import PerturbedDirectLoss, Solution
-from structpred.spaces._ortools import LinearSolver
+from structpred.spaces._linear.solvers import LinearSolver
 from structpred.spaces.base import Runs, StructuredSpace
 from structpred.spaces.ksubset import KSubset
 from structpred.spaces.linear import LinearSpace

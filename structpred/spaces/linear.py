@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -12,13 +12,13 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from structpred._checks import check_finite_number, check_positive_int
 from structpred._threads import map_chunks
-from structpred.errors import ArgumentError, Words, argument_error
-from structpred.spaces._declared import read_declared
-from structpred.spaces._from_model import read_model
-from structpred.spaces._ortools import LP_ONLY, LinearSolver, Model, Verdict, as_costs, is_supported
-from structpred.spaces._programme import TOLERANCE, Bools, Floats, Programme
+from structpred.errors import ArgumentError, argument_error
+from structpred.spaces._linear.checks import check_gap, check_shape, check_solver, check_time_limit
+from structpred.spaces._linear.declared import read_declared
+from structpred.spaces._linear.from_model import read_model
+from structpred.spaces._linear.programme import TOLERANCE, Bools, Floats, Programme
+from structpred.spaces._linear.solvers import LinearSolver, Model, Verdict, as_costs
 from structpred.spaces.base import OutOfTimeError, Runs, StructuredSpace
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class LinearSpace(StructuredSpace):
         gap: float = 0.0,
         accept_incumbent: bool = False,
     ) -> None:
-        shape = _check_shape(shape)
+        shape = check_shape(shape)
         programme = read_declared(math.prod(shape), constraints, bounds, integrality)
         self._set(shape, programme, solver, time_limit, gap, accept_incumbent)
 
@@ -95,7 +95,7 @@ class LinearSpace(StructuredSpace):
     def from_model(
         cls,
         model: Any,
-        variables: Sequence[Any],
+        variables: Iterable[Any],
         *,
         shape: int | Sequence[int] | None = None,
         solver: LinearSolver | None = None,
@@ -124,10 +124,10 @@ class LinearSpace(StructuredSpace):
         tensor([1., 1., 0.])
         """
         programme = read_model(model, variables)
+        shape = check_shape(programme.parts if shape is None else shape)
+        if math.prod(shape) != programme.parts:
+            raise argument_error("shape", f"a shape of {programme.parts} parts, one a variable", shape)
         space = cls.__new__(cls)
-        shape = _check_shape(len(variables) if shape is None else shape)
-        if math.prod(shape) != len(variables):
-            raise argument_error("shape", f"a shape of {len(variables)} parts, one a variable", shape)
         space._set(shape, programme, solver, time_limit, gap, accept_incumbent)
         return space
 
@@ -140,8 +140,8 @@ class LinearSpace(StructuredSpace):
         gap: float,
         accept_incumbent: bool,
     ) -> None:
-        solver = _check_solver(solver, programme)
-        time_limit, gap = _check_time_limit(time_limit), _check_gap(gap, programme)
+        solver = check_solver(solver, programme)
+        time_limit, gap = check_time_limit(time_limit), check_gap(gap, programme)
         if not isinstance(accept_incumbent, bool):
             raise argument_error("accept_incumbent", "True or False", accept_incumbent)
         self.__attrs_init__(shape, programme, solver, time_limit, gap, accept_incumbent)
@@ -206,9 +206,9 @@ class LinearSpace(StructuredSpace):
             inside = self.programme.admits(flat)
         else:
             inside = self.programme.admits_parts(flat)
-            candidates = torch.from_numpy(np.flatnonzero(inside))
-            if len(candidates):
-                inside[candidates] = self._can_be_completed(flat, candidates, batch)
+            candidates = np.flatnonzero(inside)
+            if candidates.size:
+                inside[candidates] = self._can_be_completed(flat, torch.from_numpy(candidates), batch)
         return torch.from_numpy(inside).reshape(batch).to(y.device)
 
     def _can_be_completed(self, flat: Floats, rows: Tensor, batch: tuple[int, ...]) -> Bools:
@@ -251,53 +251,3 @@ class LinearSpace(StructuredSpace):
         binary = (numbers[:, None] >> torch.arange(parts - 1, -1, -1)) & 1  # (2^parts, parts)
         y = binary.float().reshape(-1, *self.shape)
         return y[self.contains(y)]
-
-
-def _check_shape(shape: int | Sequence[int]) -> tuple[int, ...]:
-    sizes = tuple(shape) if isinstance(shape, list | tuple) else (shape,)
-    if not sizes:
-        raise argument_error("shape", "at least one dimension", shape)
-    return tuple(check_positive_int("shape", size) for size in sizes)
-
-
-def _check_solver(solver: LinearSolver | None, programme: Programme) -> LinearSolver:
-    if solver is None:
-        solver = LinearSolver.SCIP if programme.integer.any() else LinearSolver.GLOP
-    if not isinstance(solver, LinearSolver):
-        names = ", ".join(member.name for member in LinearSolver)
-        raise argument_error("solver", f"a LinearSolver ({names})", solver, "write solver=LinearSolver.SCIP")
-    if solver in LP_ONLY and programme.integer.any():
-        raise argument_error(
-            "solver",
-            "one for whole numbers",
-            solver,
-            "write solver=LinearSolver.SCIP, or integrality=0 for the LP relaxation",
-        )
-    finite = np.isfinite(programme.lower).all() and np.isfinite(programme.upper).all()
-    if solver is LinearSolver.CP_SAT and not (finite and programme.integer.all()):
-        raise argument_error(
-            "solver",
-            "one for continuous or unbounded variables",
-            solver,
-            "write solver=LinearSolver.SCIP, or GLOP if all are continuous",
-        )
-    if not is_supported(solver):
-        there = ", ".join(member.name for member in LinearSolver if is_supported(member))
-        raise argument_error("solver", "one that this build of OR-Tools has", solver, f"it has {there}")
-    return solver
-
-
-def _check_time_limit(seconds: float | None) -> float | None:
-    if seconds is None:
-        return None
-    if check_finite_number("time_limit", seconds) <= 0:
-        raise argument_error("time_limit", "seconds above 0, or None for no limit", seconds)
-    return float(seconds)
-
-
-def _check_gap(gap: float, programme: Programme) -> float:
-    if check_finite_number("gap", gap) < 0:
-        raise argument_error("gap", "a number of at least 0", gap)
-    if gap and not programme.integer.any():
-        raise argument_error("gap", "0 for an LP relaxation", Words(f"{gap:g}"), "it is solved to optimality")
-    return float(gap)

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from structpred.errors import Words, argument_error
-from structpred.spaces._programme import Bools, Floats, Programme, make_programme
+from structpred.spaces._linear.programme import Bools, Floats, Programme, make_programme
 
 if TYPE_CHECKING:
     from scipy.optimize import Bounds, LinearConstraint

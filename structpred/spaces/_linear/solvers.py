@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from structpred.errors import MissingExtraError, SpaceError
-from structpred.spaces._programme import Floats, Programme
+from structpred.spaces._linear.programme import Floats, Programme
 
 Indices = npt.NDArray[np.intp]
 

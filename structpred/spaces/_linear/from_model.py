@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from structpred.errors import Words, argument_error
-from structpred.spaces._declared import check_interval, check_part_bounds
-from structpred.spaces._ortools import import_extra
-from structpred.spaces._programme import Programme, make_programme
+from structpred.spaces._linear.declared import check_interval, check_part_bounds
+from structpred.spaces._linear.programme import Programme, make_programme
+from structpred.spaces._linear.solvers import import_extra
 
 
-def read_model(model: Any, variables: Sequence[Any]) -> Programme:
+def read_model(model: Any, variables: Iterable[Any]) -> Programme:
     """The constraints and bounds of the model, with the given variables as parts and the others as auxiliaries."""
     from scipy.sparse import csr_matrix
 
     proto = _as_proto(model)
-    order = _parts_first(model, variables, len(proto.variable))
+    parts = _part_indices(model, variables)
+    order = parts + sorted(set(range(len(proto.variable))) - set(parts))
     lower = np.array([variable.lower_bound for variable in proto.variable])[order]
     upper = np.array([variable.upper_bound for variable in proto.variable])[order]
     check_interval("model", lower, upper)
-    check_part_bounds("variables", lower[: len(variables)], upper[: len(variables)])
+    check_part_bounds("variables", lower[: len(parts)], upper[: len(parts)])
     integer = np.array([variable.is_integer for variable in proto.variable], dtype=bool)[order]
     row_lower = np.array([row.lower_bound for row in proto.constraint], dtype=float)
     row_upper = np.array([row.upper_bound for row in proto.constraint], dtype=float)
@@ -33,7 +34,7 @@ def read_model(model: Any, variables: Sequence[Any]) -> Programme:
     matrix = csr_matrix((data, indices, starts), shape=(len(proto.constraint), len(order)))[:, order]
     if not np.isfinite(matrix.data).all():
         raise argument_error("model", "finite coefficients", Words("NaN or infinity"))
-    return make_programme(matrix, row_lower, row_upper, lower, upper, integer, len(variables))
+    return make_programme(matrix, row_lower, row_upper, lower, upper, integer, len(parts))
 
 
 def _as_proto(model: Any) -> Any:
@@ -57,14 +58,15 @@ def _as_proto(model: Any) -> Any:
     return proto
 
 
-def _parts_first(model: Any, variables: Sequence[Any], count: int) -> list[int]:
-    """The indices of all variables, the parts in front."""
+def _part_indices(model: Any, variables: Iterable[Any]) -> list[int]:
+    if not isinstance(variables, Iterable):
+        raise argument_error("variables", "a list of the model's variables", Words(type(variables).__name__))
     parts = [_index(model, position, variable) for position, variable in enumerate(variables)]
     if not parts:
         raise argument_error("variables", "at least one variable", Words("none"))
     if len(set(parts)) < len(parts):
         raise argument_error("variables", "each variable once", Words("one that is listed twice"))
-    return parts + sorted(set(range(count)) - set(parts))
+    return parts
 
 
 def _index(model: Any, position: int, variable: Any) -> int:
