@@ -231,9 +231,7 @@ class LinearSpace(StructuredSpace):
             return late.accepted(batch).numpy()
 
     def _feasibility_model(self) -> Model:
-        # A first-order method is a bad judge of whether there is any solution.
-        solver = LinearSolver.GLOP if self.solver is LinearSolver.PDLP else self.solver
-        return Model(self.programme, solver, self.time_limit, gap=0.0)
+        return Model(self.programme, self.solver, self.time_limit, gap=0.0)
 
     def enumerate(self) -> Tensor:
         """Every structure once: ``(count, *shape)``, by testing all 2^n binary tensors of n <= 16 parts.

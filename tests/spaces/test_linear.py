@@ -13,6 +13,7 @@ from scipy.optimize import Bounds, LinearConstraint, linprog
 from scipy.sparse import coo_array, csr_array, csr_matrix
 
 import structpred as sp
+from structpred.spaces._linear.solvers import as_costs
 
 INF = torch.inf
 Solver = sp.LinearSolver
@@ -21,6 +22,15 @@ CONTINUOUS = [Solver.GLOP, Solver.SCIP, Solver.HIGHS, Solver.PDLP]
 
 every_whole = pytest.mark.parametrize("solver", WHOLE, ids=repr)
 every_continuous = pytest.mark.parametrize("solver", CONTINUOUS, ids=repr)
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    """So that all examples of a batch are solved by one model, one after another."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
 
 
 def random_scores(*shape, seed=0):
@@ -107,6 +117,28 @@ def test_values_a_trillionth_of_the_largest_score_apart_are_told_apart(solver):
     assert space.argmax(scores).tolist() == [[0, 1, 0], [0, 0, 1]]
 
 
+@every_whole
+def test_nearly_equal_structures_of_a_knapsack_are_told_apart(solver):
+    weights = np.random.default_rng(0).integers(1, 30, (2, 10))
+    space = sp.LinearSpace(10, LinearConstraint(weights, ub=weights.sum(1) // 2), solver=solver)
+    scores = 1 + 1e-8 * random_scores(20, 10)
+    best = brute_best(space, scores)
+    torch.testing.assert_close(space.score(scores, space.argmax(scores)), best, rtol=0, atol=1e-11)
+
+
+def test_answers_are_freed_of_the_solvers_rounding_errors():
+    solved = np.array([[1e-9, 1 - 1e-9, 0.5], [-1e-12, 1 + 1e-12, -0.0]])
+    y = sp.LinearSpace(3, integrality=0).programme.clean(solved)
+    assert y.tolist() == [[0, 1, 0.5], [0, 1, 0]]
+    assert not np.signbit(y).any()
+
+
+def test_cp_sat_is_given_whole_numbers():
+    costs = as_costs(np.array([[1 / 3, -np.inf, -1.0]]), Solver.CP_SAT)
+    assert (costs == np.rint(costs)).all()
+    assert costs[0, 0] / costs[0, 2] == pytest.approx(-1 / 3, rel=1e-14)
+
+
 def test_an_objective_of_zeros_does_not_keep_the_former_one():
     space = subset(3, 1)
     scores = torch.tensor([[0.0, 0.0, 5.0], [0.0, 1.0, 0.0], [-1.0, -1.0, 0.0]])
@@ -150,8 +182,9 @@ def test_examples_without_an_allowed_structure_are_named(solver):
         space.argmax(scores)
 
 
-def test_a_part_that_its_bounds_demand_cannot_be_forbidden():
-    space = sp.LinearSpace(2, bounds=Bounds([1, 0], [1, 1]))
+@pytest.mark.parametrize("solver", [*WHOLE, Solver.GLOP, Solver.PDLP], ids=repr)
+def test_a_part_that_its_bounds_demand_cannot_be_forbidden(solver):
+    space = sp.LinearSpace(2, bounds=Bounds([1, 0], [1, 1]), integrality=int(solver in WHOLE), solver=solver)
     with pytest.raises(sp.InfeasibleError, match="in example 1;"):
         space.argmax(torch.tensor([[1.0, -INF], [-INF, 1.0]]))
 

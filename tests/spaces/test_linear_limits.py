@@ -13,6 +13,7 @@ import torch
 from scipy.optimize import LinearConstraint
 
 import structpred as sp
+from structpred.spaces._linear.solvers import Model
 
 Solver = sp.LinearSolver
 RNG = np.random.default_rng(0)
@@ -82,6 +83,16 @@ def test_without_an_incumbent_a_time_out_is_an_error_in_any_case(solver, accept)
     space = market_split(time_limit=0.05, solver=solver, accept_incumbent=accept)
     with pytest.raises(sp.SolverTimeoutError, match=r"ended the search in example(s 0, 1| 0| 1); "):
         space.argmax(torch.ones(2, 40))
+
+
+def test_after_a_time_out_the_rest_of_the_batch_is_not_solved(monkeypatch):
+    torch.set_num_threads(1)
+    solved = []
+    maximise = Model.maximise
+    monkeypatch.setattr(Model, "maximise", lambda model, *args: solved.append(args) or maximise(model, *args))
+    with pytest.raises(sp.SolverTimeoutError, match="in example 1;"):
+        knapsack(time_limit=0.2).argmax(scores_with_a_hard_example(9, at=slice(1, 9)))
+    assert len(solved) == 2
 
 
 @pytest.mark.parametrize("solver", [Solver.GLOP, Solver.PDLP], ids=repr)

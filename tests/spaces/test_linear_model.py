@@ -119,9 +119,21 @@ def test_the_objective_of_the_model_is_not_read():
     assert sp.LinearSpace.from_model(model, parts) == sp.LinearSpace.from_model(*even_model(pywraplp_pair))
 
 
+_FOREIGN = []
+
+
 def with_variable(new):
     model = empty_model()
     return model, [model.BoolVar("x"), new(model)]
+
+
+def foreign():
+    model, other = empty_model(), empty_model()
+    x = [model.BoolVar("x"), model.BoolVar("y")]
+    _FOREIGN.extend(
+        [other, other.BoolVar("x"), other.BoolVar("y")]
+    )  # kept, since OR-Tools' variables do not keep theirs
+    return model, [x[0], _FOREIGN[-1]]
 
 
 def enforced():
@@ -145,7 +157,7 @@ def infeasible():
         (lambda: (empty_model(), []), "variables: expected at least one variable, got none"),
         (lambda: (empty_model(), 3), "variables: expected a list of the model's variables, got int"),
         (lambda: (empty_model(), ["x"]), "variables[0]: expected a variable of the model, got str"),
-        (lambda: with_variable(lambda _: empty_model().BoolVar("x")), "variables[1]: expected a variable of the model"),
+        (foreign, "variables[1]: expected a variable of the model"),
         (lambda: with_variable(lambda m: m.variable(0)), "variables: expected each variable once, got one that is li"),
         (
             lambda: with_variable(lambda m: m.IntVar(0, 2, "")),

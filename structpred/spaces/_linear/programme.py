@@ -72,14 +72,14 @@ class Programme:
 def make_programme(
     matrix: Any, row_lower: Floats, row_upper: Floats, lower: Floats, upper: Floats, integer: Bools, parts: int
 ) -> Programme:
-    """The programme in a canonical form, so that equal content is equal; the arrays are not those that came."""
+    """The programme in a canonical form, so that equal content is equal. It keeps the arrays."""
     from scipy.sparse import csr_matrix
 
-    canonical = csr_matrix(matrix, dtype=np.float64, copy=True)
+    canonical = csr_matrix(matrix, dtype=np.float64)
     canonical.sum_duplicates()
     canonical.eliminate_zeros()
     lower, upper = np.where(integer, np.ceil(lower), lower), np.where(integer, np.floor(upper), upper)
-    return Programme(canonical, row_lower.copy(), row_upper.copy(), lower, upper, integer.copy(), parts)
+    return Programme(canonical, row_lower, row_upper, lower, upper, integer, parts)
 
 
 def _within(value: Floats, lower: Floats, upper: Floats) -> Bools:
