@@ -114,7 +114,7 @@ class StructuredSpace(abc.ABC):
         whose score is ``-inf`` is not used if any structure can do without it, and if none can, any
         structure may be returned; the input is not changed; the answer for an example depends on that
         example alone. The scores hold no NaN and no ``+inf``, there is at least one example, and dtype
-        and device are those that ``runs`` names.
+        and device are those that ``runs`` names. A solver that runs out of time raises ``OutOfTimeError``.
         """
 
     @abc.abstractmethod

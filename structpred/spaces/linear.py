@@ -165,31 +165,31 @@ class LinearSpace(StructuredSpace):
 
     def _argmax(self, scores: Tensor) -> Tensor:
         flat = scores.flatten(1).numpy()
+        costs, forbidden = as_costs(flat, self.solver), np.isneginf(flat)
         late: list[int] = []
         lost: list[int] = []
 
         def solve(rows: Tensor) -> Tensor:
             model = Model(self.programme, self.solver, self.time_limit, self.gap)
-            mine = flat[rows.numpy()]
-            costs, forbidden = as_costs(mine, self.solver), np.isneginf(mine)
-            y = np.zeros_like(mine)
-            for i, row in enumerate(rows.tolist()):
+            y = np.zeros((len(rows), self.programme.parts))
+            for answer, row in zip(y, rows.tolist(), strict=True):
                 if lost:  # the call fails in any case
                     break
-                verdict, x = model.maximise(costs[i], np.flatnonzero(forbidden[i]))
+                verdict, x = model.maximise(costs[row], np.flatnonzero(forbidden[row]))
                 if verdict is Verdict.INFEASIBLE:  # any structure does, the base class sees that it is forbidden
-                    verdict, x = self._feasibility_model().find_any()
+                    verdict, x = model.find_any()
                 if verdict is Verdict.INCUMBENT:
                     (late if self.accept_incumbent else lost).append(row)
                 if x is None:
                     lost.append(row)
                 else:
-                    y[i] = x[: self.programme.parts]
-            return torch.from_numpy(self.programme.clean(y))
+                    answer[:] = x[: self.programme.parts]
+            return torch.from_numpy(y)
 
-        y = map_chunks(solve, torch.arange(len(flat))).reshape(scores.shape)
+        solved = map_chunks(solve, torch.arange(len(flat))).numpy()
         if lost:
             raise OutOfTimeError(lost)
+        y = torch.from_numpy(self.programme.clean(solved)).reshape(scores.shape)
         if late:
             raise OutOfTimeError(late, y)
         return y

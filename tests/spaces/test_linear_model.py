@@ -130,9 +130,7 @@ def with_variable(new):
 def foreign():
     model, other = empty_model(), empty_model()
     x = [model.BoolVar("x"), model.BoolVar("y")]
-    _FOREIGN.extend(
-        [other, other.BoolVar("x"), other.BoolVar("y")]
-    )  # kept, since OR-Tools' variables do not keep theirs
+    _FOREIGN.extend([other, other.BoolVar("x"), other.BoolVar("y")])  # its variables do not keep it alive
     return model, [x[0], _FOREIGN[-1]]
 
 
