@@ -15,9 +15,15 @@ import networkx
 import scipy
 import torch
 
-from benchmarks import imports, memory, spaces, step
+from benchmarks import imports, linear, memory, spaces, step
 
-BENCHMARKS = {"step": step.results, "imports": imports.results, "memory": memory.results, "spaces": spaces.results}
+BENCHMARKS = {
+    "step": step.results,
+    "imports": imports.results,
+    "memory": memory.results,
+    "spaces": spaces.results,
+    "linear": linear.results,
+}
 
 
 def main() -> None:

@@ -5,16 +5,20 @@ from structpred.errors import (
     ArgumentError,
     InfeasibleError,
     MissingExtraError,
+    SolverTimeoutError,
+    SolverTimeoutWarning,
     SpaceError,
     StructpredError,
 )
 from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Logistic, Noise, Normal, Uniform
 from structpred.objectives.direct import PerturbedDirectLoss, Solution
+from structpred.spaces._linear.solvers import LinearSolver
 from structpred.spaces.base import Runs, StructuredSpace
 from structpred.spaces.chain import Chain
 from structpred.spaces.dagpath import DagPath
 from structpred.spaces.ksubset import KSubset
+from structpred.spaces.linear import LinearSpace
 from structpred.spaces.matching import Matching
 from structpred.spaces.onehot import OneHot
 from structpred.spaces.spanningtree import SpanningTree
@@ -32,6 +36,8 @@ __all__ = [
     "InfeasibleError",
     "KSubset",
     "LinearLoss",
+    "LinearSolver",
+    "LinearSpace",
     "Logistic",
     "Matching",
     "MissingExtraError",
@@ -42,6 +48,8 @@ __all__ = [
     "RelativeToScores",
     "Runs",
     "Solution",
+    "SolverTimeoutError",
+    "SolverTimeoutWarning",
     "SpaceError",
     "SpanningTree",
     "StructpredError",

@@ -6,6 +6,7 @@ A message names the argument, says what was expected and what came, and what to 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import ClassVar
 
 import torch
 
@@ -18,16 +19,33 @@ class ArgumentError(StructpredError, ValueError):
     """An argument has the wrong type, shape, dtype, device or value."""
 
 
-class InfeasibleError(StructpredError):
-    """Scores of ``-inf`` forbid every structure of some examples; ``examples`` holds their batch indices."""
+class ExamplesError(StructpredError):
+    """Something is wrong with some examples of a batch; ``examples`` holds their batch indices."""
+
+    message: ClassVar[str]
 
     def __init__(self, examples: Iterable[tuple[int, ...]]) -> None:
         self.examples = list(examples)
-        where = name_examples(self.examples)
-        super().__init__(f"scores: every structure needs a part forbidden by -inf in {where}; allow more parts there")
+        super().__init__(self.message.format(name_examples(self.examples)))
 
     def __reduce__(self) -> tuple[type, tuple[list[tuple[int, ...]]]]:
         return type(self), (self.examples,)
+
+
+class InfeasibleError(ExamplesError):
+    """Scores of ``-inf`` forbid every structure of some examples; ``examples`` holds their batch indices."""
+
+    message = "scores: every structure needs a part forbidden by -inf in {}; allow more parts there"
+
+
+class SolverTimeoutError(ExamplesError):
+    """The time limit ended the search for a best structure; ``examples`` holds the batch indices of those known of."""
+
+    message = "scores: the time limit ended the search in {}; allow more time, a gap, or an incumbent"
+
+
+class SolverTimeoutWarning(RuntimeWarning):
+    """The time limit ended the search for a best structure, and the best one found by then was taken."""
 
 
 class SpaceError(StructpredError):

@@ -47,7 +47,7 @@ TASKS = package("tasks")
 CONCRETE_SPACES = {
     name
     for name in LIBRARY
-    if within(name, "structpred.spaces") and not name.endswith(("base", "__init__")) and "._" not in name
+    if within(name, "structpred.spaces") and not name.endswith(("base", "__init__")) and ".spaces._" not in name
 }
 
 

@@ -22,9 +22,10 @@ def test_each_error_is_caught_as_its_parents(error, parents):
             raise error("text")
 
 
-def test_infeasibility_is_one_of_ours_and_not_mistaken_for_a_wrong_argument():
-    assert issubclass(sp.InfeasibleError, sp.StructpredError)
-    assert not issubclass(sp.InfeasibleError, ValueError)
+@pytest.mark.parametrize("error", [sp.InfeasibleError, sp.SolverTimeoutError])
+def test_what_is_wrong_with_examples_is_one_of_ours_and_not_mistaken_for_a_wrong_argument(error):
+    assert issubclass(error, sp.StructpredError)
+    assert not issubclass(error, ValueError)
 
 
 @pytest.mark.parametrize(
@@ -45,11 +46,17 @@ def test_infeasibility_names_the_examples_and_holds_all_their_indices(examples, 
     assert str(error) == f"scores: every structure needs a part forbidden by -inf in {named}; allow more parts there"
 
 
+def test_a_time_out_names_the_examples_and_what_to_allow():
+    message = "scores: the time limit ended the search in examples 0, 2; allow more time, a gap, or an incumbent"
+    assert str(sp.SolverTimeoutError([(0,), (2,)])) == message
+
+
+@pytest.mark.parametrize("kind", [sp.InfeasibleError, sp.SolverTimeoutError])
 @pytest.mark.parametrize("duplicate", [copy.copy, lambda error: pickle.loads(pickle.dumps(error))])
-def test_infeasibility_survives_the_way_out_of_another_process(duplicate):
-    error = sp.InfeasibleError([(0, 1), (1, 2)])
+def test_errors_of_examples_survive_the_way_out_of_another_process(duplicate, kind):
+    error = kind([(0, 1), (1, 2)])
     again = duplicate(error)
-    assert type(again) is sp.InfeasibleError
+    assert type(again) is kind
     assert again.examples == error.examples
     assert str(again) == str(error)
 

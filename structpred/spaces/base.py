@@ -5,6 +5,7 @@ from __future__ import annotations
 import abc
 import enum
 import math
+import warnings
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +15,17 @@ from torch import Tensor
 from structpred._checks import check_floating, check_tensor
 from structpred._tensors import inner
 from structpred._threads import map_chunks
-from structpred.errors import ArgumentError, InfeasibleError, SpaceError, Words, argument_error, describe, name_examples
+from structpred.errors import (
+    ArgumentError,
+    InfeasibleError,
+    SolverTimeoutError,
+    SolverTimeoutWarning,
+    SpaceError,
+    Words,
+    argument_error,
+    describe,
+    name_examples,
+)
 from structpred.loss import LinearLoss
 
 _LARGEST = 1e300
@@ -33,6 +44,29 @@ class Runs(enum.Enum):
     ON_DEVICE = enum.auto()
     """In torch on the scores' own device, in their dtype or float32 if that is finer, and in float64 for
     numbers so large that their sums could overflow."""
+
+
+class OutOfTimeError(Exception):
+    """Raised by an ``_argmax`` whose solver has a time limit; ``argmax`` names the rows by their batch indices.
+
+    Args:
+        rows: those whose search the limit ended.
+        y: what to answer nonetheless, with a warning; without it the caller gets a ``SolverTimeoutError``.
+    """
+
+    def __init__(self, rows: list[int], y: Tensor | None = None) -> None:
+        super().__init__(rows, y)
+        self.rows = sorted(rows)
+        self.y = y
+
+    def accepted(self, batch: tuple[int, ...]) -> Tensor:
+        """The answer with a warning, or the error; ``batch`` is the batch's shape."""
+        examples = [tuple(int(i) for i in np.unravel_index(row, batch)) for row in self.rows]
+        if self.y is None:
+            raise SolverTimeoutError(examples) from None
+        found = f"the time limit ended the search in {name_examples(examples)}; the best structure found is taken"
+        warnings.warn(found, SolverTimeoutWarning, stacklevel=3)
+        return self.y
 
 
 class StructuredSpace(abc.ABC):
@@ -82,7 +116,7 @@ class StructuredSpace(abc.ABC):
         whose score is ``-inf`` is not used if any structure can do without it, and if none can, any
         structure may be returned; the input is not changed; the answer for an example depends on that
         example alone. The scores hold no NaN and no ``+inf``, there is at least one example, and dtype
-        and device are those that ``runs`` names.
+        and device are those that ``runs`` names. A solver that runs out of time raises ``OutOfTimeError``.
         """
 
     @abc.abstractmethod
@@ -124,6 +158,7 @@ class StructuredSpace(abc.ABC):
         Raises:
             ArgumentError: for another shape or dtype, NaN, ``+inf``, or numbers beyond 1e300 in size.
             InfeasibleError: names the examples whose every structure needs a forbidden part.
+            SolverTimeoutError: names an example, if the space has a time limit and the solver did not meet it.
         """
         batch = self.batch_shape("scores", check_floating("scores", scores))
         scores = scores.detach()
@@ -135,7 +170,10 @@ class StructuredSpace(abc.ABC):
         _refuse_nan_and_inf(flat, highest)
         largest = max(highest, -lowest) if lowest > -math.inf else _largest_allowed(flat)
         _refuse_too_large(largest)
-        y = self._solve(flat, largest)
+        try:
+            y = self._solve(flat, largest)
+        except OutOfTimeError as late:
+            y = late.accepted(batch).to(flat.device, flat.dtype)
         if lowest == -math.inf:
             _refuse_infeasible(flat, y, batch)
         return y.reshape(scores.shape)

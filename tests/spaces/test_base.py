@@ -10,7 +10,7 @@ import torch
 
 import structpred as sp
 from structpred import Runs
-from structpred.spaces.base import check_enumerable
+from structpred.spaces.base import OutOfTimeError, check_enumerable
 
 
 @attrs.frozen
@@ -232,6 +232,43 @@ def test_a_solvers_own_error_reaches_the_caller(runs):
 
     with pytest.raises(ZeroDivisionError, match="in the solver"):
         returning(fail, runs).argmax(torch.zeros(5, 3))
+
+
+# --- a solver that runs out of time
+
+
+def out_of_time(rows, answer=None):
+    def fail(scores):
+        raise OutOfTimeError(rows, None if answer is None else torch.full_like(scores, answer))
+
+    return returning(fail, Runs.ON_CPU)
+
+
+def test_rows_out_of_time_are_named_by_their_batch_indices():
+    with pytest.raises(
+        sp.SolverTimeoutError, match=re.escape("ended the search in examples (0, 2), (1, 1); ")
+    ) as caught:
+        out_of_time([4, 2]).argmax(torch.zeros(2, 3, 3))
+    assert caught.value.examples == [(0, 2), (1, 1)]
+    with pytest.raises(sp.SolverTimeoutError, match="in the only example;"):
+        out_of_time([0]).argmax(torch.zeros(3))
+
+
+def test_an_answer_out_of_time_is_taken_with_a_warning():
+    with pytest.warns(
+        sp.SolverTimeoutWarning, match="^the time limit ended the search in example 4; the best"
+    ) as caught:
+        y = out_of_time([4], 1.0).argmax(torch.zeros(5, 3, dtype=torch.float16))
+    assert caught[0].filename == __file__
+    assert y.dtype == torch.float16
+    assert y.eq(1).all()
+
+
+def test_an_answer_out_of_time_must_do_without_forbidden_parts():
+    scores = torch.zeros(5, 3)
+    scores[2, 0] = -torch.inf
+    with pytest.warns(sp.SolverTimeoutWarning), pytest.raises(sp.InfeasibleError, match="in example 2;"):
+        out_of_time([4], 1.0).argmax(scores)
 
 
 # --- naming examples

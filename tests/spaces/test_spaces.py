@@ -7,6 +7,7 @@ import attrs
 import networkx
 import pytest
 import torch
+from scipy.optimize import LinearConstraint
 
 import structpred as sp
 from structpred.testing import parametrize_with_checks
@@ -34,6 +35,12 @@ COUNTS = {
     sp.SpanningTree(networkx.cycle_graph(5)): 5,
     sp.SpanningTree(networkx.complete_graph(4)): 16,
 }
+# Their values are exact but for the solvers' tolerances.
+PROGRAMMES = {
+    sp.LinearSpace(4, LinearConstraint([1, 1, 1, 1], 2, 2)): 6,
+    sp.LinearSpace((2, 2), LinearConstraint([[1, 1, 0, 0], [0, 0, 1, 1]], 1, 1), solver=sp.LinearSolver.HIGHS): 4,
+    sp.LinearSpace(4, LinearConstraint([[1, 1, 1, 1], [3, 4, 5, 6]], 2, [2, 9]), solver=sp.LinearSolver.CP_SAT): 4,
+}
 TOO_LARGE_TO_LIST = [
     sp.KSubset(40, 20),
     sp.Matching(10),
@@ -43,7 +50,9 @@ TOO_LARGE_TO_LIST = [
     sp.SpanningTree(networkx.grid_graph((4, 5))),
 ]
 
-every_space = pytest.mark.parametrize("space", COUNTS, ids=repr)
+COUNTS_OF_ALL = COUNTS | PROGRAMMES
+
+every_space = pytest.mark.parametrize("space", COUNTS_OF_ALL, ids=repr)
 
 
 @parametrize_with_checks([*COUNTS, *TOO_LARGE_TO_LIST])
@@ -51,9 +60,14 @@ def test_laws(space, law):
     law(space)
 
 
+@parametrize_with_checks(PROGRAMMES, tolerance=1e-9, max_examples=20)
+def test_laws_of_programmes(space, law):
+    law(space)
+
+
 def test_every_public_concrete_space_has_a_row():
     public = {value for value in vars(sp).values() if inspect.isclass(value) and issubclass(value, sp.StructuredSpace)}
-    assert {space for space in public if not inspect.isabstract(space)} == {type(space) for space in COUNTS}
+    assert {space for space in public if not inspect.isabstract(space)} == {type(space) for space in COUNTS_OF_ALL}
 
 
 @every_space
@@ -120,7 +134,7 @@ def test_what_is_no_tensor_is_refused(space):
 @every_space
 def test_enumerate_lists_as_many_structures_as_there_are(space):
     structures = space.enumerate()
-    assert len(structures) == COUNTS[space]
+    assert len(structures) == COUNTS_OF_ALL[space]
     assert structures.is_floating_point()
     assert structures.is_contiguous()
 
@@ -182,8 +196,8 @@ def test_hamming_takes_targets_of_any_dtype_and_batch(space, dtype):
 
 @every_space
 def test_a_space_is_a_frozen_value(space):
-    assert [other for other in COUNTS if other == space] == [space]
-    if "<" not in repr(space):  # graphs are told by their sizes alone
+    assert [other for other in COUNTS_OF_ALL if other == space] == [space]
+    if space in COUNTS and "<" not in repr(space):  # graphs and matrices are told by their sizes alone
         assert eval(repr(space), vars(sp)) == space
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         setattr(space, attrs.fields(type(space))[0].name, 2)

@@ -1,0 +1,1 @@
+"""What ``LinearSpace`` is made of: programmes, how they are read, and the solvers."""

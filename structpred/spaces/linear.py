@@ -1,0 +1,251 @@
+"""Whatever a linear or an integer programme says is a space."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from attrs import field, frozen
+from torch import Tensor
+
+from structpred._threads import map_chunks
+from structpred.errors import ArgumentError, argument_error
+from structpred.spaces._linear.checks import check_gap, check_shape, check_solver, check_time_limit
+from structpred.spaces._linear.declared import read_declared
+from structpred.spaces._linear.from_model import read_model
+from structpred.spaces._linear.programme import TOLERANCE, Bools, Floats, Programme
+from structpred.spaces._linear.solvers import LinearSolver, Model, Verdict, as_costs
+from structpred.spaces.base import OutOfTimeError, Runs, StructuredSpace
+
+if TYPE_CHECKING:
+    from scipy.optimize import Bounds, LinearConstraint
+
+_MOST_TESTED_PARTS = 16
+
+
+@frozen(init=False, repr=False)
+class LinearSpace(StructuredSpace):
+    """The tensors y that keep linear constraints, solved by one of OR-Tools' linear solvers.
+
+    It is declared as for ``scipy.optimize.milp``: a column of the matrices is a part, in the row-major
+    order of ``shape``. ``from_model`` takes a model of OR-Tools instead.
+
+    With ``integrality=0`` it is the LP relaxation: y is continuous, and ``argmax`` returns a vertex where
+    the solver is GLOP. Where the constraints are totally unimodular, as those of flows and matchings are,
+    every vertex is whole, and this is the fastest way. Numbers within 1e-6 of a whole one are rounded, and
+    ``contains`` allows constraints to be exceeded by 1e-6, relative to bounds above 1.
+
+    The solvers tell values apart down to about 1e-12 of an example's largest score, so forbid parts
+    by ``-inf`` and not by a huge number. Needs the extra: ``pip install structpred[ortools]``.
+
+    Args:
+        shape: of one structure; or the number of parts.
+        constraints: one ``scipy.optimize.LinearConstraint`` or several; the matrix dense or sparse.
+        bounds: ``scipy.optimize.Bounds`` within 0 and 1, which is the default.
+        integrality: 1 for whole numbers, 0 for continuous ones; one number or one a part.
+        solver: SCIP unless all is continuous, else GLOP.
+        time_limit: seconds for one example; none by default.
+        gap: how far a value may be from the best, relative to it; 0 by default. Integer programmes only.
+        accept_incumbent: at the time limit, take the best structure found, with a ``SolverTimeoutWarning``.
+
+    Raises:
+        ArgumentError: for bad arguments, a solver that cannot solve such a programme or that this build of
+            OR-Tools lacks, and constraints that no tensor keeps (found out within the time limit).
+        MissingExtraError: if OR-Tools is not installed.
+
+    >>> from scipy.optimize import LinearConstraint
+    >>> weights, capacity = [[3.0, 4.0, 5.0]], 8.0
+    >>> knapsack = LinearSpace(3, LinearConstraint(weights, ub=capacity))
+    >>> knapsack
+    LinearSpace(shape=(3,), constraints=1, solver=SCIP)
+    >>> knapsack.argmax(torch.tensor([1.0, 2.0, 2.5]))
+    tensor([1., 0., 1.])
+    """
+
+    shape: tuple[int, ...] = field()
+    programme: Programme = field()
+    solver: LinearSolver = field()
+    time_limit: float | None = field()
+    gap: float = field()
+    accept_incumbent: bool = field()
+
+    runs: ClassVar[Runs] = Runs.ON_CPU  # the whole batch at once, to name its rows; threads are made below
+
+    def __init__(
+        self,
+        shape: int | Sequence[int],
+        constraints: LinearConstraint | Sequence[LinearConstraint] = (),
+        *,
+        bounds: Bounds | None = None,
+        integrality: npt.ArrayLike = 1,
+        solver: LinearSolver | None = None,
+        time_limit: float | None = None,
+        gap: float = 0.0,
+        accept_incumbent: bool = False,
+    ) -> None:
+        shape = check_shape(shape)
+        programme = read_declared(math.prod(shape), constraints, bounds, integrality)
+        self._set(shape, programme, solver, time_limit, gap, accept_incumbent)
+
+    @classmethod
+    def from_model(
+        cls,
+        model: Any,
+        variables: Iterable[Any],
+        *,
+        shape: int | Sequence[int] | None = None,
+        solver: LinearSolver | None = None,
+        time_limit: float | None = None,
+        gap: float = 0.0,
+        accept_incumbent: bool = False,
+    ) -> LinearSpace:
+        """The space that a model of OR-Tools says, whose parts are the given variables.
+
+        Constraints, bounds and integrality are read out at once; the model's objective, solver and
+        parameters are not. Variables that are not listed are auxiliary: y is in the space if some
+        values of theirs keep the constraints.
+
+        Args:
+            model: a ``pywraplp.Solver`` or a ``model_builder.Model``.
+            variables: the parts, within 0 and 1, in the row-major order of ``shape``.
+            shape: of one structure; ``(len(variables),)`` by default.
+            solver, time_limit, gap, accept_incumbent: as above.
+
+        >>> from ortools.linear_solver import pywraplp
+        >>> model = pywraplp.Solver.CreateSolver("SCIP")
+        >>> x = [model.BoolVar(name) for name in "abc"]
+        >>> pairs = model.IntVar(0, 5, "pairs")
+        >>> _ = model.Add(sum(x) == 2 * pairs)
+        >>> LinearSpace.from_model(model, x).argmax(torch.tensor([1.0, 2.0, -0.5]))
+        tensor([1., 1., 0.])
+        """
+        programme = read_model(model, variables)
+        shape = check_shape(programme.parts if shape is None else shape)
+        if math.prod(shape) != programme.parts:
+            raise argument_error("shape", f"a shape of {programme.parts} parts, one a variable", shape)
+        space = cls.__new__(cls)
+        space._set(shape, programme, solver, time_limit, gap, accept_incumbent)
+        return space
+
+    def _set(
+        self,
+        shape: tuple[int, ...],
+        programme: Programme,
+        solver: LinearSolver | None,
+        time_limit: float | None,
+        gap: float,
+        accept_incumbent: bool,
+    ) -> None:
+        solver = check_solver(solver, programme)
+        time_limit, gap = check_time_limit(time_limit), check_gap(gap, programme)
+        if not isinstance(accept_incumbent, bool):
+            raise argument_error("accept_incumbent", "True or False", accept_incumbent)
+        self.__attrs_init__(shape, programme, solver, time_limit, gap, accept_incumbent)
+        if self._feasibility_model().find_any()[0] is Verdict.INFEASIBLE:
+            raise ArgumentError(f"constraints: expected some tensor to keep them all, but none does, for {self!r}")
+
+    def __repr__(self) -> str:
+        programme = self.programme
+        said = [f"shape={self.shape}", f"constraints={len(programme.row_lower)}", f"solver={self.solver.name}"]
+        if programme.variables > programme.parts:
+            said.insert(2, f"auxiliaries={programme.variables - programme.parts}")
+        if programme.is_relaxation:
+            said.append("LP relaxation")
+        if self.time_limit is not None:
+            said.append(f"time_limit={self.time_limit:g}")
+        if self.gap:
+            said.append(f"gap={self.gap:g}")
+        if self.accept_incumbent:
+            said.append("accept_incumbent=True")
+        return f"LinearSpace({', '.join(said)})"
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        flat = scores.flatten(1).numpy()
+        costs, forbidden = as_costs(flat, self.solver), np.isneginf(flat)
+        late: list[int] = []
+        lost: list[int] = []
+
+        def solve(rows: Tensor) -> Tensor:
+            model = Model(self.programme, self.solver, self.time_limit, self.gap)
+            y = np.zeros((len(rows), self.programme.parts))
+            for answer, row in zip(y, rows.tolist(), strict=True):
+                if lost:  # the call fails in any case
+                    break
+                verdict, x = model.maximise(costs[row], np.flatnonzero(forbidden[row]))
+                if verdict is Verdict.INFEASIBLE:  # any structure does, the base class sees that it is forbidden
+                    verdict, x = model.find_any()
+                if verdict is Verdict.INCUMBENT:
+                    (late if self.accept_incumbent else lost).append(row)
+                if x is None:
+                    lost.append(row)
+                else:
+                    answer[:] = x[: self.programme.parts]
+            return torch.from_numpy(y)
+
+        solved = map_chunks(solve, torch.arange(len(flat))).numpy()
+        if lost:
+            raise OutOfTimeError(lost)
+        y = torch.from_numpy(self.programme.clean(solved)).reshape(scores.shape)
+        if late:
+            raise OutOfTimeError(late, y)
+        return y
+
+    def contains(self, y: Tensor) -> Tensor:
+        """Whether each structure keeps the constraints: ``(*batch, *shape) -> (*batch)``, bool.
+
+        Raises:
+            SolverTimeoutError: if there are auxiliary variables, and none were found within the time limit.
+        """
+        batch = self.batch_shape("y", y)
+        flat = y.detach().to("cpu", torch.float64).reshape(math.prod(batch), self.programme.parts).numpy()
+        if self.programme.variables == self.programme.parts:
+            inside = self.programme.admits(flat)
+        else:
+            inside = self.programme.admits_parts(flat)
+            candidates = np.flatnonzero(inside)
+            if candidates.size:
+                inside[candidates] = self._can_be_completed(flat, torch.from_numpy(candidates), batch)
+        return torch.from_numpy(inside).reshape(batch).to(y.device)
+
+    def _can_be_completed(self, flat: Floats, rows: Tensor, batch: tuple[int, ...]) -> Bools:
+        """Whether auxiliary variables can be found for these rows of ``flat: (n, parts)``."""
+        slack = np.where(self.programme.integer[: self.programme.parts], 0, TOLERANCE)
+
+        def complete(rows: Tensor) -> Tensor:
+            model = self._feasibility_model()
+            found = []
+            for row in rows.tolist():
+                model.fix(flat[row], slack)
+                found.append(model.find_any()[0])
+                if found[-1] is Verdict.OUT_OF_TIME:
+                    raise OutOfTimeError([row])
+            return torch.tensor([verdict is not Verdict.INFEASIBLE for verdict in found])
+
+        try:
+            return map_chunks(complete, rows).numpy()
+        except OutOfTimeError as late:
+            return late.accepted(batch).numpy()
+
+    def _feasibility_model(self) -> Model:
+        return Model(self.programme, self.solver, self.time_limit, gap=0.0)
+
+    def enumerate(self) -> Tensor:
+        """Every structure once: ``(count, *shape)``, by testing all 2^n binary tensors of n <= 16 parts.
+
+        Raises:
+            NotImplementedError: for an LP relaxation.
+            ArgumentError: if there are more parts.
+        """
+        parts = self.programme.parts
+        if self.programme.is_relaxation:
+            raise NotImplementedError(f"{self!r} has no list of structures: they are not whole")
+        if parts > _MOST_TESTED_PARTS:
+            raise ArgumentError(f"enumerate: {self!r} has 2^{parts} binary tensors, too many to test")
+        numbers = torch.arange(2**parts)
+        binary = (numbers[:, None] >> torch.arange(parts - 1, -1, -1)) & 1  # (2^parts, parts)
+        y = binary.float().reshape(-1, *self.shape)
+        return y[self.contains(y)]
