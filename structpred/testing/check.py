@@ -24,6 +24,7 @@ def check_space(
     space: StructuredSpace,
     *,
     max_examples: int = 50,
+    max_seconds: float = 0.6,
     seed: int = 0,
     tolerance: float = 0.0,
     only: Collection[str] | None = None,
@@ -37,6 +38,7 @@ def check_space(
     Args:
         space: the space; its laws are those of docs/laws.md.
         max_examples: inputs tried for each law.
+        max_seconds: after which no more inputs are tried for a law; the table says how many were.
         seed: of the inputs; the same seed tries the same ones.
         tolerance: how far a value may stay below the best, relative to the largest score. 0 is for exact
             solvers (the rounding of the scores' dtype is always granted); an integer programme's solver has its own.
@@ -56,7 +58,7 @@ def check_space(
     >>> report.passed, len(report.results)
     (True, 36)
     """
-    effort = Effort(max_examples=max_examples, seed=seed, tolerance=tolerance)
+    effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, tolerance=tolerance)
     return _check(_as_space(space), SPACE_LAWS, effort, only, expected_failures, raises)
 
 
@@ -67,6 +69,7 @@ def check_direct_gradient(
     central: bool = False,
     objective: Callable[..., Any] = PerturbedDirectLoss,
     max_examples: int = 50,
+    max_seconds: float = 0.6,
     draws: int = 40_000,
     seed: int = 0,
     only: Collection[str] | None = None,
@@ -87,8 +90,9 @@ def check_direct_gradient(
             and ``generator=``, and returns the mean loss. Its noise is one call
             ``noise.sample((num_samples, *batch, *noise_shape), ...)``.
         max_examples: inputs tried for each law that holds draw by draw.
-        draws: the size of the sample for each law that holds in the mean, at least 1,000; for more than 500
-            parts it is lowered, down to 1,000.
+        max_seconds: after which no more inputs are tried for such a law.
+        draws: the size of the sample for each law that holds in the mean, at least 1,000. Large
+            spaces and slow solvers get fewer, down to 1,000: the tests stay true, and see less.
         seed: of the inputs and draws; the same seed tries the same ones.
         only: the names of the laws to run; all unless given.
         expected_failures: the names of laws that are known to be broken, each with the reason.
@@ -106,7 +110,7 @@ def check_direct_gradient(
     True
     """
     subject = DirectGradient(_as_space(space), noise=noise, central=central, objective=objective)
-    effort = Effort(max_examples=max_examples, seed=seed, draws=draws)
+    effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, draws=draws)
     return _check(subject, GRADIENT_LAWS, effort, only, expected_failures, raises)
 
 

@@ -18,6 +18,7 @@ def parametrize_with_checks(
     spaces: Iterable[StructuredSpace],
     *,
     max_examples: int = 50,
+    max_seconds: float = 0.6,
     seed: int = 0,
     tolerance: float = 0.0,
     expected_failures: Mapping[str, str] | None = None,
@@ -43,7 +44,7 @@ def parametrize_with_checks(
         raise MissingExtraError(message) from error
 
     expected = check_names("expected_failures", expected_failures or {}, SPACE_LAWS)
-    effort = Effort(max_examples=max_examples, seed=seed, tolerance=tolerance)
+    effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, tolerance=tolerance)
 
     def case(space: StructuredSpace, law: Law) -> Any:
         reason = expected.get(law.name)

@@ -44,6 +44,7 @@ class Effort:
     """How hard to try, and how exact a value has to be."""
 
     max_examples: int = field(default=50, validator=_positive)
+    max_seconds: float = field(default=0.6, validator=_at_least_zero)
     seed: int = field(default=0, validator=_whole)
     tolerance: float = field(default=0.0, validator=_at_least_zero)
     draws: int = field(default=40_000, validator=_at_least_a_thousand)
@@ -62,12 +63,17 @@ class _Broken:
 class _Search:
     """The test function that Hypothesis calls; remembers the last inputs that failed, which it makes the smallest."""
 
-    def __init__(self, law: Law, subject: Any, options: Mapping[str, Any]) -> None:
-        self.law, self.subject, self.options = law, subject, options
+    def __init__(self, law: Law, subject: Any, effort: Effort) -> None:
+        self.law, self.subject, self.effort = law, subject, effort
+        self.options = effort.options_of(law)
+        self.started = time.perf_counter()
         self.examples = 0
         self.broken: _Broken | None = None
 
     def __call__(self, inputs: Mapping[str, Any]) -> None:
+        out_of_time = time.perf_counter() - self.started > self.effort.max_seconds
+        if out_of_time and self.examples and not self.broken:
+            return  # a slow solver; what is broken is made smaller all the same
         self.examples += 1
         before = copy.deepcopy(inputs)  # a broken subject may write into its arguments
         try:
@@ -78,11 +84,11 @@ class _Search:
             self.broken = _Broken(before, error)
             raise
 
-    def run(self, effort: Effort) -> _Broken | None:
+    def run(self) -> _Broken | None:
         """The smallest inputs found that break the law, if any do."""
         try:
             if self.law.inputs:
-                self._search(effort)
+                self._search()
             else:
                 self({})
         except Exception as error:
@@ -91,7 +97,7 @@ class _Search:
             return self.broken or _Broken({}, error)
         return None
 
-    def _search(self, effort: Effort) -> None:
+    def _search(self) -> None:
         inputs = st.fixed_dictionaries({name: make(self.subject) for name, make in self.law.inputs.items()})
 
         def test(inputs: Mapping[str, Any]) -> None:
@@ -99,7 +105,7 @@ class _Search:
 
         given = hypothesis.given(inputs=inputs)(test)
         settings = hypothesis.settings(
-            max_examples=effort.max_examples,
+            max_examples=self.effort.max_examples,
             database=None,
             deadline=None,
             derandomize=False,
@@ -109,20 +115,20 @@ class _Search:
             suppress_health_check=list(hypothesis.HealthCheck),
             phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
         )
-        hypothesis.seed(effort.seed)(settings(given))()
+        hypothesis.seed(self.effort.seed)(settings(given))()
 
 
 def run(law: Law, subject: Any, effort: Effort, expected_failure: str | None = None) -> Result:
     """One law on one subject. Does not raise for a law that is broken: the result says it."""
     started = time.perf_counter()
-    search = _Search(law, subject, effort.options_of(law))
+    search = _Search(law, subject, effort)
     broken: _Broken | None = None
     try:
         out_of_reach = law.needs(subject)
     except Exception as error:
         out_of_reach, broken = None, _Broken({}, error)
     if not (broken or out_of_reach):
-        broken = search.run(effort)
+        broken = search.run()
     seconds = time.perf_counter() - started
     if broken:
         failure = _failure(law, subject, broken, effort)

@@ -60,7 +60,7 @@ def test_laws(space, law):
     law(space)
 
 
-@parametrize_with_checks(PROGRAMMES, tolerance=1e-9, max_examples=20)
+@parametrize_with_checks(PROGRAMMES, tolerance=1e-9)
 def test_laws_of_programmes(space, law):
     law(space)
 

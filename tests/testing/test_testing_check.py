@@ -82,6 +82,12 @@ def test_laws_out_of_reach_are_skipped_with_the_reason():
     assert "has 3628800 structures, too many to list; check a smaller one too" in str(report)
 
 
+def test_out_of_time_a_law_has_been_tried_at_least_once():
+    report = check_space(sp.OneHot(3), max_seconds=0.0)
+    assert report.passed
+    assert {result.examples for result in report.results} == {1}
+
+
 def test_expected_failures_do_not_raise_and_must_come():
     reason = "the list is only for show"
     expected = {"enumerate_lists_each_structure_once": reason, "noise_makes_the_answer_unique": reason}
@@ -110,6 +116,7 @@ def test_what_the_space_raises_by_itself_is_a_failure_too():
         ({"only": ["pickels"]}, "only: expected names of laws, got 'pickels' (str); did you mean 'pickles'?"),
         ({"expected_failures": {"zzz": ""}}, "expected_failures: expected names of laws, got 'zzz' (str)"),
         ({"max_examples": 0}, "max_examples: expected a whole number of at least 1, got 0 (int)"),
+        ({"max_seconds": -1.0}, "max_seconds: expected a number of at least 0, got -1.0 (float)"),
         ({"tolerance": -1.0}, "tolerance: expected a number of at least 0, got -1.0 (float)"),
         ({"tolerance": float("nan")}, "tolerance: expected a finite number, got nan (float)"),
         ({"seed": 0.5}, "seed: expected a whole number, got 0.5 (float)"),

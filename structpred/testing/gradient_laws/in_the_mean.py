@@ -13,6 +13,7 @@ gradients in the scores, which are bounded; for those in sigma the largest draw 
 from __future__ import annotations
 
 import math
+import time
 
 import torch
 from torch import Tensor
@@ -30,6 +31,8 @@ _PROBLEM = 11  # one problem for all seeds, where biases are large and already f
 _LEAST_EXPECTED = 500  # draws in a cell of the chi-square test
 _MOST_NUMBERS = 20_000_000  # in a sample: large spaces get fewer draws
 _LEAST_DRAWS = 1_000
+_SECONDS = 3.0  # of solving, for a law
+_SOLVES_A_DRAW = 6
 _MOST_PARTS = 50  # for quadrature
 
 
@@ -77,13 +80,19 @@ class _Problem:
     def __init__(self, subject: DirectGradient, draws: int, seed: int) -> None:
         self.subject = subject
         self.seed = seed
-        self.draws = min(draws, max(_LEAST_DRAWS, _MOST_NUMBERS // math.prod(subject.space.shape)))
         generator = torch.Generator().manual_seed(_PROBLEM)
         shape = subject.space.shape
         self.scores = 2 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1
         self.costs = 4 * torch.rand(shape, generator=generator, dtype=torch.float64) - 2
         self.generator = torch.Generator().manual_seed(seed)
         self.sigma = 0.8 / math.sqrt(subject.noise.variance)
+        self.draws = max(_LEAST_DRAWS, min(draws, _MOST_NUMBERS // math.prod(shape), self._in_time()))
+
+    def _in_time(self) -> int:
+        """How many draws a slow solver can take: fewer cost a law some of its power, and none of its truth."""
+        started = time.perf_counter()
+        self.subject.space.argmax(self.scores.expand(_LEAST_DRAWS, *self.scores.shape))
+        return int(_SECONDS * _LEAST_DRAWS / (_SOLVES_A_DRAW * (time.perf_counter() - started)))
 
     def direct_gradients(self, epsilon: float) -> tuple[Tensor, Tensor]:
         """Of every draw, for scores ``(draws, *shape)`` and for sigma ``(draws,)``, from one call of the objective."""

@@ -98,14 +98,17 @@ def subgradient_inequality_holds_for_any_step(
 
     d, e = _direction(scores, seed), _direction(scale, seed + 1)
     slope = (high - low) * ((at.for_scores * d).sum() + (at.for_scale * e).sum())
+    here = both(0.0)
     for exponent in (-3, 0, 3, 10):
         for moved in (2.0**exponent, -(2.0**exponent)):
-            bound = both(0.0) + moved * slope
-            if not both(moved) >= bound - _TOLERANCE * (1 + 2.0**exponent):
+            got, bound = both(moved), here + moved * slope
+            if not got >= bound - _TOLERANCE * (1 + 2.0**exponent):
                 raise ViolationError(
-                    "a move of scores and scale breaks the inequality", step=moved, got=both(moved).item(),
+                    "a move of scores and scale breaks the inequality",
+                    step=moved,
+                    got=got.item(),
                     at_least=bound.item(),
-                )  # fmt: skip
+                )
 
 
 @_given

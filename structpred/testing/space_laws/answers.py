@@ -43,7 +43,7 @@ def no_structure_scores_higher(space: StructuredSpace, scores: Tensor, *, tolera
 
 @law(
     scores=functools.partial(_plain, batch=(6,)),
-    others=functools.partial(strategies.directions_of, batch=(16,)),
+    others=functools.partial(strategies.directions_of, batch=(8,)),
     nearness=lambda space: st.sampled_from([0.5, 2.0, 0.1]),
 )
 def no_other_answer_scores_higher(
