@@ -24,7 +24,7 @@ cases = [pytest.param(subject, law, id=f"{_name(subject)}-{law}") for subject, l
 @pytest.mark.parametrize(("subject", "law"), cases)
 def test_a_broken_gradient_is_caught_by_the_law_meant_for_it(subject, law):
     with pytest.raises(LawError, match=f"breaks the law {law}:") as caught:
-        _check(subject, only=[law])
+        _check(subject, only=[law], max_seconds=10)
     shows_again(str(caught.value))
 
 
@@ -34,7 +34,7 @@ def test_no_seed_lets_a_broken_gradient_through(seed):
     passed = [
         (_name(subject), law)
         for subject, law in BROKEN_GRADIENTS
-        if _check(subject, only=[law], seed=seed, raises=False).passed
+        if _check(subject, only=[law], seed=seed, max_seconds=10, raises=False).passed
     ]
     assert passed == []
 
