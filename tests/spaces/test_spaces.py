@@ -23,6 +23,7 @@ COUNTS = {
     sp.Matching(1): 1,
     sp.Matching(3): 6,
     sp.Matching(2, 4): 12,
+    sp.Matching(1, 4): 4,
     sp.Matching(4, 1): 4,
     sp.Chain(3, 1): 1,
     sp.Chain(2, 3): 9,
