@@ -8,7 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from broken_spaces import BothWhereTied, GreedyMatching, ListsOneTwice, Pairs
+from broken_answers import BothWhereTied, GreedyMatching
+from broken_structures import ListsOneTwice
+from pairs import Pairs
 
 import structpred as sp
 from structpred.testing import (
@@ -177,7 +179,7 @@ def test_without_hypothesis_the_error_names_the_extra(tmp_path):
 CASES = """
 import structpred as sp
 from structpred.testing import parametrize_with_checks
-from broken_spaces import GreedyMatching
+from broken_answers import GreedyMatching
 
 reason = {"no_structure_scores_higher": "greedy", "only_what_is_infeasible_is_refused": "greedy"}
 
