@@ -128,7 +128,7 @@ def _check(
     expected_failures: Mapping[str, str] | None,
     raises: bool,
 ) -> Report:
-    expected = check_names("expected_failures", expected_failures or {}, laws)
+    expected = check_reasons(expected_failures, laws)
     chosen = check_names("only", only, laws) if only is not None else [law.name for law in laws]
     results = []
     for law in laws:
@@ -147,9 +147,19 @@ def raise_if_bad(result: Result) -> None:
         raise result.failure
 
 
+def check_reasons(expected_failures: Mapping[str, str] | None, laws: Sequence[Law]) -> Mapping[str, str]:
+    """The reasons by the names of laws; ``ArgumentError`` for what is no mapping, or names no law."""
+    if expected_failures is not None and not isinstance(expected_failures, Mapping):
+        instead = 'write {"name_of_the_law": "the reason"}'
+        raise argument_error("expected_failures", "reasons by the names of laws", expected_failures, instead)
+    return check_names("expected_failures", expected_failures or {}, laws)
+
+
 def check_names(argument: str, names: _Names, laws: Sequence[Law]) -> _Names:
     """Returns the names; raises ``ArgumentError`` unless each is that of a law."""
     known = [law.name for law in laws]
+    if isinstance(names, str):
+        raise argument_error(argument, "a list of names of laws", names, f"write [{names!r}]")
     for name in names:
         if name not in known:
             close = difflib.get_close_matches(str(name), known, n=1)

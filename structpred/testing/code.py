@@ -22,6 +22,10 @@ _PACKAGES = ("structpred", "structpred.testing")
 def reproduction(law: Law, subject: object, inputs: Mapping[str, object], options: Mapping[str, object]) -> str:
     """A program that calls the law on the subject with these inputs."""
     subject_name = "space" if isinstance(subject, structpred.StructuredSpace) else "subject"
+    if law.inputs and not inputs:  # the space failed while it gave the structures that they are made of
+        space = getattr(subject, "space", subject)
+        lines = [*_imports([type(space)]), "from structpred.testing import check_space"]
+        return "\n".join([*lines, "", f"space = {expression(space)}", "check_space(space)"])
     lines = [f"{subject_name} = {expression(subject)}"]
     lines += [f"{name} = {expression(value)}" for name, value in inputs.items()]
     arguments = [subject_name, *(f"{name}={name}" for name in inputs), *(f"{k}={v!r}" for k, v in options.items())]

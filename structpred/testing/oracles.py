@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from structpred.errors import ArgumentError
+from structpred.errors import ArgumentError, SpaceError, describe
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.law import ViolationError
 
@@ -40,6 +40,10 @@ def _listed(key: _Same) -> Tensor | str:
         return "the space does not enumerate"
     except ArgumentError as error:
         return f"{error}; check a smaller one too"
+    if not isinstance(structures, Tensor) or tuple(structures.shape[1:]) != space.shape:
+        came = describe(structures) if isinstance(structures, Tensor) else type(structures).__name__
+        wanted = ", ".join(["count", *map(str, space.shape)])
+        raise SpaceError(f"{type(space).__name__}.enumerate: expected a tensor of shape ({wanted}), got {came}")
     if len(structures) > _MOST_STRUCTURES or structures.numel() > _MOST_ENTRIES:
         return f"{len(structures)} structures are too many to try; check a smaller one too"
     return structures
@@ -123,7 +127,12 @@ def expect_same_value(
 
 def expect_members(space: StructuredSpace, y: Tensor, message: str) -> None:
     """Raises ``ViolationError`` for the first example that is not in the space."""
-    for index in first(~space.contains(y)):
+    inside, batch = space.contains(y), y.shape[: y.ndim - len(space.shape)]
+    if not isinstance(inside, Tensor) or inside.dtype != torch.bool or inside.shape != batch:
+        raise ViolationError(
+            "contains does not say for each example", got=inside, expected=f"bool, of shape {(*batch,)}"
+        )
+    for index in first(~inside):
         raise ViolationError(message, example=index, got=y[index], expected=f"a structure of {space!r}")
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from broken_answers import BothWhereTied, GreedyMatching
 from broken_structures import ListsOneTwice
 from pairs import Pairs
@@ -113,10 +114,33 @@ def test_what_the_space_raises_by_itself_is_a_failure_too():
 
 
 @pytest.mark.parametrize(
+    ("method", "answer", "message"),
+    [
+        ("contains", lambda y: y.sum() == 2, "contains does not say for each example"),
+        ("contains", lambda y: y.sum(-1), "contains does not say for each example"),
+        ("enumerate", lambda: [1, 2], "Odd.enumerate: expected a tensor of shape (count, 3), got list"),
+        ("enumerate", lambda: torch.eye(4), "Odd.enumerate: expected a tensor of shape (count, 3), got a float32"),
+        ("_argmax", lambda scores: scores.argmax(-1), "Odd._argmax: expected to return a tensor of its scores' shape"),
+    ],
+)  # fmt: skip
+def test_a_method_that_returns_another_kind_of_thing_is_told(method, answer, message):
+    odd = type("Odd", (Pairs,), {method: lambda self, *arguments: answer(*arguments)})
+    with pytest.raises(LawError) as caught:
+        check_space(odd(3))
+    assert message in str(caught.value)
+    assert "    space = Odd(n=3)" in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("settings", "message"),
     [
         ({"only": ["pickels"]}, "only: expected names of laws, got 'pickels' (str); did you mean 'pickles'?"),
         ({"expected_failures": {"zzz": ""}}, "expected_failures: expected names of laws, got 'zzz' (str)"),
+        ({"only": "pickles"}, "only: expected a list of names of laws, got 'pickles' (str); write ['pickles']"),
+        (
+            {"expected_failures": ["pickles"]},
+            "expected_failures: expected reasons by the names of laws, got ['pickles'] (list); write {\"name_of",
+        ),
         ({"max_examples": 0}, "max_examples: expected a whole number of at least 1, got 0 (int)"),
         ({"max_seconds": -1.0}, "max_seconds: expected a number of at least 0, got -1.0 (float)"),
         ({"tolerance": -1.0}, "tolerance: expected a number of at least 0, got -1.0 (float)"),

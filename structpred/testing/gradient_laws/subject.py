@@ -50,7 +50,9 @@ class DirectGradient:
     space: StructuredSpace
     noise: Noise = field(default=Gumbel(), validator=_is_noise)
     central: bool = False
-    objective: Callable[..., Any] = field(default=PerturbedDirectLoss, validator=_is_callable)
+    objective: Callable[..., Any] = field(
+        default=PerturbedDirectLoss, validator=_is_callable, repr=lambda it: getattr(it, "__name__", repr(it))
+    )
 
     def make(self, epsilon: float, num_samples: int = 1, noise: Noise | None = None) -> Any:
         """An objective with this step, to be called with scores, scale, loss and ``generator=``."""
