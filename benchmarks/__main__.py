@@ -15,7 +15,7 @@ import networkx
 import scipy
 import torch
 
-from benchmarks import imports, linear, memory, spaces, step
+from benchmarks import checks, imports, linear, memory, spaces, step
 
 BENCHMARKS = {
     "step": step.results,
@@ -23,6 +23,7 @@ BENCHMARKS = {
     "memory": memory.results,
     "spaces": spaces.results,
     "linear": linear.results,
+    "checks": checks.results,
 }
 
 

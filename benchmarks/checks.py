@@ -1,0 +1,45 @@
+"""How long the test kit takes for each shipped space, at its default effort, in seconds."""
+
+from __future__ import annotations
+
+import networkx
+import torch
+from scipy.optimize import LinearConstraint
+
+import structpred as sp
+from structpred.testing import check_direct_gradient, check_space
+
+SPACES = [
+    sp.OneHot(4),
+    sp.KSubset(5, 2),
+    sp.KSubset(800, 5),
+    sp.Matching(3),
+    sp.Matching(10),
+    sp.Chain(3, 2),
+    sp.Chain(12, 5),
+    sp.DagPath.grid(2, 3),
+    sp.DagPath.grid(8, 8),
+    sp.SpanningTree(networkx.complete_graph(4)),
+    sp.SpanningTree(networkx.grid_graph((4, 5))),
+    sp.LinearSpace(4, LinearConstraint([1, 1, 1, 1], 2, 2)),
+    sp.LinearSpace(4, LinearConstraint([1, 1, 1, 1], 2, 2), integrality=0),
+]
+TOLERANCE = 1e-9  # of the programmes' solvers; the others need none
+
+
+def results() -> list[dict[str, float | str]]:
+    rows: list[dict[str, float | str]] = []
+    for space in SPACES:
+        tolerance = TOLERANCE if isinstance(space, sp.LinearSpace) else 0.0
+        reports = check_space(space, tolerance=tolerance, raises=False), check_direct_gradient(space, raises=False)
+        seconds = [sum(result.seconds for result in report.results) for report in reports]
+        rows.append(
+            {
+                "space": repr(space),
+                "threads": torch.get_num_threads(),
+                "failures": sum(len(report.failures) for report in reports),
+                "check_space_s": seconds[0],
+                "check_direct_gradient_s": seconds[1],
+            }
+        )
+    return rows
