@@ -35,7 +35,9 @@ every_subject = pytest.mark.parametrize(
 
 
 def check(subject, only, seed):
-    return check_direct_gradient(subject.space, noise=subject.noise, central=subject.central, only=only, seed=seed)
+    return check_direct_gradient(
+        subject.space, noise=subject.noise, central=subject.central, only=only, seed=seed, draws=10_000
+    )
 
 
 @every_subject
