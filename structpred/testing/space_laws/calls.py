@@ -16,13 +16,14 @@ from structpred.testing.oracles import expect_members, expect_same_value, first,
 from structpred.testing.strategies import Layout
 
 
-@law(scores=strategies.scores)
+@law(scores=functools.partial(strategies.scores, batch=(2,)))
 def dtype_device_and_shape_are_kept(space: StructuredSpace, scores: Tensor) -> None:
-    """The answer has the shape, dtype and device of the scores."""
-    y = space.argmax(scores)
-    got, expected = ((t.dtype, str(t.device), tuple(t.shape)) for t in (y, scores))
-    if got != expected:
-        raise ViolationError("the answer's dtype, device or shape is another", got=got, expected=expected)
+    """The answer has the shape, dtype and device of the scores, in a batch, alone, and in a batch of batches."""
+    for given in (scores, scores[0], scores[:, None]):
+        y = space.argmax(given)
+        got, expected = ((t.dtype, str(t.device), tuple(t.shape)) for t in (y, given))
+        if got != expected:
+            raise ViolationError("the answer's dtype, device or shape is another", got=got, expected=expected)
 
 
 @law(scores=functools.partial(strategies.scores, moderate=True))
