@@ -61,6 +61,16 @@ def test_the_library_knows_neither_tasks_nor_tests(module):
     assert not [name for name in LIBRARY[module] if within(name, "tasks", "tests", "benchmarks")]
 
 
+@pytest.mark.parametrize("module", [name for name in LIBRARY if not within(name, "structpred.testing")])
+def test_only_the_test_kit_knows_the_test_kit(module):
+    assert not [name for name in LIBRARY[module] if within(name, "structpred.testing", "hypothesis", "pytest")]
+
+
+@pytest.mark.parametrize("module", [name for name in LIBRARY if within(name, "structpred.testing")])
+def test_the_test_kit_knows_no_concrete_space(module):
+    assert not LIBRARY[module] & CONCRETE_SPACES
+
+
 @pytest.mark.parametrize("part", ["noise", "scale", "loss", "epsilon", "spaces"])
 def test_the_building_blocks_do_not_know_one_another(part):
     others = {f"structpred.{name}" for name in ("noise", "scale", "loss", "epsilon", "spaces", "objectives")}

@@ -7,7 +7,8 @@ derivative along the step. So independent references are exact at any step, and 
 Every law here compares means of ``draws`` independent draws, by a z-test that also allows for rare events: with the
 margin of the empirical Bernstein bound (Maurer & Pontil 2009, Theorem 4), which holds at any sample size for
 bounded variables. Or it is a chi-square test. A law raises a false alarm with probability 1e-7 at most for
-gradients in the scores, which are bounded; for those in sigma the largest draw stands for the bound.
+gradients in the scores, which are bounded; for those in sigma, and for the score function's estimates, the
+largest draw stands for the bound.
 """
 
 from __future__ import annotations
