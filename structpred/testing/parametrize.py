@@ -18,7 +18,7 @@ def parametrize_with_checks(
     spaces: Iterable[StructuredSpace],
     *,
     max_examples: int = 50,
-    max_seconds: float = 0.5,
+    max_seconds: float = 3.0,
     seed: int = 0,
     tolerance: float = 0.0,
     expected_failures: Mapping[str, str] | None = None,

@@ -28,7 +28,7 @@ ROOT = Path(__file__).parents[2]
 
 def failure_of(space, law, **settings):
     with pytest.raises(LawError) as caught:
-        check_space(space, only=[law], **settings)
+        check_space(space, only=[law], max_examples=200, max_seconds=60, **settings)
     return caught.value
 
 

@@ -42,7 +42,7 @@ def no_structure_scores_higher(space: StructuredSpace, scores: Tensor, *, tolera
 
 
 @law(
-    scores=functools.partial(_plain, batch=(6,)),
+    scores=functools.partial(_plain, batch=(3,)),
     others=functools.partial(strategies.directions_of, batch=(8,)),
     nearness=lambda space: st.sampled_from([0.5, 2.0, 0.1]),
 )

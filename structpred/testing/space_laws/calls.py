@@ -51,7 +51,7 @@ def arguments_are_left_alone(space: StructuredSpace, scores: Tensor) -> None:
 
 
 def _more_than_the_threads(space: StructuredSpace) -> SearchStrategy[Tensor]:
-    return strategies.scores(space, batch=(4 * torch.get_num_threads() + 3,))
+    return strategies.scores(space, batch=(2 * torch.get_num_threads() + 1,))
 
 
 @law(scores=_more_than_the_threads)
@@ -101,7 +101,7 @@ def strided_equals_contiguous(
     expect_same_value(space, scores, y, space.argmax(scores), tolerance, message)
 
 
-@law(scores=functools.partial(strategies.scores, batch=(11,)))
+@law(scores=functools.partial(strategies.scores, batch=(5,)))
 def threads_do_not_matter(space: StructuredSpace, scores: Tensor, *, tolerance: float = 0.0) -> None:
     """One, two and three threads give the same value."""
     with threads(1):
