@@ -39,7 +39,7 @@ def check_space(
         space: the space; its laws are those of docs/laws.md.
         max_examples: inputs tried for each law.
         max_seconds: after which no more inputs are tried for a law; the table says how many were.
-        seed: of the inputs; the same seed tries the same ones.
+        seed: of the inputs; the same program tries the same ones with the same seed.
         tolerance: how far a value may stay below the best, relative to the largest score. 0 is for exact
             solvers (the rounding of the scores' dtype is always granted); an integer programme's solver has its own.
         only: the names of the laws to run; all unless given.
@@ -93,7 +93,7 @@ def check_direct_gradient(
         max_seconds: after which no more inputs are tried for such a law.
         draws: the size of the sample for each law that holds in the mean, at least 1,000. Large
             spaces and slow solvers get fewer, down to 1,000: the tests stay true, and see less.
-        seed: of the inputs and draws; the same seed tries the same ones.
+        seed: of the inputs and draws; the same program tries the same ones with the same seed.
         only: the names of the laws to run; all unless given.
         expected_failures: the names of laws that are known to be broken, each with the reason.
         raises: whether to raise at the first failure; otherwise look at the report.
