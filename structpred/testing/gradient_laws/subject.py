@@ -88,13 +88,6 @@ class Call:
     for_scores: Tensor
     for_scale: Tensor
 
-    def difference(self, scores: Tensor, scale: Tensor) -> Tensor:
-        """``(max at the upper step - max at the lower step) / width``, the mean over draws and examples."""
-        low, high = self.subject.steps(self.epsilon)
-        at_high = self.subject.perturbed_maximum(scores, scale, self.noise, high, self.loss)
-        at_low = self.subject.perturbed_maximum(scores, scale, self.noise, low, self.loss)
-        return (at_high - at_low).mean() / (high - low)
-
 
 def call(
     subject: DirectGradient,
@@ -115,8 +108,6 @@ def call(
         torch.zeros_like(leaf) if gradient is None else gradient
         for gradient, leaf in zip(gradients, (scores, scale), strict=True)
     )
-    drawn = noise.draws[0] if noise.draws else torch.zeros(num_samples, *scores.shape[:1], *subject.space.noise_shape)
     shape = (num_samples, *scores.shape[:1], *subject.space.noise_shape)
-    if tuple(drawn.shape) != shape:
-        drawn = drawn.expand(shape)
+    drawn = noise.draws[0].expand(shape) if noise.draws else torch.zeros(shape)
     return Call(subject, scores.detach(), scale.detach(), loss, epsilon, drawn, value.detach(), for_scores, for_scale)
