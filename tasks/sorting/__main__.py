@@ -9,6 +9,7 @@ from structpred import MissingExtraError
 try:
     from rich.console import Console
 
+    from tasks.common.run import exit_status
     from tasks.sorting.commands import Figure, Table, Train, parse
 except ModuleNotFoundError as error:
     raise MissingExtraError(f"tasks.sorting needs {error.name}; write pip install 'structpred[tasks]'") from error
@@ -16,28 +17,27 @@ except ModuleNotFoundError as error:
 
 def main(arguments: list[str] | None = None) -> int:
     console = Console()
-    try:
-        command = parse(arguments)
-        match command:
-            case Train():
-                from tasks.sorting.experiment import run_train
+    return exit_status(
+        lambda: _run(parse(arguments), console),
+        console,
+        if_stopped="stopped; the table command goes on from what its results file holds",
+    )
 
-                run_train(command, console)
-            case Table():
-                from tasks.sorting.experiment import run_table
 
-                run_table(command, console)
-            case Figure():
-                from tasks.sorting.figure import run_figure  # matplotlib, for this command alone
+def _run(command: Train | Table | Figure, console: Console) -> None:
+    match command:
+        case Train():
+            from tasks.sorting.experiment import run_train
 
-                run_figure(command, console)
-    except ValueError as error:  # structpred's ArgumentError among them
-        console.print(f"error: {error}", style="red", markup=False, highlight=False)
-        return 2
-    except KeyboardInterrupt:
-        console.print("stopped; the table command goes on from what its results file holds")
-        return 130
-    return 0
+            run_train(command, console)
+        case Table():
+            from tasks.sorting.experiment import run_table
+
+            run_table(command, console)
+        case Figure():
+            from tasks.sorting.figure import run_figure  # matplotlib, for this command alone
+
+            run_figure(command, console)
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import tyro
 from attrs import Attribute, field, frozen, validators
 
-from tasks.sorting.config import BEST, PAPER, Scale, Training
+from tasks.common.scale import Scale
+from tasks.sorting.config import BEST, PAPER, Training
 
 Preset = (
     Annotated[Training, tyro.conf.subcommand("best", default=BEST, description="This project's own training.")]

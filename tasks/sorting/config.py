@@ -16,17 +16,6 @@ def _nonzero(_: object, attribute: object, value: float) -> None:
         raise ValueError(f"epsilon: expected a finite number other than 0, got {value}")
 
 
-class Scale(enum.Enum):
-    """The three noise settings of the paper's Table 1."""
-
-    NONE = "none"
-    """sigma = 0, classical direct loss minimisation."""
-    ONE = "one"
-    """sigma = 1."""
-    LEARNED = "learned"
-    """sigma from its own network."""
-
-
 class Decomposition(enum.Enum):
     """Which linear loss stands for the squared error of the sorted list; see ``losses.py``."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,10 +9,12 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import structpred as sp
+from tasks.common.results import commit, plain
+from tasks.common.scale import Scale
 from tasks.sorting.commands import Table, Train
-from tasks.sorting.config import Scale, Training
+from tasks.sorting.config import Training
 from tasks.sorting.report import print_outcome, print_table
-from tasks.sorting.results import Result, ResultsFile, settings_of
+from tasks.sorting.results import Result, ResultsFile
 from tasks.sorting.train import Observer, train
 
 # Score entries of one sequence, over the runs of a batch: enough that the solver sets the time, and few
@@ -61,7 +62,7 @@ def run_table(command: Table, console: Console) -> None:
 
 def _results_of(file: ResultsFile, training: Training) -> dict[tuple[int, Scale, int], Result]:
     """The file's results for this training, each repetition once."""
-    settings = settings_of(training)
+    settings = plain(training)
     return {(r.length, r.scale, r.outcome.seed): r for r in file.read() if r.training == settings}
 
 
@@ -75,20 +76,15 @@ def _repeat(
     file: ResultsFile, training: Training, scale: Scale, length: int, seeds: Sequence[int], observe: Observer
 ) -> list[Result]:
     outcomes = train(training, scale, length, seeds, observe)
-    commit = _commit()
-    results = [Result(length, scale, settings_of(training), outcome, commit) for outcome in outcomes]
+    now = commit()
+    results = [Result(length, scale, plain(training), outcome, now) for outcome in outcomes]
     file.append(results)
     return results
 
 
 def _open(path: Path, console: Console) -> ResultsFile:
     file = ResultsFile(path)
-    if file.cut_line:
-        console.print(
-            f"{path} ended in a line cut short; it was removed, and its repetition runs again.",
-            style="yellow",
-            markup=False,
-        )
+    file.tell_of_cut_line(console)
     return file
 
 
@@ -97,13 +93,3 @@ def _progress(console: Console) -> Progress:
     return Progress(
         text, BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn(), console=console
     )
-
-
-def _commit() -> str:
-    """The commit of this checkout, with a plus if files differ from it; "unknown" outside of git."""
-    describe = ["git", "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+"]
-    try:
-        run = subprocess.run(describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
-    return run.stdout.strip()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import functools
-import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,8 +15,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 import structpred as sp
+from tasks.common.files import check_writable, whole_file
+from tasks.common.scale import Scale
 from tasks.sorting.commands import Figure
-from tasks.sorting.config import Scale, Training
+from tasks.sorting.config import Training
 from tasks.sorting.losses import sorting
 from tasks.sorting.repetitions import Randomness, draw_sequences
 from tasks.sorting.train import train
@@ -40,34 +40,19 @@ class Curves:
 def run_figure(command: Figure, console: Console) -> None:
     """Trains with epsilon of both signs at each length, and draws the picture."""
     output = command.output
-    unfinished = output.with_name(f".{output.name}.unfinished")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        if output.is_dir():
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        unfinished.touch()
-    except OSError as error:
-        raise sp.ArgumentError(
-            f"output: expected a file that can be written, got {str(output)!r} ({error.strerror}); "
-            "name another picture with --output"
-        ) from error
-    try:
-        curves = {}
-        with Progress(console=console) as progress:
-            for length in command.lengths:
-                for sign in _STYLES:
-                    task = progress.add_task(f"d = {length}, eps {'+' if sign > 0 else '-'}", total=command.epochs)
-                    epsilon = sign * abs(command.training.epsilon)
-                    training = attrs.evolve(
-                        command.training, epsilon=epsilon, epochs=command.epochs, patience=None, average_from=0
-                    )
-                    curves[length, sign] = follow(
-                        training, length, command.runs, functools.partial(progress.advance, task)
-                    )
+    check_writable(output, "output")
+    curves = {}
+    with Progress(console=console) as progress:
+        for length in command.lengths:
+            for sign in _STYLES:
+                task = progress.add_task(f"d = {length}, eps {'+' if sign > 0 else '-'}", total=command.epochs)
+                epsilon = sign * abs(command.training.epsilon)
+                training = attrs.evolve(
+                    command.training, epsilon=epsilon, epochs=command.epochs, patience=None, average_from=0
+                )
+                curves[length, sign] = follow(training, length, command.runs, functools.partial(progress.advance, task))
+    with whole_file(output, "output") as unfinished:
         draw(curves, abs(command.training.epsilon), unfinished)
-        os.replace(unfinished, output)
-    finally:
-        unfinished.unlink(missing_ok=True)
     console.print(f"drew {output}")
 
 

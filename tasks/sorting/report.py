@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tasks.sorting.config import Scale
+from tasks.common.scale import Scale
 from tasks.sorting.results import Result
 
 # Percent of test sequences sorted without error, mean and standard deviation of the percent of wrong
@@ -24,8 +24,6 @@ PAPER_TABLE_1 = {
 }  # fmt: skip
 
 _WIDTH = 96  # whatever the terminal's: a wrapped table cannot be read
-
-_SIGMA = {Scale.NONE: "0", Scale.ONE: "1", Scale.LEARNED: "learned"}
 
 
 def print_table(results: Sequence[Result], cells: Sequence[tuple[int, Scale]], console: Console) -> None:
@@ -43,7 +41,7 @@ def print_table(results: Sequence[Result], cells: Sequence[tuple[int, Scale]], c
         paths = [outcome.scale_path for outcome in outcomes if outcome.scale_path]
         table.add_row(
             str(length),
-            _SIGMA[scale],
+            scale.label,
             str(len(outcomes)),
             f"{100 * sum(outcome.perfect for outcome in outcomes) / len(outcomes):.1f}",
             f"({paper[0]:.1f})" if paper else "",

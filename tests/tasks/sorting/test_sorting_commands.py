@@ -10,11 +10,13 @@ from pathlib import Path
 import attrs
 import pytest
 
+from tasks.common.results import commit, plain
+from tasks.common.scale import Scale
 from tasks.sorting import experiment
 from tasks.sorting.__main__ import main
 from tasks.sorting.commands import Figure, Table, Train, parse
-from tasks.sorting.config import BEST, PAPER, Decomposition, Optimizer, Scale, Training, Weights
-from tasks.sorting.results import Result, ResultsFile, settings_of
+from tasks.sorting.config import BEST, PAPER, Decomposition, Optimizer, Training, Weights
+from tasks.sorting.results import Result, ResultsFile
 from tasks.sorting.train import Outcome
 
 ROOT = Path(__file__).parents[3]
@@ -175,7 +177,7 @@ def test_train_appends_its_result_and_says_how_it_sorts(results: Path, capsys: p
     assert status == 0
     (result,) = ResultsFile(results).read()
     assert (result.length, result.scale, result.outcome.seed, result.outcome.epochs) == (4, Scale.ONE, 6, 3)
-    assert result.training == settings_of(attrs.evolve(BEST, epochs=3, average_from=1))
+    assert result.training == plain(attrs.evolve(BEST, epochs=3, average_from=1))
     assert f"{round(4 * result.outcome.wrong)} of 4 numbers out of place" in printed
     assert re.search(r"sigma along the way: 1(\.0+)? 1(\.0+)? 1(\.0+)?\b", printed)
 
@@ -192,14 +194,7 @@ def test_a_cut_line_is_reported_whatever_the_path_is_called(
 
 def test_every_result_says_what_code_it_came_from(calls: Calls, results: Path) -> None:
     main(["train", "--results", str(results)])
-    commit = json.loads(results.read_text())["commit"]
-    assert commit == experiment._commit()
-    assert commit
-
-
-def test_the_commit_is_unknown_outside_of_git(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
-    assert experiment._commit() == "unknown"
+    assert json.loads(results.read_text())["commit"] == commit()
 
 
 def test_table_trains_every_length_and_scale_with_every_seed(
@@ -216,7 +211,7 @@ def test_table_trains_every_length_and_scale_with_every_seed(
 
 def test_table_runs_only_what_is_missing_and_then_nothing(calls: Calls, results: Path) -> None:
     command = ["table", "--lengths", "3", "4", "--results", str(results)]
-    learned = settings_of(BEST)
+    learned = plain(BEST)
     ResultsFile(results).append([Result(3, Scale.LEARNED, learned, outcome(seed), "abc") for seed in (0, 2)])
     assert main([*command, "--repetitions", "4"]) == 0
     assert calls == [(BEST, Scale.LEARNED, 3, [1, 3]), (BEST, Scale.LEARNED, 4, [0, 1, 2, 3])]
@@ -232,10 +227,10 @@ def test_other_trainings_lengths_scales_and_seeds_in_the_file_are_not_mixed_up(
 ) -> None:
     bad = attrs.evolve(outcome(0), wrong=1.0)
     others = [
-        Result(3, Scale.LEARNED, settings_of(attrs.evolve(BEST, epsilon=-11.0)), bad, "abc"),
-        Result(4, Scale.LEARNED, settings_of(BEST), bad, "abc"),
-        Result(3, Scale.ONE, settings_of(BEST), bad, "abc"),
-        Result(3, Scale.LEARNED, settings_of(BEST), attrs.evolve(bad, seed=1), "abc"),
+        Result(3, Scale.LEARNED, plain(attrs.evolve(BEST, epsilon=-11.0)), bad, "abc"),
+        Result(4, Scale.LEARNED, plain(BEST), bad, "abc"),
+        Result(3, Scale.ONE, plain(BEST), bad, "abc"),
+        Result(3, Scale.LEARNED, plain(BEST), attrs.evolve(bad, seed=1), "abc"),
     ]
     for _ in range(2):  # the others come before the one that is asked for, and after
         ResultsFile(results).append(others)
@@ -252,7 +247,7 @@ def test_a_length_or_scale_named_twice_is_trained_once(calls: Calls, results: Pa
 def test_a_repetition_that_the_file_has_twice_counts_once(
     calls: Calls, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    twice = Result(3, Scale.LEARNED, settings_of(BEST), attrs.evolve(outcome(0), wrong=1.0), "abc")
+    twice = Result(3, Scale.LEARNED, plain(BEST), attrs.evolve(outcome(0), wrong=1.0), "abc")
     ResultsFile(results).append([twice, twice])
     _, printed = run(["table", "--lengths", 3, "--repetitions", 2, "--results", results], capsys)
     assert re.search(r"\b3\W+learned\W+2\W+50\.0\b", printed)

@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from tasks.sorting.config import BEST, PAPER, Scale
+from tasks.common.results import plain
+from tasks.common.scale import Scale
+from tasks.sorting.config import BEST, PAPER
 from tasks.sorting.report import print_table
-from tasks.sorting.results import ResultsFile, settings_of
+from tasks.sorting.results import ResultsFile
 
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "tasks" / "sorting" / "results"
@@ -27,7 +29,7 @@ LENGTHS = (5, 10, 25, 40, 60, 100)
     ],
 )
 def test_every_row_of_the_table_stands_on_the_page(page, preset, name, cells, repetitions):
-    results = [r for r in ResultsFile(RESULTS / f"{name}.jsonl").read() if r.training == settings_of(preset)]
+    results = [r for r in ResultsFile(RESULTS / f"{name}.jsonl").read() if r.training == plain(preset)]
     for cell in cells:
         assert sorted(r.outcome.seed for r in results if (r.length, r.scale) == cell) == list(range(repetitions))
     output = io.StringIO()

@@ -9,10 +9,11 @@ import torch
 from rich.console import Console
 
 import structpred as sp
+from tasks.common.scale import Scale
 from tasks.sorting import figure
 from tasks.sorting.__main__ import main
 from tasks.sorting.commands import Figure
-from tasks.sorting.config import PAPER, Scale, Training
+from tasks.sorting.config import PAPER, Training
 from tasks.sorting.figure import Curves, follow, run_figure
 from tasks.sorting.losses import sorting
 from tasks.sorting.repetitions import Randomness, draw_sequences

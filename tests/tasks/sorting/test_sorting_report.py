@@ -7,15 +7,17 @@ from collections import Counter
 import pytest
 from rich.console import Console
 
-from tasks.sorting.config import BEST, Scale
+from tasks.common.results import plain
+from tasks.common.scale import Scale
+from tasks.sorting.config import BEST
 from tasks.sorting.report import PAPER_TABLE_1, print_outcome, print_table
-from tasks.sorting.results import Result, settings_of
+from tasks.sorting.results import Result
 from tasks.sorting.train import Outcome
 
 
 def result(length: int, scale: Scale, wrong: float, **changes: object) -> Result:
     fields = {"seed": 0, "epochs": 10, "seconds": 1.0, "train_loss": 0.5, "scale_path": [4.0, 3.5]} | changes
-    return Result(length, scale, settings_of(BEST), Outcome(wrong=wrong, **fields), "abc")
+    return Result(length, scale, plain(BEST), Outcome(wrong=wrong, **fields), "abc")
 
 
 def printed(results: list[Result], *cells: tuple[int, Scale], width: int = 200) -> list[str]:
