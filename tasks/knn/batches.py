@@ -1,0 +1,65 @@
+"""Every random number of a training as a function of its seed and the step, so that a run can go on anywhere."""
+
+from __future__ import annotations
+
+import enum
+import functools
+
+import numpy as np
+import torch
+from attrs import field, frozen
+from torch import Tensor
+
+import structpred as sp
+
+
+class Stream(enum.IntEnum):
+    """What random numbers are for: each has its own, so that none shifts the others."""
+
+    EMBEDDING = 0
+    SCALE = 1
+    QUERIES = 2
+    CANDIDATES = 3
+    NOISE = 4
+
+
+def seed_for(seed: int, stream: Stream, number: int = 0) -> int:
+    """The seed of a stream's ``number``-th generator; near seeds give unrelated ones."""
+    (drawn,) = np.random.SeedSequence([seed, stream, number]).generate_state(1, np.uint64)
+    return int(drawn >> np.uint64(1))  # torch takes seeds below 2^63
+
+
+@frozen
+class Batches:
+    """Queries and candidates of each step, from two passes over the training images, each shuffled on its own.
+
+    An epoch is one pass of the candidates. What is left at the end of a pass is too few for a step, and sits it out.
+
+    Raises:
+        ArgumentError: if there are fewer images than a step needs.
+    """
+
+    images: int
+    queries: int
+    candidates: int
+    seed: int
+    steps_per_epoch: int = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        for name, needed in (("candidates", self.candidates), ("queries", self.queries)):
+            if needed > self.images:
+                raise sp.ArgumentError(f"{name}: expected at most {self.images}, the training images, got {needed}")
+        object.__setattr__(self, "steps_per_epoch", self.images // self.candidates)
+
+    def __call__(self, step: int) -> tuple[Tensor, Tensor]:
+        """The step's images, counted from 0: ``(queries,), (candidates,)``, int64."""
+        return self._cut(Stream.QUERIES, self.queries, step), self._cut(Stream.CANDIDATES, self.candidates, step)
+
+    def _cut(self, stream: Stream, size: int, step: int) -> Tensor:
+        passed, position = divmod(step, self.images // size)
+        return _order(self.images, seed_for(self.seed, stream, passed))[position * size : (position + 1) * size]
+
+
+@functools.lru_cache(maxsize=4)
+def _order(count: int, seed: int) -> Tensor:
+    return torch.randperm(count, generator=torch.Generator().manual_seed(seed))

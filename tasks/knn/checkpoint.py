@@ -1,0 +1,88 @@
+"""A training on disk: written whole, read only if it is what it should be."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+from attrs import frozen
+
+import structpred as sp
+from tasks.common.files import whole_file
+from tasks.common.results import plain
+from tasks.knn.config import Run
+
+State = dict[str, Any]
+
+_FORMAT = 1
+
+
+@frozen(eq=False)
+class Checkpoint:
+    """A run, and how far it has come: plain values and tensors on the CPU."""
+
+    run: Run
+    state: State
+
+    def save(self, path: Path) -> None:
+        """Takes the place of the file before, in one move.
+
+        Raises:
+            ArgumentError: if it cannot be written; the file before stays.
+        """
+        content = io.BytesIO()  # torch's own writer gives an error without a cause on a full disk
+        torch.save({"format": _FORMAT, "run": plain(self.run), "state": self.state}, content)
+        with whole_file(path, "checkpoint") as unfinished, unfinished.open("wb") as file:
+            file.write(content.getbuffer())
+
+    @classmethod
+    def load(cls, path: Path) -> Checkpoint:
+        """Reads one; nothing in the file is executed.
+
+        Raises:
+            ArgumentError: if there is no such file, or it is no checkpoint, or damaged.
+        """
+        try:
+            saved = torch.load(path, map_location="cpu", weights_only=True)
+            if saved["format"] != _FORMAT:
+                raise ValueError(f"its format is {saved['format']}, not {_FORMAT}")
+            return cls(Run.from_plain(saved["run"]), saved["state"])
+        except OSError as error:
+            raise sp.ArgumentError(
+                f"checkpoint: expected a file that can be read, got {str(path)!r} ({error.strerror}); "
+                "write one with the train command, or name another with --checkpoint"
+            ) from error
+        except (RuntimeError, ValueError, TypeError, KeyError, EOFError, pickle.UnpicklingError) as error:
+            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+            raise sp.ArgumentError(
+                f"checkpoint: expected a checkpoint of this experiment, got {str(path)!r} ({reason}); "
+                "delete it, or name another with --checkpoint"
+            ) from error
+
+    @classmethod
+    def resume(cls, path: Path, run: Run) -> Checkpoint | None:
+        """The run's checkpoint, or None if there is no file yet.
+
+        Raises:
+            ArgumentError: also if the file is of another run; the message says what differs.
+        """
+        if not path.exists():
+            return None
+        checkpoint = cls.load(path)
+        if checkpoint.run != run:
+            there, here = _flat(checkpoint.run), _flat(run)
+            differing = [name for name in here if there[name] != here[name]]
+            differences = "; ".join(f"{name} is {there[name]} there and {here[name]} here" for name in differing)
+            raise sp.ArgumentError(
+                f"checkpoint: expected one of this run in {str(path)!r}, got another's ({differences}); "
+                "delete it, or name another with --checkpoint"
+            )
+        return checkpoint
+
+
+def _flat(run: Run) -> dict[str, Any]:
+    fields = plain(run)
+    return {**fields.pop("training"), **fields}

@@ -1,0 +1,209 @@
+"""What one training run is, as frozen values, and the presets."""
+
+from __future__ import annotations
+
+import enum
+import math
+from typing import Any
+
+import attrs
+import torch
+from attrs import Attribute, field, frozen, validators
+
+import structpred as sp
+from tasks.common.scale import Scale
+
+_at_least_one = validators.ge(1)
+_positive = validators.gt(0)
+
+
+class DataSet(enum.Enum):
+    """What is classified."""
+
+    MNIST = "mnist"
+    FASHION_MNIST = "fashion-mnist"
+    CIFAR_10 = "cifar-10"
+
+
+class Network(enum.Enum):
+    """What embeds an image; see ``networks.py``."""
+
+    LENET = "lenet"
+    RESNET_18 = "resnet-18"
+
+
+class Loss(enum.Enum):
+    """Which linear loss the neighbours are trained on; see ``losses.py``."""
+
+    MATCH = "match"
+    DISTANCE = "distance"
+
+
+class Growth(enum.Enum):
+    """Which queries share an epsilon, that grows while all their gradients are zero and they have a loss."""
+
+    NONE = "none"
+    """Epsilon never grows."""
+    BATCH = "batch"
+    """All of a step, as in the paper."""
+    QUERY = "query"
+    """Each query has its own."""
+
+
+class Schedule(enum.Enum):
+    """How the embedding's learning rate goes."""
+
+    CONSTANT = "constant"
+    ONE_CYCLE = "one-cycle"
+    """Up over the first quarter, then down to nearly nothing."""
+
+
+class Optimizer(enum.Enum):
+    SGD = "sgd"
+    ADAM = "adam"
+
+
+def _nonzero(_: object, attribute: Attribute[Any], value: float) -> None:
+    if not math.isfinite(value) or value == 0:
+        raise ValueError(f"{attribute.name}: expected a finite number other than 0, got {value}")
+
+
+@frozen
+class Training:
+    """How an embedding is trained in which the k nearest images of the training set tell an image's class."""
+
+    dataset: DataSet = field(converter=DataSet)
+    """The images."""
+    network: Network = field(converter=Network)
+    """The embedding."""
+    loss: Loss = field(converter=Loss)
+    """The linear loss trained on."""
+    epochs: int = field(validator=_at_least_one)
+    """One epoch shows every training image as a candidate once."""
+    epsilon: float = field(validator=_nonzero)
+    """The step of the loss perturbation; negative moves towards better neighbours."""
+    epsilon_limit: float = field(validator=_nonzero)
+    """Where it stops growing."""
+    growth: Growth = field(converter=Growth)
+    """Which queries share an epsilon."""
+    epsilon_factor: float = field(validator=validators.gt(1))
+    """What it grows by."""
+    rate: float = field(validator=_positive)
+    """Adam's learning rate for the embedding; the highest of it in a one-cycle schedule."""
+    schedule: Schedule = field(converter=Schedule)
+    """How that rate goes."""
+    scale_optimizer: Optimizer = field(converter=Optimizer)
+    """What trains the network of sigma."""
+    scale_rate: float = field(validator=_positive)
+    """Its learning rate."""
+    initial_scale: float | None = field(validator=validators.optional(_positive))
+    """Where sigma starts; the network's own initialisation, about 0.7, if None."""
+    candidates: int = field(validator=_at_least_one)
+    """Images a step to choose the neighbours from."""
+    queries: int = field(default=100, validator=_at_least_one)
+    """Images a step that neighbours are chosen for."""
+    num_samples: int = field(default=1, validator=_at_least_one)
+    """Noise draws a query."""
+    central: bool = False
+    """Differences on both sides of 0."""
+    held_out: int = field(default=5000, validator=validators.ge(0))
+    """Training images kept aside, to measure on and to choose by."""
+    validate_every: int = field(default=1, validator=_at_least_one)
+    """Epochs between two measurements on the held-out images."""
+    best_epoch: bool = False
+    """Keep the weights of the epoch that did best on the held-out images, not the last."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.best_epoch and not self.held_out:
+            raise ValueError("held_out: expected at least 1, to tell which epoch is best, got 0; or --no-best-epoch")
+
+    def objective(self, k: int) -> sp.PerturbedDirectLoss:
+        """The objective for k neighbours out of the candidates."""
+        epsilon: sp.Epsilon | float = self.epsilon
+        if self.growth is not Growth.NONE:
+            epsilon = sp.GrowUntilNonzero(
+                self.epsilon,
+                factor=self.epsilon_factor,
+                limit=self.epsilon_limit,
+                group_dims=1 if self.growth is Growth.QUERY else 0,
+            )
+        return sp.PerturbedDirectLoss(
+            sp.KSubset(self.candidates, k), epsilon=epsilon, num_samples=self.num_samples, central=self.central
+        )
+
+
+@frozen
+class Run:
+    """One training: what the random numbers, and with them the weights, follow from."""
+
+    training: Training
+    k: int = field(validator=_at_least_one)
+    """How many neighbours vote."""
+    scale: Scale = field(converter=Scale)
+    """The noise: sigma = 0, sigma = 1, or learned."""
+    seed: int = field(validator=validators.ge(0))
+    """Fixes weights, batches and noise."""
+
+    @k.validator
+    def _no_more_than_candidates(self, _: Attribute[Any], k: int) -> None:
+        if k > self.training.candidates:
+            raise ValueError(f"k: expected at most candidates = {self.training.candidates}, got {k}")
+
+    @classmethod
+    def from_plain(cls, fields: dict[str, Any]) -> Run:
+        """The run whose plain JSON values these are."""
+        return cls(Training(**fields["training"]), **{name: fields[name] for name in ("k", "scale", "seed")})
+
+
+@frozen
+class Execution:
+    """How a machine runs a training; what it learns does not hang on it but for rounding."""
+
+    device: str = "auto"
+    """Where: cpu, cuda, or cuda:1; a GPU if there is one unless named."""
+    bf16: bool | None = None
+    """Networks in bfloat16, on a GPU unless said; distances and neighbours are float32 always."""
+    channels_last: bool = True
+    """Networks with the channels of a pixel side by side in memory."""
+    compile: bool = False
+    """Networks through torch.compile."""
+
+    def resolve(self) -> tuple[torch.device, bool]:
+        """The device, and whether it computes in bfloat16.
+
+        Raises:
+            ArgumentError: if there is no such device.
+        """
+        name = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
+        try:
+            device = torch.empty(0, device=name).device
+        except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
+            raise sp.ArgumentError(
+                f"device: expected cpu, or cuda where there is a GPU, got {name!r} ({str(error).splitlines()[0]}); "
+                "write for example --device cpu"
+            ) from error
+        return device, device.type == "cuda" if self.bf16 is None else self.bf16
+
+
+# The paper's 5.2 and C.2. Where it searched a grid, one value of it, or the value that held-out images chose.
+PAPER_MNIST = Training(
+    dataset=DataSet.MNIST,
+    network=Network.LENET,
+    loss=Loss.DISTANCE,
+    epochs=220,
+    epsilon=-0.1,
+    epsilon_limit=-0.9999,
+    growth=Growth.BATCH,
+    epsilon_factor=1.1,
+    rate=1e-3,
+    schedule=Schedule.CONSTANT,
+    scale_optimizer=Optimizer.SGD,
+    scale_rate=1e-5,
+    initial_scale=None,
+    candidates=800,
+    best_epoch=True,
+)
+PAPER_FASHION_MNIST = attrs.evolve(PAPER_MNIST, dataset=DataSet.FASHION_MNIST, network=Network.RESNET_18, epsilon=-0.2)
+PAPER_CIFAR_10 = attrs.evolve(PAPER_FASHION_MNIST, dataset=DataSet.CIFAR_10, scale_rate=1e-6, candidates=600)
+
+QUICK = attrs.evolve(PAPER_MNIST, epochs=10, schedule=Schedule.ONE_CYCLE)

@@ -1,0 +1,48 @@
+"""A results file of the nearest-neighbour experiment: one JSON line a training."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from attrs import frozen
+
+from tasks.common import results
+from tasks.knn.config import Run
+from tasks.knn.train import Epoch
+
+
+@frozen
+class Result:
+    """One line: what was trained, and what came of it."""
+
+    run: Run
+    test: float | None
+    """Accuracy on the test images, by the neighbours among all training images; None if not asked for."""
+    epochs: list[Epoch]
+    images_per_second: float
+    """Queries and candidates embedded a second, over the training steps."""
+    device: str
+    """What it ran on."""
+    commit: str
+
+    @property
+    def held_out(self) -> float | None:
+        """Accuracy on the held-out images of the weights that are used: those of the best epoch, or of the last."""
+        measured = [epoch.held_out for epoch in self.epochs if epoch.held_out is not None]
+        if not measured:
+            return None
+        return max(measured) if self.run.training.best_epoch else measured[-1]
+
+    @property
+    def seconds(self) -> float:
+        """The training steps, without the measurements."""
+        return sum(epoch.seconds for epoch in self.epochs)
+
+
+class ResultsFile(results.ResultsFile[Result]):
+    """The results of trainings."""
+
+    @classmethod
+    def result_of(cls, fields: dict[str, Any]) -> Result:
+        run, epochs = Run.from_plain(fields.pop("run")), [Epoch.from_plain(epoch) for epoch in fields.pop("epochs")]
+        return Result(run=run, epochs=epochs, **fields)

@@ -1,0 +1,257 @@
+"""One training, step by step; everything it knows can be saved and goes on from there."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import Any
+
+import attrs
+import torch
+from attrs import frozen
+from torch import Tensor, nn
+
+import structpred as sp
+from tasks.common.scale import Scale
+from tasks.knn.batches import Batches, Stream, seed_for
+from tasks.knn.checkpoint import State
+from tasks.knn.config import Execution, Optimizer, Run, Schedule
+from tasks.knn.data import Images
+from tasks.knn.losses import linear_loss
+from tasks.knn.neighbours import accuracy
+from tasks.knn.networks import embedding, scale_network
+
+_LEAST_SCALE = 1e-6  # sigma may go to 0 in training, and Softplus then rounds it to 0, which is no scale
+
+
+@frozen
+class Measures:
+    """What one step, or the mean of many, came to."""
+
+    loss: float
+    """The task loss of the noisy neighbours."""
+    right: float
+    """The fraction of the noisy neighbours that have the query's class."""
+    nonzero: float
+    """The fraction of queries with a gradient other than 0."""
+    scale: float
+    """Mean sigma; 0 without noise."""
+
+
+@frozen
+class Epoch:
+    """One pass of the candidates."""
+
+    number: int
+    """From 1."""
+    measures: Measures
+    seconds: float
+    """The training steps alone."""
+    held_out: float | None
+    """The accuracy on the held-out images, where it was measured."""
+
+    @classmethod
+    def from_plain(cls, fields: dict[str, Any]) -> Epoch:
+        return cls(measures=Measures(**fields.pop("measures")), **fields)
+
+
+class Trainer:
+    """A run on its way. Two with the same run and images take the same steps.
+
+    Args:
+        run: what to train.
+        train: the images trained on.
+        held_out: the images that tell how good an epoch was; their neighbours are those of ``train``.
+        execution: where and how it computes.
+    """
+
+    def __init__(self, run: Run, train: Images, held_out: Images, execution: Execution) -> None:
+        training = run.training
+        self.run = run
+        self.device, self._bf16 = execution.resolve()
+        self.images, self.held_out = train.to(self.device), held_out.to(self.device)
+        self.batches = Batches(len(train), training.queries, training.candidates, run.seed)
+        layout = torch.channels_last if execution.channels_last else torch.contiguous_format
+        self._layout = layout
+        self.embedding, self.scale_network = (
+            network.to(self.device).to(memory_format=layout) for network in networks_of(run, train)
+        )
+        if execution.compile:
+            self.embedding.compile()
+            self.scale_network.compile()
+        self.objective = training.objective(run.k)
+        self._noise = torch.Generator(self.device)
+        self._optimizer = torch.optim.Adam(self.embedding.parameters(), lr=training.rate, fused=True)
+        scale_optimizer = {Optimizer.SGD: torch.optim.SGD, Optimizer.ADAM: torch.optim.Adam}[training.scale_optimizer]
+        self._scale_optimizer = scale_optimizer(self.scale_network.parameters(), lr=training.scale_rate)
+        self._schedule = _schedule(self._optimizer, training.schedule, training.rate, self.total_steps)
+        self._epoch_sums = torch.zeros(4, device=self.device)
+        self._epoch_seconds = 0.0
+        self._best: State | None = None
+        self.steps = 0
+        self.epochs: list[Epoch] = []
+
+    @property
+    def total_steps(self) -> int:
+        return self.run.training.epochs * self.batches.steps_per_epoch
+
+    @property
+    def finished(self) -> bool:
+        return len(self.epochs) == self.run.training.epochs
+
+    def step(self) -> None:
+        """One step of both networks; after the last of an epoch, ``epochs`` has it."""
+        started = time.perf_counter()
+        queries, candidates = (index.to(self.device) for index in self.batches(self.steps))
+        self.embedding.train()
+        embedded, scale = self.embed(queries, candidates)
+        solution, right = self.solve(embedded, scale, queries, candidates)
+        self.update(solution.loss.mean())
+        sigma = torch.as_tensor(0.0 if scale is None else scale).detach().mean().to(self.device)
+        self._epoch_sums += torch.stack([solution.loss.detach().mean(), right, solution.nonzero, sigma])
+        self.steps += 1
+        if self.steps % self.batches.steps_per_epoch:
+            self._epoch_seconds += time.perf_counter() - started
+        else:
+            measures = self.measures  # waits for the device
+            self._end_epoch(measures, self._epoch_seconds + time.perf_counter() - started)
+
+    def embed(self, queries: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor | float | None]:
+        """Places of both ``(queries + candidates, features)`` in float32, and sigma as the objective takes it."""
+        pixels = self.images.pixels[torch.cat([queries, candidates])].to(memory_format=self._layout)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
+            embedded = self.embedding(pixels).float()
+            match self.run.scale:
+                case Scale.NONE:
+                    return embedded, None
+                case Scale.ONE:
+                    return embedded, 1.0
+                case Scale.LEARNED:
+                    sigma = self.scale_network(pixels[: len(queries)]).float()  # (queries, 1)
+                    return embedded, sigma.clamp(min=_LEAST_SCALE)
+
+    def solve(
+        self, embedded: Tensor, scale: Tensor | float | None, queries: Tensor, candidates: Tensor
+    ) -> tuple[sp.Solution, Tensor]:
+        """The objective's part of a step: distances, noise, both top-k; and the fraction of right neighbours."""
+        distances = torch.cdist(embedded[: len(queries)], embedded[len(queries) :])  # (queries, candidates)
+        labels = self.images.labels
+        same_class = labels[queries][:, None] == labels[candidates]
+        itself = queries[:, None] == candidates  # an image is no neighbour of its own
+        scores = (-distances).masked_fill(itself, -math.inf)
+        loss = linear_loss(self.run.training.loss, distances, same_class & ~itself, self.run.k)
+        self._noise.manual_seed(seed_for(self.run.seed, Stream.NOISE, self.steps))
+        solution = self.objective.solve(scores, scale, loss, generator=self._noise)
+        return solution, (solution.prediction * same_class).sum(-1).mean() / self.run.k
+
+    def update(self, loss: Tensor) -> None:
+        """The step of the optimizers."""
+        self._optimizer.zero_grad()
+        self._scale_optimizer.zero_grad()
+        loss.backward()
+        self._optimizer.step()
+        self._scale_optimizer.step()
+        self._schedule.step()
+
+    @property
+    def measures(self) -> Measures:
+        """Means over the epoch so far."""
+        steps = self.steps - len(self.epochs) * self.batches.steps_per_epoch
+        return Measures(*(self._epoch_sums / max(1, steps)).tolist())
+
+    @property
+    def images_per_second(self) -> float:
+        """Images embedded a second of training, over the epoch so far."""
+        steps = self.steps - len(self.epochs) * self.batches.steps_per_epoch
+        training = self.run.training
+        return steps * (training.queries + training.candidates) / self._epoch_seconds if steps else 0.0
+
+    def _end_epoch(self, measures: Measures, seconds: float) -> None:
+        number, training = len(self.epochs) + 1, self.run.training
+        held_out = None
+        if len(self.held_out) and (number % training.validate_every == 0 or number == training.epochs):
+            held_out = accuracy(self.embedding, self.held_out, self.images, self.run.k, self._bf16)
+            best = max((epoch.held_out for epoch in self.epochs if epoch.held_out is not None), default=-1.0)
+            if training.best_epoch and held_out > best:
+                self._best = _to_cpu(self.embedding.state_dict())
+        self.epochs.append(Epoch(number, measures, seconds, held_out))
+        self._epoch_sums.zero_()
+        self._epoch_seconds = 0.0
+
+    def state(self) -> State:
+        """All that a trainer of the same run and images needs to go on from here, on the CPU."""
+        modules = {name: _to_cpu(part.state_dict()) for name, part in self._parts().items()}
+        return {
+            **modules,
+            "best": self._best,
+            "steps": self.steps,
+            "epochs": [attrs.asdict(epoch) for epoch in self.epochs],
+            "epoch_sums": self._epoch_sums.cpu(),
+            "epoch_seconds": self._epoch_seconds,
+        }
+
+    def load_state(self, state: State) -> None:
+        """Goes on where the trainer was that gave this state."""
+        for name, part in self._parts().items():
+            part.load_state_dict(state[name])
+        self._best, self.steps = state["best"], state["steps"]
+        self.epochs = [Epoch.from_plain(dict(epoch)) for epoch in state["epochs"]]
+        self._epoch_sums = state["epoch_sums"].to(self.device)
+        self._epoch_seconds = state["epoch_seconds"]
+
+    def _parts(self) -> dict[str, Any]:
+        return {
+            "embedding": self.embedding,
+            "scale_network": self.scale_network,
+            "optimizer": self._optimizer,
+            "scale_optimizer": self._scale_optimizer,
+            "schedule": self._schedule,
+        }
+
+
+def networks_of(run: Run, train: Images) -> tuple[nn.Sequential, nn.Sequential]:
+    """The embedding and the network of sigma as they are before the first step."""
+    training = run.training
+    return (
+        embedding(training.network, train, seed_for(run.seed, Stream.EMBEDDING)),
+        scale_network(training.dataset, train, training.initial_scale, seed_for(run.seed, Stream.SCALE)),
+    )
+
+
+def deployed(run: Run, state: State, train: Images) -> nn.Sequential:
+    """The embedding that a state's training gives: of its best epoch if the training asks for that, else its last."""
+    network, _ = networks_of(run, train)
+    network.load_state_dict(state["best"] or state["embedding"])
+    return network
+
+
+def go(trainer: Trainer, observe: Callable[[], None], save: Callable[[State], None], save_every: float) -> None:
+    """Trains to the end, and saves after it, after every epoch, and when ``save_every`` seconds have passed."""
+    saved = time.monotonic()
+    while not trainer.finished:
+        trainer.step()
+        observe()
+        epoch_ends = trainer.steps % trainer.batches.steps_per_epoch == 0
+        if epoch_ends or time.monotonic() - saved >= save_every:
+            save(trainer.state())
+            saved = time.monotonic()
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, schedule: Schedule, rate: float, steps: int
+) -> torch.optim.lr_scheduler.LRScheduler:
+    match schedule:
+        case Schedule.CONSTANT:
+            return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
+        case Schedule.ONE_CYCLE:
+            return torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.25)
+
+
+def _to_cpu(value: Any) -> Any:
+    """A copy of a state with its tensors on the CPU."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: _to_cpu(entry) for key, entry in value.items()}
+    return [_to_cpu(entry) for entry in value] if isinstance(value, list) else value
