@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import platform
-import subprocess
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,8 @@ import networkx
 import scipy
 import torch
 
-from benchmarks import checks, imports, linear, memory, spaces, step
+from benchmarks import checks, imports, knn, linear, memory, spaces, step
+from tasks.common.results import commit
 
 BENCHMARKS = {
     "step": step.results,
@@ -24,6 +24,7 @@ BENCHMARKS = {
     "spaces": spaces.results,
     "linear": linear.results,
     "checks": checks.results,
+    "knn": knn.results,
 }
 
 
@@ -49,12 +50,8 @@ def _shown(value: float | str) -> str:
 
 
 def _machine() -> dict[str, Any]:
-    commit = subprocess.run(
-        ["git", "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+"],
-        cwd=Path(__file__).parent, capture_output=True, text=True, check=False,
-    )  # fmt: skip
     return {
-        "commit": commit.stdout.strip() or "unknown",
+        "commit": commit(),
         "cores": os.cpu_count(),
         "processor": platform.machine(),
         "python": platform.python_version(),

@@ -28,12 +28,12 @@ def _peak(batch: int, draws: int, length: int) -> int:
         objective(scores, scale, space.hamming(torch.eye(length).expand_as(scores))).backward()
 
     step(1)  # what the first call loads is not the step's
-    before = _most_resident()
+    before = most_resident()
     step(batch)
-    return _most_resident() - before
+    return most_resident() - before
 
 
-def _most_resident() -> int:
+def most_resident() -> int:
     """The most bytes this process has held. (getrusage's figure would start with that of the parent.)"""
     status = Path("/proc/self/status").read_text(encoding="utf-8")
     return 1024 * int(status.partition("VmHWM:")[2].split()[0])

@@ -36,7 +36,11 @@ class Loss(enum.Enum):
     """Which linear loss the neighbours are trained on; see ``losses.py``."""
 
     MATCH = "match"
+    """Class match: each neighbour of another class costs 1."""
     DISTANCE = "distance"
+    """Class match, weighted by the neighbour's distance in the embedding, held constant."""
+    SCALED_MATCH = "scaled-match"
+    """Class match, weighted by the mean distance of the step, held constant."""
 
 
 class Growth(enum.Enum):

@@ -1,8 +1,11 @@
 """What the chosen neighbours are charged: two readings of the paper's loss, and this project's own.
 
 The paper's loss is ``-sum_i |x_i - x_q| y_i yhat_i``. It does not say what ``y`` marks, nor in which space the
-distance is measured. Here ``y_i`` is 1 where candidate i has the query's class, and the distance, where there
-is one, is that of the embedding, held constant.
+distance is measured. Here ``y_i`` is 1 where candidate i has the query's class, and the distance is that of the
+embedding, held constant (``DISTANCE``), or left out (``MATCH``). With epsilon < 0 the augmented neighbours are then
+those that would be nearest if each candidate of the query's class were nearer by ``|epsilon|`` times its weight: the
+same share of its distance under ``DISTANCE``, the same length for all under ``MATCH``. ``SCALED_MATCH`` measures that
+length in the mean distance of the step, so that it fits an embedding of any size.
 """
 
 from __future__ import annotations
@@ -22,11 +25,15 @@ def linear_loss(loss: Loss, distances: Tensor, same_class: Tensor, k: int) -> sp
         same_class: ``(queries, candidates)``, whether the candidate has the query's class.
         k: how many neighbours are chosen.
     """
+    distances = distances.detach()
     match loss:
         case Loss.MATCH:
-            coefficients = -same_class.to(distances.dtype)
+            weights = torch.ones_like(distances)
         case Loss.DISTANCE:
-            coefficients = -distances.detach() * same_class
+            weights = distances
+        case Loss.SCALED_MATCH:
+            weights = distances.mean().expand_as(distances)
+    coefficients = -weights * same_class
     # What the best k candidates are charged: 0, so that epsilon can grow for as long as there is something to gain.
     least = coefficients.topk(k, largest=False, sorted=False).values.sum(-1)
     return sp.LinearLoss(coefficients, constant=-least)
