@@ -10,6 +10,7 @@ length in the mean distance of the step, so that it fits an embedding of any siz
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 import structpred as sp
