@@ -189,13 +189,14 @@ class Execution:
         return device, device.type == "cuda" if self.bf16 is None else self.bf16
 
 
-# The paper's 5.2 and C.2. Where it searched a grid, one value of it, or the value that held-out images chose.
+# The paper's 5.2 and C.2. Of the grids that it searched, the epsilon that is in all of them, and the larger rate of
+# sigma, at which it moves. For k = 1 it took five draws: --num-samples 5.
 PAPER_MNIST = Training(
     dataset=DataSet.MNIST,
     network=Network.LENET,
     loss=Loss.DISTANCE,
     epochs=220,
-    epsilon=-0.1,
+    epsilon=-0.2,
     epsilon_limit=-0.9999,
     growth=Growth.BATCH,
     epsilon_factor=1.1,
@@ -207,7 +208,19 @@ PAPER_MNIST = Training(
     candidates=800,
     best_epoch=True,
 )
-PAPER_FASHION_MNIST = attrs.evolve(PAPER_MNIST, dataset=DataSet.FASHION_MNIST, network=Network.RESNET_18, epsilon=-0.2)
+PAPER_FASHION_MNIST = attrs.evolve(PAPER_MNIST, dataset=DataSet.FASHION_MNIST, network=Network.RESNET_18)
 PAPER_CIFAR_10 = attrs.evolve(PAPER_FASHION_MNIST, dataset=DataSet.CIFAR_10, scale_rate=1e-6, candidates=600)
 
-QUICK = attrs.evolve(PAPER_MNIST, epochs=10, schedule=Schedule.ONE_CYCLE)
+# What two CPU cores train in about a minute. Sigma's rate lets it go to nearly 0 by the end.
+QUICK = attrs.evolve(
+    PAPER_MNIST,
+    loss=Loss.SCALED_MATCH,
+    epochs=6,
+    epsilon=-0.05,
+    growth=Growth.NONE,
+    central=True,
+    schedule=Schedule.ONE_CYCLE,
+    scale_rate=1e-3,
+    best_epoch=False,
+    validate_every=6,
+)
