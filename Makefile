@@ -7,7 +7,7 @@ RUN := $(BIN)/python
 
 setup: .venv/ready
 
-# constraints.txt pins what the tests were run with; torch is left to its range there.
+# constraints.txt pins what the tests were run with; torch and torchvision, which come in pairs, are left to their ranges.
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))' || \
 		{ echo "structpred needs Python 3.11 to 3.13; write for example: make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
