@@ -133,7 +133,7 @@ def _idx(kind: type[torchvision.datasets.MNIST], checksums: Mapping[str, str]) -
 
 
 def _read_cifar_pickles(root: Path) -> Data:
-    sets = (torchvision.datasets.CIFAR10(root, train=train) for train in (True, False))
+    sets = (_CIFAR(root, train=train) for train in (True, False))
     return Data(
         *(Images(torch.from_numpy(of.data).movedim(-1, 1).contiguous(), torch.tensor(of.targets)) for of in sets)
     )
@@ -151,6 +151,7 @@ def _read_cifar_binary(root: Path) -> Data:
     return Data(images(*(f"data_batch_{part}.bin" for part in range(1, 6))), images("test_batch.bin"))
 
 
+_CIFAR = torchvision.datasets.CIFAR10
 _CIFAR_BINARY = "cifar-10-batches-bin"
 
 _SOURCES: dict[DataSet, tuple[_Source, ...]] = {
@@ -186,10 +187,10 @@ _SOURCES: dict[DataSet, tuple[_Source, ...]] = {
             _read_cifar_binary,
         ),
         _Source(
-            torchvision.datasets.CIFAR10.base_folder,
-            dict(torchvision.datasets.CIFAR10.train_list + torchvision.datasets.CIFAR10.test_list),
+            _CIFAR.base_folder,
+            {**dict(_CIFAR.train_list + _CIFAR.test_list), _CIFAR.meta["filename"]: _CIFAR.meta["md5"]},
             _read_cifar_pickles,
-            lambda root: torchvision.datasets.CIFAR10(root, download=True),
+            lambda root: _CIFAR(root, download=True),
         ),
     ),
 }  # fmt: skip
