@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -67,6 +68,9 @@ class _Source:
     download: Callable[[Path], object] | None = None
     """Fetches it into a root with torchvision, and checks what came."""
 
+    def lacks_files(self, root: Path) -> bool:
+        return not all((root / self.folder / name).exists() for name in self.checksums)
+
 
 def load(dataset: DataSet, root: Path, download: bool = False) -> Data:
     """Reads a set from a root laid out as torchvision lays it out; CIFAR-10 also from its binary version.
@@ -74,14 +78,14 @@ def load(dataset: DataSet, root: Path, download: bool = False) -> Data:
     Args:
         dataset: which set.
         root: ``MNIST/raw``, ``FashionMNIST/raw``, ``cifar-10-batches-py`` or ``cifar-10-batches-bin`` lie in it.
-        download: fetches what the root lacks.
+        download: fetches the set if the root lacks any of its files.
 
     Raises:
         ArgumentError: if the set is not there, a file is missing or damaged, or the download failed.
     """
     sources = _SOURCES[dataset]
     source = next((source for source in sources if (root / source.folder).is_dir()), None)
-    if download and (source is None or source.download):
+    if download and (source is None or (source.download and source.lacks_files(root))):
         source = _download(dataset, sources, root)
     if source is None:
         folders = " or ".join(repr(str(root / source.folder)) for source in sources)
@@ -99,7 +103,7 @@ def _download(dataset: DataSet, sources: tuple[_Source, ...], root: Path) -> _So
     assert source.download is not None
     try:
         source.download(root)
-    except (OSError, RuntimeError, EOFError) as error:  # what urllib, torchvision and gzip raise
+    except (OSError, HTTPException, RuntimeError, EOFError) as error:  # what urllib, torchvision and gzip raise
         raise sp.ArgumentError(
             f"download: expected to fetch {dataset.value} into {str(root)!r}, which failed ({error}); free space there "
             "or repair the connection, or name a root that has the set with --data-dir"
