@@ -12,6 +12,7 @@ import torch
 import torchvision
 from attrs import frozen
 from torch import Tensor
+from torchvision.datasets.mnist import read_image_file, read_label_file
 
 import structpred as sp
 from tasks.knn.config import DataSet
@@ -124,16 +125,19 @@ def _check(path: Path, checksum: str, dataset: DataSet) -> None:
         )
 
 
-def _read_idx(kind: type[torchvision.datasets.MNIST]) -> Callable[[Path], Data]:
-    def read(root: Path) -> Data:
-        train, test = kind(root, train=True), kind(root, train=False)
-        return Data(Images(train.data[:, None], train.targets), Images(test.data[:, None], test.targets))
-
-    return read
-
-
 def _idx(kind: type[torchvision.datasets.MNIST], checksums: Mapping[str, str]) -> tuple[_Source]:
-    return (_Source(f"{kind.__name__}/raw", checksums, _read_idx(kind), lambda root: kind(root, download=True)),)
+    folder = f"{kind.__name__}/raw"
+
+    def read(root: Path) -> Data:
+        """The files themselves: ``kind`` prefers the copies of them that old versions of torchvision made."""
+        return Data(*(_read_idx(root / folder, prefix) for prefix in ("train", "t10k")))
+
+    return (_Source(folder, checksums, read, lambda root: kind(root, download=True)),)
+
+
+def _read_idx(folder: Path, prefix: str) -> Images:
+    pixels = read_image_file(folder / f"{prefix}-images-idx3-ubyte")
+    return Images(pixels[:, None], read_label_file(folder / f"{prefix}-labels-idx1-ubyte"))
 
 
 def _read_cifar_pickles(root: Path) -> Data:
