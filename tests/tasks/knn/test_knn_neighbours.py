@@ -53,11 +53,12 @@ def test_the_nearest_in_many_dimensions_are_those_by_differences_in_float64() ->
     assert torch.equal(nearest(queries, references, 9), distances.argsort(1)[:, :9])
 
 
-def test_small_differences_far_from_the_origin_count() -> None:
-    steps = torch.randperm(40, generator=torch.Generator().manual_seed(0))
-    references = 1e6 + torch.stack([steps / 8, torch.zeros(40)], 1)  # exact in float32, but not their squares
-    found = nearest(torch.tensor([[1e6, 1e6]]), references, 40)
-    assert steps[found[0]].tolist() == list(range(40))
+@pytest.mark.parametrize(("dtype", "far", "apart"), [(torch.float32, 2**20, 1 / 8), (torch.float64, 2**13, 1 / 2048)])
+def test_small_differences_far_from_the_origin_count(dtype: torch.dtype, far: float, apart: float) -> None:
+    order = torch.randperm(40, generator=torch.Generator().manual_seed(0))
+    references = far + apart * order[:, None].to(dtype)  # exact, but their squares only in float64
+    found = nearest(torch.tensor([[far]], dtype=dtype), references, 40)
+    assert order[found[0]].tolist() == list(range(40))
 
 
 def test_distances_equal_in_float32_are_equal_and_others_are_not() -> None:
@@ -99,9 +100,9 @@ def test_k_may_be_all_references_but_no_more() -> None:
         nearest(torch.zeros(1, 1), references[:0], 1)
 
 
-def test_inputs_are_left_as_they_are_and_nothing_is_differentiated() -> None:
-    queries, references = torch.rand(3, 2, dtype=torch.float64, requires_grad=True), torch.rand(4, 2).double()
-    before = queries.detach().clone(), references.clone()
+def test_inputs_are_left_as_they_are() -> None:
+    queries, references = torch.rand(3, 2).double(), torch.rand(4, 2).double()
+    before = queries.clone(), references.clone()
     nearest(queries, references, 2)
     assert torch.equal(queries, before[0])
     assert torch.equal(references, before[1])
@@ -214,10 +215,23 @@ def test_accuracy_takes_both_sides_in_evaluation_mode(network: nn.Sequential) ->
     assert accuracy(network, shown, shown, 1) == 1.0  # each image is its own nearest
 
 
-def test_accuracy_in_bfloat16_rounds_the_places_of_both_sides() -> None:
-    pixels = torch.tensor([[255, 255, 255, 3], [255, 255, 255, 4]], dtype=torch.uint8).reshape(2, 1, 2, 2)
-    shown = Images(pixels, torch.tensor([0, 1]))
+@pytest.mark.parametrize(
+    ("query", "first", "second", "exact", "rounded"),
+    [
+        (770, 772, 768, 1.0, 0.0),  # as near to both; 768 in bfloat16
+        (768, 769, 768, 0.0, 1.0),  # nearer to the second; in bfloat16 both are 768
+    ],
+    ids=["query", "references"],
+)
+def test_accuracy_in_bfloat16_rounds_the_places_of_both_sides(
+    query: int, first: int, second: int, exact: float, rounded: float
+) -> None:
+    def placed_at(*places: int) -> Images:
+        pixels = torch.tensor([[255, 255, 255, place - 3 * 255] for place in places], dtype=torch.uint8)
+        return Images(pixels.reshape(-1, 1, 2, 2), torch.arange(len(places)))
+
     network = nn.Sequential(Bytes(), nn.Linear(4, 1, bias=False))
-    nn.init.ones_(network[1].weight)  # 768 and 769, which bfloat16 takes for one
-    assert accuracy(network, shown, shown, 1) == 1.0
-    assert accuracy(network, shown, shown, 1, bf16=True) == 0.5
+    nn.init.ones_(network[1].weight)
+    shown = placed_at(query)  # its class is that of the first
+    assert accuracy(network, shown, placed_at(first, second), 1) == exact
+    assert accuracy(network, shown, placed_at(first, second), 1, bf16=True) == rounded
