@@ -1,182 +1,29 @@
 """The image sets: read whole and in order, refused in words if anything is missing or damaged; no network is used."""
 
-import errno
-import hashlib
 import os
-import pickle
-import shutil
-import socket
 from collections.abc import Callable
-from http.client import IncompleteRead
 from pathlib import Path
-from urllib.error import URLError
 
-import attrs
-import numpy as np
 import pytest
 import torch
-import torchvision
-from torch import Tensor
-
-import structpred as sp
-from tasks.knn import data as data_module
-from tasks.knn.config import DataSet
-from tasks.knn.data import Data, Images, load
-
-Trust = Callable[[Path], None]
-
-CIFAR_PARTS = tuple(f"data_batch_{part}" for part in range(1, 6))
-
-
-def small(*shape: int) -> Data:
-    """Ten training images and three test images of random bytes, no two of a split with the same label."""
-    generator = torch.Generator().manual_seed(0)
-
-    def images(count: int) -> Images:
-        pixels = torch.randint(256, (count, *shape), generator=generator, dtype=torch.uint8)
-        return Images(pixels, torch.randperm(10, generator=generator)[:count])
-
-    return Data(images(10), images(3))
-
-
-def write_idx(folder: Path, data: Data) -> None:
-    for prefix, images in (("train", data.train), ("t10k", data.test)):
-        for name, values in (("images-idx3", images.pixels[:, 0]), ("labels-idx1", images.labels.byte())):
-            header = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
-            (folder / f"{prefix}-{name}-ubyte").write_bytes(header + values.numpy().tobytes())
-
-
-def cifar_files(data: Data) -> dict[str, Images]:
-    """The training images in five parts, and the test images."""
-    parts = {name: data.train[2 * part : 2 * part + 2] for part, name in enumerate(CIFAR_PARTS)}
-    return {**parts, "test_batch": data.test}
-
-
-def planes(image: Tensor) -> bytes:
-    return b"".join(image[channel].numpy().tobytes() for channel in range(3))
-
-
-def write_cifar_binary(folder: Path, data: Data) -> None:
-    for name, images in cifar_files(data).items():
-        records = [bytes([label]) + planes(image) for image, label in zip(images.pixels, images.labels, strict=True)]
-        (folder / f"{name}.bin").write_bytes(b"".join(records))
-
-
-def write_cifar_pickles(folder: Path, data: Data) -> None:
-    for name, images in cifar_files(data).items():
-        write_cifar_pickle(folder / name, [planes(image) for image in images.pixels], images.labels.tolist())
-    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": ["airplane"]}))
-
-
-def write_cifar_pickle(path: Path, images: list[bytes], labels: list[int]) -> None:
-    rows = np.stack([np.frombuffer(image, np.uint8) for image in images])
-    path.write_bytes(pickle.dumps({"data": rows, "labels": labels}))
-
-
-@attrs.frozen
-class Form:
-    """One form in which a set can lie in a root."""
-
-    dataset: DataSet
-    folder: str
-    write: Callable[[Path, Data], None]
-    shape: tuple[int, ...] = (3, 32, 32)
-
-    def fill(self, root: Path) -> Data:
-        (root / self.folder).mkdir(parents=True)
-        data = small(*self.shape)
-        self.write(root / self.folder, data)
-        return data
-
-    def files(self, root: Path) -> list[Path]:
-        return sorted((root / self.folder).iterdir())
-
-
-FORMS = {
-    "mnist": Form(DataSet.MNIST, "MNIST/raw", write_idx, (1, 4, 6)),
-    "fashion": Form(DataSet.FASHION_MNIST, "FashionMNIST/raw", write_idx, (1, 4, 6)),
-    "binary": Form(DataSet.CIFAR_10, "cifar-10-batches-bin", write_cifar_binary),
-    "pickles": Form(DataSet.CIFAR_10, "cifar-10-batches-py", write_cifar_pickles),
-}
-BINARY, PICKLES = FORMS["binary"], FORMS["pickles"]
-all_forms = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
-all_that_can_be_fetched = pytest.mark.parametrize(
-    "form", [FORMS[name] for name in ("mnist", "fashion", "pickles")], ids=["mnist", "fashion", "pickles"]
+from small_sets import (
+    BINARY,
+    FORMS,
+    OTHER_BYTES,
+    PICKLES,
+    Form,
+    Trust,
+    all_forms,
+    assert_same,
+    md5,
+    removed,
+    replaced_by_a_folder,
+    write_cifar_pickle,
 )
 
-
-def md5(path: Path) -> str:
-    return hashlib.md5(path.read_bytes()).hexdigest()
-
-
-@pytest.fixture
-def trust(monkeypatch: pytest.MonkeyPatch) -> Trust:
-    """Takes what lies in a root for the true sets."""
-
-    def known(source: data_module._Source, root: Path) -> data_module._Source:
-        folder = root / source.folder
-        if not folder.is_dir():
-            return source
-        return attrs.evolve(source, checksums={name: md5(folder / name) for name in source.checksums})
-
-    def take(root: Path) -> None:
-        for dataset, sources in data_module._SOURCES.items():
-            monkeypatch.setitem(data_module._SOURCES, dataset, tuple(known(source, root) for source in sources))
-        folder, cifar = root / PICKLES.folder, torchvision.datasets.CIFAR10
-        if folder.is_dir():  # torchvision looks at checksums too
-            monkeypatch.setattr(cifar, "train_list", [[name, md5(folder / name)] for name in CIFAR_PARTS])
-            monkeypatch.setattr(cifar, "test_list", [["test_batch", md5(folder / "test_batch")]])
-            monkeypatch.setattr(cifar, "meta", {**cifar.meta, "md5": md5(folder / "batches.meta")})
-
-    return take
-
-
-@pytest.fixture(autouse=True)
-def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        pytest.fail("the network was asked")
-
-    monkeypatch.setattr(socket.socket, "connect", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
-
-
-def replace_downloads(monkeypatch: pytest.MonkeyPatch, fetch: Callable[..., None]) -> None:
-    for module in (torchvision.datasets.mnist, torchvision.datasets.cifar):
-        monkeypatch.setattr(module, "download_and_extract_archive", fetch)
-
-
-@attrs.frozen
-class FarAway:
-    """Where downloads come from."""
-
-    root: Path
-    asked: list[str] = attrs.field(factory=list)
-    """The archives fetched so far."""
-
-    def fetch(self, url: str, download_root: str, filename: str, md5: str) -> None:
-        self.asked.append(filename)
-        if filename == "cifar-10-python.tar.gz":
-            shutil.copytree(self.root / PICKLES.folder, Path(download_root, PICKLES.folder), dirs_exist_ok=True)
-        else:
-            name, folder = filename.removesuffix(".gz"), Path(*Path(download_root).parts[-2:])
-            shutil.copy(self.root / folder / name, download_root)
-
-
-@pytest.fixture
-def far_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FarAway:
-    far = FarAway(tmp_path / "far")
-    replace_downloads(monkeypatch, far.fetch)
-    return far
-
-
-def assert_same(read: Data, written: Data) -> None:
-    for ours, theirs in ((read.train, written.train), (read.test, written.test)):
-        assert (ours.pixels.dtype, ours.labels.dtype) == (torch.uint8, torch.int64)
-        assert torch.equal(ours.pixels, theirs.pixels)
-        assert torch.equal(ours.labels, theirs.labels)
-        assert ours.pixels.is_contiguous()
-        assert len(ours) == len(theirs.labels)
-
+import structpred as sp
+from tasks.knn.config import DataSet
+from tasks.knn.data import Data, Images, load
 
 # --- what is there is read
 
@@ -251,50 +98,6 @@ def test_a_missing_root_or_folder_is_told_with_what_to_do(form: Form, tmp_path: 
     assert not (tmp_path / "missing").exists()
 
 
-def removed(path: Path) -> str:
-    path.unlink()
-    return "No such file or directory"
-
-
-def replaced_by_a_folder(path: Path) -> str:
-    path.unlink()
-    path.mkdir()
-    return "Is a directory"
-
-
-def truncated(path: Path) -> str:
-    os.truncate(path, path.stat().st_size - 1)
-    return md5(path)
-
-
-def emptied(path: Path) -> str:
-    os.truncate(path, 0)
-    return md5(path)
-
-
-def lengthened(path: Path) -> str:
-    path.write_bytes(path.read_bytes() + b"\0")
-    return md5(path)
-
-
-def flipped_at(position: int, path: Path) -> str:
-    content = bytearray(path.read_bytes())
-    content[position] ^= 1
-    path.write_bytes(content)
-    return md5(path)
-
-
-def flipped_at_the_start(path: Path) -> str:
-    return flipped_at(0, path)
-
-
-def flipped_at_the_end(path: Path) -> str:
-    return flipped_at(-1, path)
-
-
-OTHER_BYTES = [truncated, emptied, lengthened, flipped_at_the_start, flipped_at_the_end]
-
-
 @pytest.mark.parametrize("damage", [removed, replaced_by_a_folder, *OTHER_BYTES])
 @all_forms
 def test_every_missing_or_damaged_file_is_named_with_what_to_do(
@@ -315,118 +118,6 @@ def test_every_missing_or_damaged_file_is_named_with_what_to_do(
             path.rmdir()
         path.write_bytes(content)
     load(form.dataset, tmp_path)
-
-
-# --- downloads
-
-
-@all_that_can_be_fetched
-def test_nothing_is_fetched_unless_asked_for(form: Form, tmp_path: Path, far_away: FarAway) -> None:
-    with pytest.raises(sp.ArgumentError, match=r"^data_dir: .* add --download"):
-        load(form.dataset, tmp_path)
-    assert far_away.asked == []
-    assert list(tmp_path.iterdir()) == []
-
-
-@all_forms
-def test_nothing_is_fetched_where_the_set_is_whole(form: Form, tmp_path: Path, trust: Trust, far_away: FarAway) -> None:
-    written = form.fill(tmp_path)
-    trust(tmp_path)
-    assert_same(load(form.dataset, tmp_path, download=True), written)
-    assert far_away.asked == []
-
-
-@all_that_can_be_fetched
-def test_a_set_that_is_not_there_is_fetched_whole_and_read(
-    form: Form, tmp_path: Path, trust: Trust, far_away: FarAway
-) -> None:
-    written = form.fill(far_away.root)
-    trust(far_away.root)
-    root = tmp_path / "new" / "root"
-    assert_same(load(form.dataset, root, download=True), written)
-    archives = [f"{path.name}.gz" for path in form.files(far_away.root)]
-    assert sorted(far_away.asked) == (["cifar-10-python.tar.gz"] if form is PICKLES else archives)
-    far_away.asked.clear()
-    for download in (False, True):
-        assert_same(load(form.dataset, root, download), written)
-    assert far_away.asked == []
-
-
-@all_that_can_be_fetched
-def test_a_download_that_was_cut_short_is_made_again(
-    form: Form, tmp_path: Path, trust: Trust, far_away: FarAway
-) -> None:
-    written = form.fill(far_away.root)
-    trust(far_away.root)
-    form.fill(tmp_path)
-    first, second, *_ = form.files(tmp_path)
-    truncated(first)
-    second.unlink()
-    assert_same(load(form.dataset, tmp_path, download=True), written)
-
-
-@pytest.mark.parametrize("damage", OTHER_BYTES)
-@all_forms
-def test_what_is_damaged_is_not_deleted_by_a_download_but_refused_as_without(
-    form: Form, damage: Callable[[Path], str], tmp_path: Path, trust: Trust, far_away: FarAway
-) -> None:
-    form.fill(tmp_path)
-    trust(tmp_path)
-    damaged = form.files(tmp_path)[-1]
-    damage(damaged)
-    content = damaged.read_bytes()
-    refusals = []
-    for download in (False, True):
-        with pytest.raises(sp.ArgumentError, match=r"^data_dir: .* with the MD5 .* add --download$") as refused:
-            load(form.dataset, tmp_path, download)
-        refusals.append(str(refused.value))
-    assert refusals[0] == refusals[1]
-    assert far_away.asked == []
-    assert damaged.read_bytes() == content
-
-
-def test_the_binary_version_cannot_be_fetched_and_is_not_mended(
-    tmp_path: Path, trust: Trust, far_away: FarAway
-) -> None:
-    BINARY.fill(tmp_path)
-    trust(tmp_path)
-    (tmp_path / BINARY.folder / "test_batch.bin").unlink()
-    with pytest.raises(sp.ArgumentError, match=r"test_batch\.bin.*delete the folder '.*bin' and add --download$"):
-        load(DataSet.CIFAR_10, tmp_path, download=True)
-    assert far_away.asked == []
-
-
-FAILURES = [
-    URLError("no route to host"),
-    IncompleteRead(b"half"),
-    RuntimeError("File not found or corrupted."),
-    OSError(errno.ENOSPC, "No space left on device"),
-    EOFError("Compressed file ended before the end-of-stream marker was reached"),
-]
-
-
-@pytest.mark.parametrize("failure", FAILURES, ids=lambda failure: type(failure).__name__)
-@all_that_can_be_fetched
-def test_a_download_that_fails_is_told_with_its_reason_and_what_to_do(
-    form: Form, failure: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object, **__: object) -> None:
-        raise failure
-
-    replace_downloads(monkeypatch, fail)
-    with pytest.raises(sp.ArgumentError) as refused:
-        load(form.dataset, tmp_path, download=True)
-    told = str(refused.value)
-    assert told.startswith(f"download: expected to fetch {form.dataset.value} into {str(tmp_path)!r}, which failed (")
-    assert str(failure) in told
-    assert told.endswith("free space there or repair the connection, or name a root that has the set with --data-dir")
-
-
-def test_a_download_into_a_file_is_told(tmp_path: Path, far_away: FarAway) -> None:
-    (tmp_path / "file").write_text("kept")
-    with pytest.raises(sp.ArgumentError, match=r"^download: expected to fetch mnist into '.*file', which failed"):
-        load(DataSet.MNIST, tmp_path / "file", download=True)
-    assert (tmp_path / "file").read_text() == "kept"
 
 
 # --- images kept aside
