@@ -42,12 +42,12 @@ def whole_file(path: Path, option: str) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def _unfinished(path: Path, option: str) -> Iterator[Path]:
-    unfinished = path.with_name(f".{path.name}.unfinished")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-        unfinished.touch()
+        unfinished = path.with_name(f".{path.name}.unfinished")
+        unfinished.open("wb").close()  # empty, whatever a killed run left there
     except OSError as error:
         raise cannot_write(path, option, error) from error
     try:

@@ -12,7 +12,7 @@ def exit_status(command: Callable[[], None], console: Console, if_stopped: str) 
     try:
         command()
     except ValueError as error:  # structpred's ArgumentError among them
-        console.print(f"error: {error}", style="red", markup=False, highlight=False)
+        console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
         return 2
     except KeyboardInterrupt:
         console.print(if_stopped)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping
+from http.client import HTTPException
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ import torch
 import torchvision
 from attrs import frozen
 from torch import Tensor
+from torchvision.datasets.mnist import read_image_file, read_label_file
 
 import structpred as sp
 from tasks.knn.config import DataSet
@@ -67,6 +69,9 @@ class _Source:
     download: Callable[[Path], object] | None = None
     """Fetches it into a root with torchvision, and checks what came."""
 
+    def lacks_files(self, root: Path) -> bool:
+        return not all((root / self.folder / name).exists() for name in self.checksums)
+
 
 def load(dataset: DataSet, root: Path, download: bool = False) -> Data:
     """Reads a set from a root laid out as torchvision lays it out; CIFAR-10 also from its binary version.
@@ -74,14 +79,14 @@ def load(dataset: DataSet, root: Path, download: bool = False) -> Data:
     Args:
         dataset: which set.
         root: ``MNIST/raw``, ``FashionMNIST/raw``, ``cifar-10-batches-py`` or ``cifar-10-batches-bin`` lie in it.
-        download: fetches what the root lacks.
+        download: fetches the set if the root lacks any of its files.
 
     Raises:
         ArgumentError: if the set is not there, a file is missing or damaged, or the download failed.
     """
     sources = _SOURCES[dataset]
     source = next((source for source in sources if (root / source.folder).is_dir()), None)
-    if download and (source is None or source.download):
+    if download and (source is None or (source.download and source.lacks_files(root))):
         source = _download(dataset, sources, root)
     if source is None:
         folders = " or ".join(repr(str(root / source.folder)) for source in sources)
@@ -99,7 +104,7 @@ def _download(dataset: DataSet, sources: tuple[_Source, ...], root: Path) -> _So
     assert source.download is not None
     try:
         source.download(root)
-    except (OSError, RuntimeError, EOFError) as error:  # what urllib, torchvision and gzip raise
+    except (OSError, HTTPException, RuntimeError, EOFError) as error:  # what urllib, torchvision and gzip raise
         raise sp.ArgumentError(
             f"download: expected to fetch {dataset.value} into {str(root)!r}, which failed ({error}); free space there "
             "or repair the connection, or name a root that has the set with --data-dir"
@@ -120,20 +125,23 @@ def _check(path: Path, checksum: str, dataset: DataSet) -> None:
         )
 
 
-def _read_idx(kind: type[torchvision.datasets.MNIST]) -> Callable[[Path], Data]:
-    def read(root: Path) -> Data:
-        train, test = kind(root, train=True), kind(root, train=False)
-        return Data(Images(train.data[:, None], train.targets), Images(test.data[:, None], test.targets))
-
-    return read
-
-
 def _idx(kind: type[torchvision.datasets.MNIST], checksums: Mapping[str, str]) -> tuple[_Source]:
-    return (_Source(f"{kind.__name__}/raw", checksums, _read_idx(kind), lambda root: kind(root, download=True)),)
+    folder = f"{kind.__name__}/raw"
+
+    def read(root: Path) -> Data:
+        """The files themselves: ``kind`` prefers the copies of them that old versions of torchvision made."""
+        return Data(*(_read_idx(root / folder, prefix) for prefix in ("train", "t10k")))
+
+    return (_Source(folder, checksums, read, lambda root: kind(root, download=True)),)
+
+
+def _read_idx(folder: Path, prefix: str) -> Images:
+    pixels = read_image_file(folder / f"{prefix}-images-idx3-ubyte")
+    return Images(pixels[:, None], read_label_file(folder / f"{prefix}-labels-idx1-ubyte"))
 
 
 def _read_cifar_pickles(root: Path) -> Data:
-    sets = (torchvision.datasets.CIFAR10(root, train=train) for train in (True, False))
+    sets = (_CIFAR(root, train=train) for train in (True, False))
     return Data(
         *(Images(torch.from_numpy(of.data).movedim(-1, 1).contiguous(), torch.tensor(of.targets)) for of in sets)
     )
@@ -151,6 +159,7 @@ def _read_cifar_binary(root: Path) -> Data:
     return Data(images(*(f"data_batch_{part}.bin" for part in range(1, 6))), images("test_batch.bin"))
 
 
+_CIFAR = torchvision.datasets.CIFAR10
 _CIFAR_BINARY = "cifar-10-batches-bin"
 
 _SOURCES: dict[DataSet, tuple[_Source, ...]] = {
@@ -186,10 +195,10 @@ _SOURCES: dict[DataSet, tuple[_Source, ...]] = {
             _read_cifar_binary,
         ),
         _Source(
-            torchvision.datasets.CIFAR10.base_folder,
-            dict(torchvision.datasets.CIFAR10.train_list + torchvision.datasets.CIFAR10.test_list),
+            _CIFAR.base_folder,
+            {**dict(_CIFAR.train_list + _CIFAR.test_list), _CIFAR.meta["filename"]: _CIFAR.meta["md5"]},
             _read_cifar_pickles,
-            lambda root: torchvision.datasets.CIFAR10(root, download=True),
+            lambda root: _CIFAR(root, download=True),
         ),
     ),
 }  # fmt: skip

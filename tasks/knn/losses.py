@@ -35,6 +35,6 @@ def linear_loss(loss: Loss, distances: Tensor, same_class: Tensor, k: int) -> sp
         case Loss.SCALED_MATCH:
             weights = distances.mean().expand_as(distances)
     coefficients = -weights * same_class
-    # What the best k candidates are charged: 0, so that epsilon can grow for as long as there is something to gain.
-    least = coefficients.topk(k, largest=False, sorted=False).values.sum(-1)
-    return sp.LinearLoss(coefficients, constant=-least)
+    # Less what the best k candidates are charged, so that epsilon can grow for as long as there is something to gain.
+    best = sp.KSubset(coefficients.shape[-1], k).argmax(-coefficients)
+    return sp.LinearLoss.regret(coefficients, best)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from tasks.knn.data import Images
 
 _IMAGES_AT_ONCE = 1000
+_ROUNDING = 1e-14  # of the squared lengths: what float64 may leave of a squared distance of 0, with room to spare
 _DISTANCES_AT_ONCE = 30_000_000  # 240 MB in float64
 
 
@@ -23,8 +24,9 @@ def embed(network: nn.Module, images: Images, bf16: bool = False) -> Tensor:
 def nearest(queries: Tensor, references: Tensor, k: int) -> Tensor:
     """The k references nearest to each query, nearest first: ``(n, f), (m, f) -> (n, k)``.
 
-    Exact: Euclidean distances to all references, computed in float64. Those equal in float32 count as equal; of
-    equal ones, the reference of lower index is the nearer. Works through the queries in chunks.
+    Exact: Euclidean distances to all references, computed in float64. Those equal in float32 count as equal, as do
+    those below 1e-7 of the longest place, which may be rounding; of equal ones, the reference of lower index is
+    the nearer. Works through the queries in chunks.
 
     Raises:
         ValueError: if k exceeds the number of references.
@@ -38,8 +40,10 @@ def nearest(queries: Tensor, references: Tensor, k: int) -> Tensor:
 
 
 def _nearest(queries: Tensor, references: Tensor, norms: Tensor, k: int) -> Tensor:
-    squares = torch.addmm(norms, queries, references.T, alpha=-2) + queries.square().sum(1, keepdim=True)
-    distances = squares.clamp_(min=0).sqrt_().float()  # (n, m)
+    own_norms = queries.square().sum(1, keepdim=True)
+    squares = torch.addmm(norms, queries, references.T, alpha=-2).add_(own_norms)  # (n, m)
+    rounding = _ROUNDING * float(norms.amax() + own_norms.amax())
+    distances = nn.functional.threshold_(squares, rounding, 0.0).sqrt_().float()
     one_more = min(k + 1, len(references))
     values, indices = distances.topk(one_more, largest=False)
     # topk takes any of those that tie for the last place; where that matters, a stable sort takes the first.

@@ -60,7 +60,7 @@ def scale_network(dataset: DataSet, images: Images, initial: float | None, seed:
         last = nn.Linear(features, 1)
     if initial is not None:
         with torch.no_grad():
-            last.bias.fill_(math.log(math.expm1(initial)))  # what Softplus takes to ``initial``
+            last.bias.fill_(initial + math.log(-math.expm1(-initial)))  # what Softplus takes to ``initial``
     return nn.Sequential(Standardise(images), body, last, nn.Softplus())
 
 

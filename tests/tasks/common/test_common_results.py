@@ -2,9 +2,6 @@
 
 import enum
 import json
-import resource
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -173,17 +170,6 @@ def test_a_folder_or_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
         with pytest.raises(sp.ArgumentError, match=r"results: expected a file that can be written.*--results"):
             ResultsFile(path)
     assert (tmp_path / "file").read_text() == "kept"
-
-
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """No file may grow beyond 200 bytes, which a write finds out as it does on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (200, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, ignored)
 
 
 @pytest.mark.usefixtures("small_disk")

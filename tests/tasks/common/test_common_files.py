@@ -1,0 +1,132 @@
+"""A file is written whole or not at all, and what cannot be written is refused in words."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+import structpred as sp
+from tasks.common import files
+from tasks.common.files import check_writable, whole_file
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "model.pt"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_what_the_block_wrote_takes_the_place_of_the_file_when_it_ends(path: Path) -> None:
+    path.write_bytes(b"before")
+    with whole_file(path, "checkpoint") as unfinished:
+        unfinished.write_bytes(b"after")
+        assert path.read_bytes() == b"before"
+    assert contents(path.parent) == {"model.pt": b"after"}
+
+
+def test_the_block_writes_to_an_empty_file_beside_the_one_to_be(path: Path) -> None:
+    with whole_file(path, "checkpoint") as unfinished:
+        assert unfinished.parent == path.parent  # only within a file system is a move one step
+        assert unfinished != path
+        assert unfinished.read_bytes() == b""
+        assert not path.exists()
+
+
+def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
+    with whole_file(tmp_path / "a" / "b" / "model.pt", "checkpoint") as unfinished:
+        unfinished.write_bytes(b"whole")
+    assert contents(tmp_path) == {"a/b/model.pt": b"whole"}
+
+
+def test_a_new_file_has_the_permissions_of_any_other(path: Path) -> None:
+    with whole_file(path, "checkpoint") as unfinished:
+        unfinished.write_bytes(b"whole")
+    (path.parent / "other").touch()
+    assert path.stat().st_mode == (path.parent / "other").stat().st_mode
+
+
+def test_the_content_is_on_the_disk_before_the_name_moves(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done, replace = [], os.replace
+    monkeypatch.setattr(files.os, "fsync", lambda descriptor: done.append(os.fstat(descriptor).st_ino))
+    monkeypatch.setattr(files.os, "replace", lambda *paths: (done.append("moved"), replace(*paths)))
+    with whole_file(path, "checkpoint") as unfinished:
+        unfinished.write_bytes(b"whole")
+    assert done == [path.stat().st_ino, "moved"]
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ValueError, KeyboardInterrupt])
+@pytest.mark.parametrize("before", [{}, {"model.pt": b"before"}], ids=["new", "replaced"])
+def test_a_block_that_fails_keeps_what_was_there_and_its_error_comes_out(
+    path: Path, before: dict[str, bytes], error: type[BaseException]
+) -> None:
+    def fail_half_way() -> None:
+        with whole_file(path, "checkpoint") as unfinished:
+            unfinished.write_bytes(b"half")
+            raise error("on purpose")
+
+    for name, content in before.items():
+        (path.parent / name).write_bytes(content)
+    with pytest.raises(error, match="on purpose"):
+        fail_half_way()
+    assert contents(path.parent) == before
+
+
+@pytest.mark.usefixtures("small_disk")
+def test_what_does_not_fit_the_disk_is_refused_and_the_file_before_stays(path: Path) -> None:
+    path.write_bytes(b"before")
+    refused = r"checkpoint: expected a file that can be written, got '.*model\.pt' \(File too large\); .* --checkpoint$"
+    with pytest.raises(sp.ArgumentError, match=refused), whole_file(path, "checkpoint") as unfinished:
+        unfinished.write_bytes(b"x" * 300)
+    assert contents(path.parent) == {"model.pt": b"before"}
+
+
+@pytest.mark.parametrize("last_write", [b"x" * 200, b""], ids=["something", "nothing"])
+def test_what_a_killed_run_left_is_of_no_account(path: Path, last_write: bytes) -> None:
+    with whole_file(path, "checkpoint") as unfinished:
+        pass
+    unfinished.write_bytes(b"y" * 1000)
+    with whole_file(path, "checkpoint") as again, again.open("ab") as file:
+        assert again == unfinished
+        file.write(last_write)
+    assert contents(path.parent) == {"model.pt": last_write}
+
+
+def refusals(tmp_path: Path) -> dict[Path, str]:
+    """Paths that cannot be written, whoever asks, and why."""
+    (tmp_path / "file").write_bytes(b"kept")
+    (tmp_path / "folder").mkdir()
+    return {
+        tmp_path / "folder": "Is a directory",
+        tmp_path / "file" / "model.pt": "File exists",
+        tmp_path / "file" / "below" / "model.pt": "Not a directory",
+        tmp_path / ("x" * 300): "File name too long",
+        Path("."): "Is a directory",
+        Path("/"): "Is a directory",
+    }
+
+
+def test_a_path_that_cannot_be_written_is_refused_before_the_block(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for path, why in refusals(tmp_path).items():
+        expected = f"output: expected a file that can be written, got {str(path)!r} ({why}); name another with --output"
+        with pytest.raises(sp.ArgumentError) as refused, whole_file(path, "output"):
+            pytest.fail("the block ran")
+        assert str(refused.value) == expected
+        with pytest.raises(sp.ArgumentError) as refused:
+            check_writable(path, "output")
+        assert str(refused.value) == expected
+    assert contents(tmp_path) == {"file": b"kept"}
+    assert (tmp_path / "folder").is_dir()
+
+
+@pytest.mark.parametrize("before", [{}, {"model.pt": b"before"}], ids=["new", "there"])
+def test_a_check_leaves_every_file_as_it_was(path: Path, before: dict[str, bytes]) -> None:
+    for name, content in before.items():
+        (path.parent / name).write_bytes(content)
+    check_writable(path, "checkpoint")
+    assert contents(path.parent) == before
