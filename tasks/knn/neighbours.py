@@ -25,7 +25,7 @@ def nearest(queries: Tensor, references: Tensor, k: int) -> Tensor:
     """The k references nearest to each query, nearest first: ``(n, f), (m, f) -> (n, k)``.
 
     Exact: Euclidean distances to all references, computed in float64. Those equal in float32 count as equal, as do
-    those below 1e-7 of the longest place, which may be rounding; of equal ones, the reference of lower index is
+    those below 1e-7 of the width of it all, which may be rounding; of equal ones, the reference of lower index is
     the nearer. Works through the queries in chunks.
 
     Raises:
@@ -33,18 +33,22 @@ def nearest(queries: Tensor, references: Tensor, k: int) -> Tensor:
     """
     if k > len(references):
         raise ValueError(f"k: expected at most {len(references)}, the images to choose from, got {k}")
-    references = references.double()
-    norms = references.square().sum(1)
-    chunks = queries.split(max(1, _DISTANCES_AT_ONCE // len(references)))
-    return torch.cat([_nearest(chunk.double(), references, norms, k) for chunk in chunks])
+    origin = references.double().mean(0)  # the nearer it is, the less is lost to rounding
+    queries, references = queries.double() - origin, references.double() - origin
+    norms, own_norms = (places.square().sum(1) for places in (references, queries))
+    rounding = _ROUNDING * float(torch.cat([norms, own_norms]).amax())
+    size = max(1, _DISTANCES_AT_ONCE // len(references))
+    found = []
+    for chunk, norm in zip(queries.split(size), own_norms[:, None].split(size), strict=True):
+        squares = torch.addmm(norms, chunk, references.T, alpha=-2).add_(norm)  # (chunk, m)
+        distances = nn.functional.threshold(squares, rounding, 0.0, inplace=True).sqrt_().float()
+        found.append(_least(distances, k))
+    return torch.cat(found)
 
 
-def _nearest(queries: Tensor, references: Tensor, norms: Tensor, k: int) -> Tensor:
-    own_norms = queries.square().sum(1, keepdim=True)
-    squares = torch.addmm(norms, queries, references.T, alpha=-2).add_(own_norms)  # (n, m)
-    rounding = _ROUNDING * float(norms.amax() + own_norms.amax())
-    distances = nn.functional.threshold_(squares, rounding, 0.0).sqrt_().float()
-    one_more = min(k + 1, len(references))
+def _least(distances: Tensor, k: int) -> Tensor:
+    """Where each row has its k least entries, the least first, of equal ones the first: ``(n, m) -> (n, k)``."""
+    one_more = min(k + 1, distances.shape[1])
     values, indices = distances.topk(one_more, largest=False)
     # topk takes any of those that tie for the last place; where that matters, a stable sort takes the first.
     tied = values[:, k - 1] == values[:, -1] if one_more > k else torch.zeros_like(values[:, 0], dtype=torch.bool)

@@ -79,16 +79,22 @@ def test_of_equal_references_those_of_lowest_index_are_the_nearest(k: int) -> No
 def test_how_many_distances_are_had_at_once_does_not_matter(at_once: int, monkeypatch: pytest.MonkeyPatch) -> None:
     queries = torch.randint(-2, 3, (20, 2), generator=torch.Generator().manual_seed(0)).float()
     references = torch.randint(-2, 3, (30, 2), generator=torch.Generator().manual_seed(1)).float()
-    largest, one_chunk = [], neighbours._nearest
+    largest, one_chunk = [], neighbours._least
 
     def watch(chunk: Tensor, *others: object) -> Tensor:
         largest.append(len(chunk))
         return one_chunk(chunk, *others)
 
     monkeypatch.setattr(neighbours, "_DISTANCES_AT_ONCE", at_once)
-    monkeypatch.setattr(neighbours, "_nearest", watch)
+    monkeypatch.setattr(neighbours, "_least", watch)
     assert nearest(queries, references, 5).tolist() == by_hand(queries, references, 5)
     assert max(largest) == min(20, max(1, at_once // 30))
+
+
+def test_references_that_are_the_query_itself_come_first_in_their_order_however_long_the_places() -> None:
+    places = 70 * torch.rand(40, 500, generator=torch.Generator().manual_seed(0))
+    references = torch.cat([places, places, places])
+    assert nearest(places, references, 3).tolist() == [[i, 40 + i, 80 + i] for i in range(40)]
 
 
 def test_k_may_be_all_references_but_no_more() -> None:
