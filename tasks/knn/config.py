@@ -145,9 +145,9 @@ class Run:
     """Fixes weights, batches and noise."""
 
     @k.validator
-    def _no_more_than_candidates(self, _: Attribute[Any], k: int) -> None:
-        if k > self.training.candidates:
-            raise ValueError(f"k: expected at most candidates = {self.training.candidates}, got {k}")
+    def _fewer_than_candidates(self, _: Attribute[Any], k: int) -> None:
+        if k >= self.training.candidates:  # one of which may be the query itself, that is no neighbour
+            raise ValueError(f"k: expected less than candidates = {self.training.candidates}, got {k}")
 
     @classmethod
     def from_plain(cls, fields: dict[str, Any]) -> Run:
