@@ -176,7 +176,10 @@ class Execution:
         """
         name = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         try:
-            device = torch.empty(0, device=name).device
+            device = torch.device(name)
+            if device.type not in ("cpu", "cuda"):
+                raise RuntimeError("nothing here was tried on another")
+            device = torch.empty(0, device=device).device
         except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
             raise sp.ArgumentError(
                 f"device: expected cpu, or cuda where there is a GPU, got {name!r} ({str(error).splitlines()[0]}); "
