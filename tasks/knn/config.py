@@ -116,6 +116,11 @@ class Training:
     def __attrs_post_init__(self) -> None:
         if self.best_epoch and not self.held_out:
             raise ValueError("held_out: expected at least 1, to tell which epoch is best, got 0; or --no-best-epoch")
+        if self.growth is not Growth.NONE and self.epsilon_limit / self.epsilon < 1:
+            raise ValueError(
+                f"epsilon_limit: expected a number beyond epsilon = {self.epsilon}, with its sign, "
+                f"got {self.epsilon_limit}"
+            )
 
     def objective(self, k: int) -> sp.PerturbedDirectLoss:
         """The objective for k neighbours out of the candidates."""
