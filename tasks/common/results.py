@@ -16,13 +16,14 @@ import attrs
 from rich.console import Console
 
 import structpred as sp
-from tasks.common.files import cannot_write
+from tasks.common.files import cannot_write, check_writable
 
 Result = TypeVar("Result", bound=attrs.AttrsInstance)
 
 
 class ResultsFile(abc.ABC, Generic[Result]):
-    """Reads and appends results. Making one checks that the file can be written, before any training.
+    """Reads and appends results. Making one checks that the file can be written, before any training,
+    and does not make the file.
 
     A subclass says how the fields of a line become a result.
 
@@ -36,8 +37,9 @@ class ResultsFile(abc.ABC, Generic[Result]):
         self.cut_line = False
         """Whether the file ended in a line cut short, which was removed."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.open("a").close()
+            path.open("r+b").close()
+        except FileNotFoundError:
+            check_writable(path, "results")
         except OSError as error:
             raise cannot_write(path, "results", error) from error
         self._remove_cut_line()
@@ -56,8 +58,11 @@ class ResultsFile(abc.ABC, Generic[Result]):
                 markup=False,
             )
 
+    def _content(self) -> bytes:
+        return self.path.read_bytes() if self.path.exists() else b""
+
     def _remove_cut_line(self) -> None:
-        content = self.path.read_bytes()
+        content = self._content()
         whole, newline, rest = content.rpartition(b"\n")
         if not rest:
             return
@@ -66,7 +71,7 @@ class ResultsFile(abc.ABC, Generic[Result]):
 
     def read(self) -> list[Result]:
         """Every result in the file, in its order."""
-        lines = self.path.read_bytes().splitlines()
+        lines = self._content().splitlines()
         return [self._parse(number, line) for number, line in enumerate(lines, start=1)]
 
     def _parse(self, number: int, line: bytes) -> Result:

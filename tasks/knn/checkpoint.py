@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,9 @@ class Checkpoint:
             ArgumentError: if there is no such file, or it is no checkpoint, or damaged.
         """
         try:
+            with zipfile.ZipFile(path) as archive:  # torch itself does not look at the checksums
+                if damaged := archive.testzip():
+                    raise ValueError(f"{damaged!r} in it is damaged")
             saved = torch.load(path, map_location="cpu", weights_only=True)
             if saved["format"] != _FORMAT:
                 raise ValueError(f"its format is {saved['format']}, not {_FORMAT}")
@@ -55,10 +59,9 @@ class Checkpoint:
                 f"checkpoint: expected a file that can be read, got {str(path)!r} ({error.strerror}); "
                 "write one with the train command, or name another with --checkpoint"
             ) from error
-        except (RuntimeError, ValueError, TypeError, KeyError, EOFError, pickle.UnpicklingError) as error:
-            reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        except Exception as error:  # on bytes of any origin, zipfile and torch raise nearly everything
             raise sp.ArgumentError(
-                f"checkpoint: expected a checkpoint of this experiment, got {str(path)!r} ({reason}); "
+                f"checkpoint: expected a checkpoint of this experiment, got {str(path)!r} ({_reason(error)}); "
                 "delete it, or name another with --checkpoint"
             ) from error
 
@@ -81,6 +84,12 @@ class Checkpoint:
                 "delete it, or name another with --checkpoint"
             )
         return checkpoint
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, pickle.UnpicklingError):  # whose own words say how to execute the file
+        return "it holds more than numbers and words"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
 def _flat(run: Run) -> dict[str, Any]:

@@ -120,6 +120,11 @@ class Training:
     def __attrs_post_init__(self) -> None:
         if self.best_epoch and not self.held_out:
             raise ValueError("held_out: expected at least 1, to tell which epoch is best, got 0; or --no-best-epoch")
+        if self.growth is not Growth.NONE and self.epsilon_limit / self.epsilon < 1:
+            raise ValueError(
+                f"epsilon_limit: expected a number beyond epsilon = {self.epsilon}, with its sign, "
+                f"got {self.epsilon_limit}"
+            )
 
     def objective(self, k: int) -> sp.PerturbedDirectLoss:
         """The objective for k neighbours out of the candidates."""
@@ -149,9 +154,9 @@ class Run:
     """Fixes weights, batches and noise."""
 
     @k.validator
-    def _no_more_than_candidates(self, _: Attribute[Any], k: int) -> None:
-        if k > self.training.candidates:
-            raise ValueError(f"k: expected at most candidates = {self.training.candidates}, got {k}")
+    def _fewer_than_candidates(self, _: Attribute[Any], k: int) -> None:
+        if k >= self.training.candidates:  # one of which may be the query itself, that is no neighbour
+            raise ValueError(f"k: expected less than candidates = {self.training.candidates}, got {k}")
 
     @classmethod
     def from_plain(cls, fields: dict[str, Any]) -> Run:
@@ -180,7 +185,10 @@ class Execution:
         """
         name = ("cuda" if torch.cuda.is_available() else "cpu") if self.device == "auto" else self.device
         try:
-            device = torch.empty(0, device=name).device
+            device = torch.device(name)
+            if device.type not in ("cpu", "cuda"):
+                raise RuntimeError("nothing here was tried on another")
+            device = torch.empty(0, device=device).device
         except (RuntimeError, AssertionError) as error:  # the latter where torch was built without CUDA
             raise sp.ArgumentError(
                 f"device: expected cpu, or cuda where there is a GPU, got {name!r} ({str(error).splitlines()[0]}); "

@@ -78,7 +78,9 @@ def run_table(command: Table, console: Console) -> None:
                 file.append([session.result(run, state, session.test(run, state) if command.test else None)])
                 checkpoint.unlink()
                 progress.advance(whole)
-    print_table([result for result in file.read() if result.run in runs], cells, console)
+    # A run may have two lines, as of a table without the test images and then one with: it counts once, as tested.
+    known = {result.run: result for result in sorted(file.read(), key=lambda result: result.test is not None)}
+    print_table([known[run] for run in runs], cells, console)
 
 
 @frozen(init=False)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from rich.console import Console
 from torch import Tensor, nn
 
+import structpred as sp
 from tasks.common.files import check_writable, whole_file
 from tasks.knn.checkpoint import Checkpoint
 from tasks.knn.commands import Picture
@@ -45,6 +46,11 @@ def run_picture(command: Picture, console: Console) -> None:
     check_writable(command.output, "output")
     checkpoint = Checkpoint.load(command.checkpoint)
     run, (device, _) = checkpoint.run, command.execution.resolve()
+    if not run.training.held_out:
+        raise sp.ArgumentError(
+            f"checkpoint: expected a training with held-out images, to draw them, got one without in "
+            f"{str(command.checkpoint)!r}; train with --held-out 1 or more, or name another with --checkpoint"
+        )
     data = load(run.training.dataset, command.source.data_dir, command.source.download)
     train, held_out = (images.to(device) for images in data.hold_out(run.training.held_out))
     networks = networks_of(run, train)[0], deployed(run, checkpoint.state, train)

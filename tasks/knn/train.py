@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable
@@ -187,17 +188,17 @@ class Trainer:
             "best": self._best,
             "steps": self.steps,
             "epochs": [attrs.asdict(epoch) for epoch in self.epochs],
-            "epoch_sums": self._epoch_sums.cpu(),
+            "epoch_sums": _to_cpu(self._epoch_sums),
             "epoch_seconds": self._epoch_seconds,
         }
 
     def load_state(self, state: State) -> None:
         """Goes on where the trainer was that gave this state."""
         for name, part in self._parts().items():
-            part.load_state_dict(state[name])
+            part.load_state_dict(copy.deepcopy(state[name]))  # an optimizer would share its tensors
         self._best, self.steps = state["best"], state["steps"]
         self.epochs = [Epoch.from_plain(dict(epoch)) for epoch in state["epochs"]]
-        self._epoch_sums = state["epoch_sums"].to(self.device)
+        self._epoch_sums = state["epoch_sums"].to(self.device, copy=True)
         self._epoch_seconds = state["epoch_seconds"]
 
     def _parts(self) -> dict[str, Any]:
