@@ -46,6 +46,8 @@ def _unfinished(path: Path, option: str) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+        if path.exists() and not path.is_file():
+            raise OSError(errno.EINVAL, "a device or a pipe, which would be replaced")
         unfinished = path.with_name(f".{path.name}.unfinished")
         unfinished.open("wb").close()  # empty, whatever a killed run left there
     except OSError as error:

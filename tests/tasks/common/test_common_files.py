@@ -130,3 +130,12 @@ def test_a_check_leaves_every_file_as_it_was(path: Path, before: dict[str, bytes
         (path.parent / name).write_bytes(content)
     check_writable(path, "checkpoint")
     assert contents(path.parent) == before
+
+
+def test_a_pipe_is_refused_and_stays(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with pytest.raises(sp.ArgumentError, match=r"output: expected a file .* \(a device or a pipe, which would"):
+        check_writable(pipe, "output")
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
