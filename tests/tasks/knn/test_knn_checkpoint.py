@@ -58,8 +58,11 @@ def test_what_is_saved_is_loaded(path: Path) -> None:
 
 def test_each_save_takes_the_place_of_the_one_before_and_folders_on_the_way_are_made(tmp_path: Path) -> None:
     path = tmp_path / "a" / "b" / "knn.pt"
-    for steps in (1, 2):
-        Checkpoint(RUN, STATE | {"steps": steps}).save(path)
+    Checkpoint(RUN, STATE | {"steps": 1}).save(path)
+    content = path.read_bytes()
+    with path.open("rb") as reader:
+        Checkpoint(RUN, STATE | {"steps": 2}).save(path)
+        assert reader.read() == content  # in one move: whoever reads has the one or the other
     assert Checkpoint.load(path).state["steps"] == 2
     assert files(tmp_path) == ["a/b/knn.pt"]
 
@@ -238,7 +241,7 @@ def test_code_in_a_file_is_refused_and_not_executed(path: Path) -> None:
     trap = Trap(sprung)
     for bait in (saved(content(state=trap)), saved(trap), saved(content(run=trap)), pickle.dumps(trap)):
         message = refused(path, bait)
-        assert "weights_only" not in message  # torch's own advice is to execute the file
+        assert "holds more than numbers and words" in message or "not a zip file" in message
         assert not sprung.exists()
     pickle.loads(pickle.dumps(trap))  # the trap does work
     assert sprung.exists()

@@ -188,6 +188,15 @@ def test_a_gpu_computes_in_bfloat16_unless_it_is_told_not_to(monkeypatch: pytest
     assert asked == ["cuda", "cuda", "cuda:0"]
 
 
+def test_a_torch_without_cuda_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def empty(*_: object, **__: object) -> None:
+        raise AssertionError("Torch not compiled with CUDA enabled")
+
+    monkeypatch.setattr(torch, "empty", empty)
+    with pytest.raises(sp.ArgumentError, match=r"^device: .*'cuda' \(Torch not compiled with CUDA enabled\); write"):
+        Execution(device="cuda").resolve()
+
+
 @pytest.mark.parametrize("name", ["gpu", "", "cuda:x", "cuda:99", "meta", "mps", "hpu"])
 def test_a_device_that_is_not_there_is_refused(name: str) -> None:
     with pytest.raises(sp.ArgumentError) as caught:

@@ -49,12 +49,12 @@ def row(results: list[Result], k: int = 2, scale: Scale = Scale.ONE) -> str:
 
 def test_a_row_has_means_and_sample_deviations_of_its_accuracies_and_medians_of_the_rest() -> None:
     three = [
-        # In percent the tests' mean is 72, their variance (100 + 100) / 2; those held out: 80, and (25 + 25) / 2.
+        # In percent the tests' mean is 72, their variance (100 + 4 + 144) / 2; held out: 80, and (25 + 1 + 36) / 2.
         result(test=0.62, held_out=(0.9, 0.75), nonzero=(0.9, 0.1), seconds=(1.0, 2.0), speed=1000.0),
-        result(test=0.72, held_out=(0.9, 0.80), nonzero=(0.8, 0.3), seconds=(10.0, 2.0), speed=1234.0),
-        result(test=0.82, held_out=(0.9, 0.85), nonzero=(0.1, 0.2), seconds=(80.0, 9.0), speed=98765.0),
+        result(test=0.70, held_out=(0.9, 0.79), nonzero=(0.8, 0.3), seconds=(10.0, 2.0), speed=1234.0),
+        result(test=0.84, held_out=(0.9, 0.86), nonzero=(0.1, 0.2), seconds=(80.0, 9.0), speed=98765.0),
     ]
-    assert row(three) == "2 1 3 72.00 ± 10.00 80.00 ± 5.00 80→20 1.00→1.00 1,234 12"
+    assert row(three) == "2 1 3 72.00 ± 11.14 80.00 ± 5.57 80→20 1.00→1.00 1,234 12"
 
 
 def test_one_run_has_no_deviation() -> None:

@@ -84,6 +84,23 @@ def test_sigmas_optimizer_and_both_rates_are_the_trainings() -> None:
             torch.testing.assert_close(parameter.detach(), was - rate)  # as Adam's first step is its rate
 
 
+def test_each_seed_has_networks_of_its_own_and_the_two_of_a_run_have_nothing_in_common() -> None:
+    first, again, other = (trainer_of(seed=seed) for seed in (0, 0, 1))
+    for name in ("embedding", "scale_network"):
+        before = weights(getattr(first, name))
+        assert all(unchanged(before, getattr(again, name)))
+        assert not any(unchanged(before, getattr(other, name)))
+    (one, *_), (two, *_) = weights(first.embedding), weights(first.scale_network)
+    assert one.shape == two.shape == (20, 1, 5, 5)
+    assert not torch.equal(one, two)
+
+
+@pytest.mark.parametrize(("initial", "least", "most"), [(2.0, 1.7, 2.3), (0.1, 0.08, 0.12), (None, 0.5, 0.9)])
+def test_sigma_starts_where_the_training_says(initial: float | None, least: float, most: float) -> None:
+    _, scale = (trainer := trainer_of(initial_scale=initial)).embed(*trainer.batches(0))
+    assert least < scale.mean().item() < most
+
+
 def test_a_step_follows_its_own_gradient_alone() -> None:
     trainer = trainer_of()
     parameters = [*trainer.embedding.parameters(), *trainer.scale_network.parameters()]
