@@ -14,7 +14,6 @@ import structpred as sp
 from tasks.common.scale import Scale
 
 _at_least_one = validators.ge(1)
-_positive = validators.gt(0)
 
 
 class DataSet(enum.Enum):
@@ -65,6 +64,11 @@ class Schedule(enum.Enum):
 class Optimizer(enum.Enum):
     SGD = "sgd"
     ADAM = "adam"
+
+
+def _positive(_: object, attribute: Attribute[Any], value: float) -> None:
+    if not (math.isfinite(value) and value > 0):
+        raise ValueError(f"{attribute.name}: expected a positive finite number, got {value}")
 
 
 def _nonzero(_: object, attribute: Attribute[Any], value: float) -> None:

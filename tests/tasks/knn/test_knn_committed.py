@@ -1,0 +1,66 @@
+"""The tables of README and documentation are what the committed results give, for the presets as they are."""
+
+from __future__ import annotations
+
+import io
+import statistics
+from pathlib import Path
+
+import attrs
+import pytest
+from rich.console import Console
+
+from tasks.common.scale import Scale
+from tasks.knn.config import QUICK, Growth, Loss, Training
+from tasks.knn.report import print_table
+from tasks.knn.results import Result, ResultsFile
+
+ROOT = Path(__file__).parents[3]
+RESULTS = ROOT / "tasks" / "knn" / "results"
+CELLS = [(k, scale) for k in (1, 3, 5, 9) for scale in Scale]
+
+EPSILON = {Loss.MATCH: -1.0, Loss.DISTANCE: -0.2, Loss.SCALED_MATCH: -0.05}
+FORMS = {
+    "one-sided": {"central": False},
+    "one-sided, 5 draws": {"central": False, "num_samples": 5},
+    "one-sided, epsilon grows for each query": {"central": False, "growth": Growth.QUERY, "epsilon_factor": 2.0},
+    "central": {"central": True},
+}
+
+
+def results(name: str, training: Training) -> list[Result]:
+    return [result for result in ResultsFile(RESULTS / f"{name}.jsonl").read() if result.run.training == training]
+
+
+@pytest.mark.parametrize(("page", "cells"), [("docs/knn.md", CELLS), ("README.md", [(5, scale) for scale in Scale])])
+def test_every_row_of_the_table_stands_on_the_page(page: str, cells: list[tuple[int, Scale]]) -> None:
+    known = results("quick", QUICK)
+    for cell in cells:
+        assert sorted(r.run.seed for r in known if (r.run.k, r.run.scale) == cell) == [0, 1, 2]
+    output = io.StringIO()
+    print_table(known, cells, Console(file=output, width=80))
+    rows = [line.split() for line in output.getvalue().splitlines() if line.split() and line.split()[0].isdigit()]
+    assert len(rows) == len(cells)
+    on_the_page = [line.split() for line in (ROOT / page).read_text(encoding="utf-8").splitlines()]
+    assert [row for row in rows if row not in on_the_page] == []
+
+
+@pytest.mark.parametrize(
+    ("loss", "form"), [(loss, form) for form in ("one-sided", "central") for loss in Loss]
+    + [(Loss.SCALED_MATCH, form) for form in FORMS if form not in ("one-sided", "central")],
+)  # fmt: skip
+def test_every_loss_stands_on_the_page_as_it_was_measured(loss: Loss, form: str) -> None:
+    training = attrs.evolve(QUICK, loss=loss, epsilon=EPSILON[loss], **FORMS[form])
+    measured = results("quick", training) or results("losses", training)
+    known = [r for r in measured if (r.run.k, r.run.scale) == (5, Scale.LEARNED) and r.run.seed < 2]
+    assert sorted(r.run.seed for r in known) == [0, 1]
+    held_out = ", ".join(f"{100 * r.held_out:.2f}" for r in sorted(known, key=lambda r: r.run.seed))
+    nonzero, sigma = (
+        [statistics.fmean(getattr(r.epochs[at].measures, name) for r in known) for at in (0, -1)]
+        for name in ("nonzero", "scale")
+    )
+    row = (
+        f"| `{loss.value}` | {training.epsilon:g} | {form} | {held_out} | "
+        f"{100 * nonzero[0]:.0f} → {100 * nonzero[1]:.0f} % | {sigma[0]:.2f} → {sigma[1]:.2f} |"
+    )
+    assert row in (ROOT / "docs" / "knn.md").read_text(encoding="utf-8").splitlines()
