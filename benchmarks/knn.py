@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.memory import most_resident
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.knn.config import PAPER_CIFAR_10, PAPER_MNIST, QUICK, DataSet, Execution, Network, Run, Training
 from tasks.knn.data import Images
 from tasks.knn.neighbours import accuracy

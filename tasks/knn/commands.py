@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import tyro
 from attrs import Attribute, field, frozen, validators
 
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale, at_least_one, not_negative, some_at_least_one
 from tasks.knn.config import PAPER_CIFAR_10, PAPER_FASHION_MNIST, PAPER_MNIST, QUICK, Execution, Training
 
 _PAPER = "The paper's, 5.2 and C.2; wants a GPU."
@@ -20,14 +20,6 @@ Preset = (
     | Annotated[Training, tyro.conf.subcommand("paper-fashion-mnist", default=PAPER_FASHION_MNIST, description=_PAPER)]
     | Annotated[Training, tyro.conf.subcommand("paper-cifar-10", default=PAPER_CIFAR_10, description=_PAPER)]
 )
-
-_at_least_one = validators.ge(1)
-_not_negative = validators.ge(0)
-
-
-def _some_at_least_one(_: object, attribute: Attribute[Any], numbers: tuple[int, ...]) -> None:
-    if not numbers or min(numbers) < 1:
-        raise ValueError(f"{attribute.name}: expected whole numbers of at least 1, got {numbers}")
 
 
 def _seconds(_: object, attribute: Attribute[Any], value: float) -> None:
@@ -53,11 +45,11 @@ class Train:
     """Train one embedding, or go on with it, and say how good it is on held-out images."""
 
     training: Preset = QUICK
-    k: int = field(default=5, validator=_at_least_one)
+    k: int = field(default=5, validator=at_least_one)
     """How many neighbours vote."""
     scale: Scale = Scale.LEARNED
     """The noise: sigma = 0, sigma = 1, or learned."""
-    seed: int = field(default=0, validator=_not_negative)
+    seed: int = field(default=0, validator=not_negative)
     """Fixes weights, batches and noise."""
     checkpoint: Path = Path("results/knn.pt")
     """The file that holds the training; if it exists, it goes on from there."""
@@ -84,13 +76,13 @@ class Table:
     """Run many trainings, skipping those in the results file, and print Table 3's measure."""
 
     training: Preset = QUICK
-    ks: tuple[int, ...] = field(default=(1, 3, 5, 9), validator=_some_at_least_one)
+    ks: tuple[int, ...] = field(default=(1, 3, 5, 9), validator=some_at_least_one)
     """How many neighbours vote."""
     scales: tuple[Scale, ...] = field(default=tuple(Scale), validator=validators.min_len(1))
     """The noise settings."""
-    repetitions: int = field(default=3, validator=_at_least_one)
+    repetitions: int = field(default=3, validator=at_least_one)
     """How many for each k and scale."""
-    first_seed: int = field(default=0, validator=_not_negative)
+    first_seed: int = field(default=0, validator=not_negative)
     """The seeds are this one and those after it."""
     test: bool = True
     """Classify the test images; else only the held-out ones, as for any choice."""
@@ -108,7 +100,7 @@ class Picture:
 
     checkpoint: Path = Path("results/knn.pt")
     """A training."""
-    queries: int = field(default=8, validator=_at_least_one)
+    queries: int = field(default=8, validator=at_least_one)
     """How many images."""
     output: Path = Path("results/knn.png")
     """The picture."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import enum
-import math
 from typing import Any
 
 import attrs
@@ -11,9 +10,7 @@ import torch
 from attrs import Attribute, field, frozen, validators
 
 import structpred as sp
-from tasks.common.scale import Scale
-
-_at_least_one = validators.ge(1)
+from tasks.common.settings import Optimizer, Scale, at_least_one, nonzero, positive
 
 
 class DataSet(enum.Enum):
@@ -61,21 +58,6 @@ class Schedule(enum.Enum):
     """Up over the first quarter, then down to nearly nothing."""
 
 
-class Optimizer(enum.Enum):
-    SGD = "sgd"
-    ADAM = "adam"
-
-
-def _positive(_: object, attribute: Attribute[Any], value: float) -> None:
-    if not (math.isfinite(value) and value > 0):
-        raise ValueError(f"{attribute.name}: expected a positive finite number, got {value}")
-
-
-def _nonzero(_: object, attribute: Attribute[Any], value: float) -> None:
-    if not math.isfinite(value) or value == 0:
-        raise ValueError(f"{attribute.name}: expected a finite number other than 0, got {value}")
-
-
 @frozen
 class Training:
     """How an embedding is trained in which the k nearest images of the training set tell an image's class."""
@@ -86,37 +68,37 @@ class Training:
     """The embedding."""
     loss: Loss = field(converter=Loss)
     """The linear loss trained on."""
-    epochs: int = field(validator=_at_least_one)
+    epochs: int = field(validator=at_least_one)
     """One epoch shows every training image as a candidate once."""
-    epsilon: float = field(validator=_nonzero)
+    epsilon: float = field(validator=nonzero)
     """The step of the loss perturbation; negative moves towards better neighbours."""
-    epsilon_limit: float = field(validator=_nonzero)
+    epsilon_limit: float = field(validator=nonzero)
     """Where it stops growing."""
     growth: Growth = field(converter=Growth)
     """Which queries share an epsilon."""
     epsilon_factor: float = field(validator=validators.gt(1))
     """What it grows by."""
-    rate: float = field(validator=_positive)
+    rate: float = field(validator=positive)
     """Adam's learning rate for the embedding; the highest of it in a one-cycle schedule."""
     schedule: Schedule = field(converter=Schedule)
     """How that rate goes."""
     scale_optimizer: Optimizer = field(converter=Optimizer)
     """What trains the network of sigma."""
-    scale_rate: float = field(validator=_positive)
+    scale_rate: float = field(validator=positive)
     """Its learning rate."""
-    initial_scale: float | None = field(validator=validators.optional(_positive))
+    initial_scale: float | None = field(validator=validators.optional(positive))
     """Where sigma starts; the network's own initialisation, about 0.7, if None."""
-    candidates: int = field(validator=_at_least_one)
+    candidates: int = field(validator=at_least_one)
     """Images a step to choose the neighbours from."""
-    queries: int = field(default=100, validator=_at_least_one)
+    queries: int = field(default=100, validator=at_least_one)
     """Images a step that neighbours are chosen for."""
-    num_samples: int = field(default=1, validator=_at_least_one)
+    num_samples: int = field(default=1, validator=at_least_one)
     """Noise draws a query."""
     central: bool = False
     """Differences on both sides of 0."""
     held_out: int = field(default=5000, validator=validators.ge(0))
     """Training images kept aside, to measure on and to choose by."""
-    validate_every: int = field(default=1, validator=_at_least_one)
+    validate_every: int = field(default=1, validator=at_least_one)
     """Epochs between two measurements on the held-out images."""
     best_epoch: bool = False
     """Keep the weights of the epoch that did best on the held-out images, not the last."""
@@ -150,7 +132,7 @@ class Run:
     """One training: what the random numbers, and with them the weights, follow from."""
 
     training: Training
-    k: int = field(validator=_at_least_one)
+    k: int = field(validator=at_least_one)
     """How many neighbours vote."""
     scale: Scale = field(converter=Scale)
     """The noise: sigma = 0, sigma = 1, or learned."""

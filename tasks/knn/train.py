@@ -14,10 +14,10 @@ from attrs import frozen
 from torch import Tensor, nn
 
 import structpred as sp
-from tasks.common.scale import Scale
+from tasks.common.settings import Optimizer, Scale
 from tasks.knn.batches import Batches, Stream, seed_for
 from tasks.knn.checkpoint import State
-from tasks.knn.config import Execution, Optimizer, Run, Schedule
+from tasks.knn.config import Execution, Run, Schedule
 from tasks.knn.data import Images
 from tasks.knn.losses import linear_loss
 from tasks.knn.neighbours import accuracy

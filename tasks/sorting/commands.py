@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
-from attrs import Attribute, field, frozen, validators
+from attrs import field, frozen, validators
 
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale, at_least_one, some_at_least_one
 from tasks.sorting.config import BEST, PAPER, Training
 
 Preset = (
@@ -16,20 +16,13 @@ Preset = (
     | Annotated[Training, tyro.conf.subcommand("paper", default=PAPER, description="The paper's, 5.1 and C.1.")]
 )
 
-_at_least_one = validators.ge(1)
-
-
-def _some_at_least_one(command: object, attribute: Attribute[Any], lengths: tuple[int, ...]) -> None:
-    if not lengths or min(lengths) < 1:
-        raise ValueError(f"{attribute.name}: expected whole numbers of at least 1, got {lengths}")
-
 
 @frozen
 class Train:
     """Train one repetition and say how well it sorts."""
 
     training: Preset = BEST
-    length: int = field(default=25, validator=_at_least_one)
+    length: int = field(default=25, validator=at_least_one)
     """How many numbers a sequence has."""
     scale: Scale = Scale.LEARNED
     """The noise: sigma = 0, sigma = 1, or learned."""
@@ -44,15 +37,15 @@ class Table:
     """Run many repetitions, skipping those in the results file, and print Table 1's measures."""
 
     training: Preset = BEST
-    lengths: tuple[int, ...] = field(default=(5, 10, 25, 40, 60, 100), validator=_some_at_least_one)
+    lengths: tuple[int, ...] = field(default=(5, 10, 25, 40, 60, 100), validator=some_at_least_one)
     """How many numbers a sequence has."""
     scales: tuple[Scale, ...] = field(default=(Scale.LEARNED,), validator=validators.min_len(1))
     """The noise settings."""
-    repetitions: int = field(default=200, validator=_at_least_one)
+    repetitions: int = field(default=200, validator=at_least_one)
     """How many for each length and scale."""
     first_seed: int = field(default=0, validator=validators.ge(0))
     """The seeds are this one and those after it."""
-    together: int | None = field(default=None, validator=validators.optional(_at_least_one))
+    together: int | None = field(default=None, validator=validators.optional(at_least_one))
     """How many train as one batch; by default as many as make a step worth its overhead."""
     results: Path = Path("results/sorting.jsonl")
     """The file that results are read from and appended to."""
@@ -63,11 +56,11 @@ class Figure:
     """Draw Figure 3: the loss, and the correct entries of y and y(eps), for both signs of epsilon."""
 
     training: Preset = PAPER
-    lengths: tuple[int, ...] = field(default=(10, 100), validator=_some_at_least_one)
+    lengths: tuple[int, ...] = field(default=(10, 100), validator=some_at_least_one)
     """How many numbers a sequence has."""
-    epochs: int = field(default=500, validator=_at_least_one)
+    epochs: int = field(default=500, validator=at_least_one)
     """How long every run trains; there is no early stop here."""
-    runs: int = field(default=5, validator=_at_least_one)
+    runs: int = field(default=5, validator=at_least_one)
     """How many runs each curve is the mean of."""
     output: Path = Path("results/sorting-figure-3.png")
     """The picture."""

@@ -3,17 +3,10 @@
 from __future__ import annotations
 
 import enum
-import math
 
 from attrs import field, frozen, validators
 
-_at_least_one = validators.ge(1)
-_positive = validators.gt(0)
-
-
-def _nonzero(_: object, attribute: object, value: float) -> None:
-    if not math.isfinite(value) or value == 0:
-        raise ValueError(f"epsilon: expected a finite number other than 0, got {value}")
+from tasks.common.settings import Optimizer, at_least_one, nonzero, positive
 
 
 class Decomposition(enum.Enum):
@@ -34,40 +27,35 @@ class Weights(enum.Enum):
     """The mean over the epochs from ``average_from`` on."""
 
 
-class Optimizer(enum.Enum):
-    SGD = "sgd"
-    ADAM = "adam"
-
-
 @frozen
 class Training:
     """One repetition: ten fixed training sequences, one batch an epoch, one unseen test sequence."""
 
     decomposition: Decomposition
     """The linear loss trained on."""
-    epochs: int = field(validator=_at_least_one)
+    epochs: int = field(validator=at_least_one)
     """The most epochs to train for."""
-    patience: int | None = field(validator=validators.optional(_at_least_one))
+    patience: int | None = field(validator=validators.optional(at_least_one))
     """Stop after this many epochs without a lower training loss; never if None."""
     weights: Weights
     """Which weights sort the test sequence."""
-    score_rate: float = field(validator=_positive)
+    score_rate: float = field(validator=positive)
     """Adam's learning rate for the score network."""
     scale_optimizer: Optimizer
     """What trains the scale network; its gradient grows with the sequence's length, which Adam evens out."""
-    scale_rate: float = field(validator=_positive)
+    scale_rate: float = field(validator=positive)
     """The learning rate for the scale network."""
-    initial_scale: float | None = field(validator=validators.optional(_positive))
+    initial_scale: float | None = field(validator=validators.optional(positive))
     """Where sigma starts; the scale network's own initialisation, about 0.7, if None."""
     average_from: int = field(default=0, validator=validators.ge(0))
     """How many epochs pass before the weights count in the average."""
-    epsilon: float = field(default=-12.0, validator=_nonzero)
+    epsilon: float = field(default=-12.0, validator=nonzero)
     """The step of the loss perturbation; negative moves towards better matchings."""
     epsilon_factor: float = field(default=1.1, validator=validators.gt(1))
     """What epsilon grows by where all gradients of a repetition are zero and its loss is not."""
-    num_samples: int = field(default=5, validator=_at_least_one)
+    num_samples: int = field(default=5, validator=at_least_one)
     """Noise draws a sequence."""
-    sequences: int = field(default=10, validator=_at_least_one)
+    sequences: int = field(default=10, validator=at_least_one)
     """Training sequences a repetition."""
 
     def __attrs_post_init__(self) -> None:

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import structpred as sp
 from tasks.common.results import commit, plain
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.sorting.commands import Table, Train
 from tasks.sorting.config import Training
 from tasks.sorting.report import print_outcome, print_table

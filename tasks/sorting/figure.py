@@ -16,7 +16,7 @@ from rich.progress import Progress
 
 import structpred as sp
 from tasks.common.files import check_writable, whole_file
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.sorting.commands import Figure
 from tasks.sorting.config import Training
 from tasks.sorting.losses import sorting

@@ -9,7 +9,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.sorting.results import Result
 
 # Percent of test sequences sorted without error, mean and standard deviation of the percent of wrong

@@ -7,7 +7,7 @@ from typing import Any
 from attrs import frozen
 
 from tasks.common import results
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.sorting.train import Outcome
 
 

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 import structpred as sp
-from tasks.common.scale import Scale
-from tasks.sorting.config import Optimizer, Training, Weights
+from tasks.common.settings import Optimizer, Scale
+from tasks.sorting.config import Training, Weights
 from tasks.sorting.losses import linear_loss, sorting
 from tasks.sorting.repetitions import NoiseOfRuns, Randomness, ScaleNetworks, ScoreNetworks, draw_sequences
 

@@ -18,7 +18,7 @@ from tiny_knn import TINY, differences, files
 
 import structpred as sp
 from tasks.common.results import plain
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.knn.checkpoint import Checkpoint
 from tasks.knn.config import Loss, Run
 

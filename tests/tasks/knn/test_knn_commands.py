@@ -10,7 +10,7 @@ import pytest
 from tiny_knn import run
 
 import structpred as sp
-from tasks.common.scale import Scale
+from tasks.common.settings import Optimizer, Scale
 from tasks.knn.commands import Evaluate, Picture, Source, Table, Train, parse
 from tasks.knn.config import (
     PAPER_CIFAR_10,
@@ -22,7 +22,6 @@ from tasks.knn.config import (
     Growth,
     Loss,
     Network,
-    Optimizer,
     Schedule,
 )
 

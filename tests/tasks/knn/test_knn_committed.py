@@ -10,7 +10,7 @@ import attrs
 import pytest
 from rich.console import Console
 
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.knn.config import QUICK, Growth, Loss, Training
 from tasks.knn.report import print_table
 from tasks.knn.results import Result, ResultsFile

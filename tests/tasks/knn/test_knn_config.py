@@ -10,7 +10,7 @@ from tiny_knn import TINY
 
 import structpred as sp
 from tasks.common.results import plain
-from tasks.common.scale import Scale
+from tasks.common.settings import Optimizer, Scale
 from tasks.knn.config import (
     PAPER_CIFAR_10,
     PAPER_FASHION_MNIST,
@@ -21,7 +21,6 @@ from tasks.knn.config import (
     Growth,
     Loss,
     Network,
-    Optimizer,
     Run,
     Schedule,
     Training,

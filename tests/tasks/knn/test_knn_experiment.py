@@ -11,7 +11,7 @@ import torch
 from tiny_knn import CPU, OPTIONS, data, differences, files
 
 from tasks.common.results import commit
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.knn import experiment
 from tasks.knn import train as train_module
 from tasks.knn.checkpoint import Checkpoint

@@ -17,7 +17,7 @@ from tiny_knn import TINY, data, files
 from torch import Tensor
 
 import structpred as sp
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.knn import picture
 from tasks.knn.__main__ import main
 from tasks.knn.checkpoint import Checkpoint

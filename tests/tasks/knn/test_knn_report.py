@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from tiny_knn import TINY
 
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.knn.config import DataSet, Run
 from tasks.knn.report import PAPER_TABLE_3, print_result, print_table
 from tasks.knn.results import Result

@@ -9,7 +9,7 @@ from tiny_knn import TINY
 
 import structpred as sp
 from tasks.common.results import plain
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.knn.config import Run
 from tasks.knn.results import Result, ResultsFile
 from tasks.knn.train import Epoch, Measures

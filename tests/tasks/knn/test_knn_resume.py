@@ -10,10 +10,10 @@ import pytest
 import torch
 from tiny_knn import CPU, TINY, differences, images
 
-from tasks.common.scale import Scale
+from tasks.common.settings import Optimizer, Scale
 from tasks.knn import train as train_module
 from tasks.knn.checkpoint import Checkpoint, State
-from tasks.knn.config import DataSet, Optimizer, Run, Schedule
+from tasks.knn.config import DataSet, Run, Schedule
 from tasks.knn.train import Trainer, deployed, go
 
 TRAIN, HELD_OUT = images(60, seed=0), images(20, seed=1)

@@ -8,7 +8,7 @@ import attrs
 import pytest
 from tiny_knn import OPTIONS, data, files
 
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.knn import experiment
 from tasks.knn.commands import parse
 from tasks.knn.config import Run

@@ -7,7 +7,7 @@ import pytest
 import torch
 from tiny_knn import HELD_OUT, TRAIN, Watch, trained, trainer_of
 
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.knn.config import Loss
 from tasks.knn.neighbours import accuracy
 

@@ -7,8 +7,8 @@ from tiny_knn import CPU, HELD_OUT, TINY, TRAIN, Watch, trained, trainer_of
 from torch import Tensor, nn
 
 import structpred as sp
-from tasks.common.scale import Scale
-from tasks.knn.config import Execution, Optimizer, Run, Schedule, Training
+from tasks.common.settings import Optimizer, Scale
+from tasks.knn.config import Execution, Run, Schedule, Training
 from tasks.knn.train import Trainer
 
 LEAST_SCALE = 1e-6

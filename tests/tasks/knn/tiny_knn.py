@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 import structpred as sp
-from tasks.common.scale import Scale
+from tasks.common.settings import Optimizer, Scale
 from tasks.knn.__main__ import main
-from tasks.knn.config import QUICK, DataSet, Execution, Growth, Loss, Network, Optimizer, Run, Schedule
+from tasks.knn.config import QUICK, DataSet, Execution, Growth, Loss, Network, Run, Schedule
 from tasks.knn.data import Data, Images
 from tasks.knn.train import Trainer
 

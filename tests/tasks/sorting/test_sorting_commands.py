@@ -11,11 +11,11 @@ import attrs
 import pytest
 
 from tasks.common.results import commit, plain
-from tasks.common.scale import Scale
+from tasks.common.settings import Optimizer, Scale
 from tasks.sorting import experiment
 from tasks.sorting.__main__ import main
 from tasks.sorting.commands import Figure, Table, Train, parse
-from tasks.sorting.config import BEST, PAPER, Decomposition, Optimizer, Training, Weights
+from tasks.sorting.config import BEST, PAPER, Decomposition, Training, Weights
 from tasks.sorting.results import Result, ResultsFile
 from tasks.sorting.train import Outcome
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from tasks.common.results import plain
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.sorting.config import BEST, PAPER
 from tasks.sorting.report import print_table
 from tasks.sorting.results import ResultsFile

@@ -9,7 +9,7 @@ import torch
 from rich.console import Console
 
 import structpred as sp
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.sorting import figure
 from tasks.sorting.__main__ import main
 from tasks.sorting.commands import Figure

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from tasks.common.results import plain
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.sorting.config import BEST
 from tasks.sorting.report import PAPER_TABLE_1, print_outcome, print_table
 from tasks.sorting.results import Result

@@ -8,7 +8,7 @@ import pytest
 
 import structpred as sp
 from tasks.common.results import plain
-from tasks.common.scale import Scale
+from tasks.common.settings import Scale
 from tasks.sorting.config import BEST, PAPER
 from tasks.sorting.results import Result, ResultsFile
 from tasks.sorting.train import Outcome

@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 import structpred as sp
-from tasks.common.scale import Scale
+from tasks.common.settings import Optimizer, Scale
 from tasks.sorting import train as train_module
-from tasks.sorting.config import BEST, PAPER, Decomposition, Optimizer, Training, Weights
+from tasks.sorting.config import BEST, PAPER, Decomposition, Training, Weights
 from tasks.sorting.losses import linear_loss
 from tasks.sorting.repetitions import Randomness, ScaleNetworks, ScoreNetworks, draw_sequences
 from tasks.sorting.train import Outcome, train
