@@ -24,8 +24,9 @@ demo-short: .venv/ready
 	rm -f build/demo-short.jsonl
 	$(RUN) -m tasks.sorting table --lengths 5 10 --scales none one learned --repetitions 5 --results build/demo-short.jsonl
 
+# One process a core, and so one thread each.
 test: .venv/ready
-	$(RUN) -m pytest
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto
 
 test-slow: .venv/ready
 	$(RUN) -m pytest -m slow

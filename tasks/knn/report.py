@@ -36,7 +36,7 @@ def print_table(results: Sequence[Result], cells: Sequence[tuple[int, Scale]], c
     """One row for each k and noise setting: mean and sample standard deviation over the seeds, the rest medians."""
     title = "Accuracy of the k nearest neighbours' vote, in percent; the paper's figure in brackets"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, width=_WIDTH, padding=(0, 1, 0, 0))
-    for heading in ("k", "sigma", "runs", "test", "", "held out", "non-zero", "its path", "images/s", "s/run"):
+    for heading in ("k", "sigma", "runs", "test", "", "held out", "non-zero", "sigma path", "images/s", "s/run"):
         table.add_column(heading, justify="right", no_wrap=True)
     for k, scale in cells:
         of_cell = [result for result in results if (result.run.k, result.run.scale) == (k, scale)]
