@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-import attrs
 import pytest
 import torch
 
@@ -17,16 +16,15 @@ from tasks.knn.train import Trainer
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("scale", Scale)
-def test_one_epoch_of_the_quick_preset_puts_most_held_out_digits_in_the_right_class(scale: Scale) -> None:
-    """Measured: 97.9 to 98.7 %, with three seeds each; so a bound of 97 % fails by a defect alone."""
+@pytest.mark.parametrize("scale", [Scale.NONE, Scale.LEARNED])
+def test_the_quick_preset_puts_held_out_digits_in_the_right_class(scale: Scale) -> None:
+    """Measured: 98.8 to 99.2 % with seeds 0 to 2; the untrained network has 97.5 %."""
     try:
         data = load(DataSet.MNIST, Path(os.environ.get("STRUCTPRED_DATA", "none")))
     except sp.ArgumentError:
         pytest.skip("STRUCTPRED_DATA names no root that has mnist, laid out as torchvision lays it out")
     torch.set_num_threads(os.cpu_count() or 1)
-    run = Run(attrs.evolve(QUICK, epochs=1), 5, scale, seed=0)
-    trainer = Trainer(run, *data.hold_out(QUICK.held_out), Execution(device="cpu"))
+    trainer = Trainer(Run(QUICK, 5, scale, seed=0), *data.hold_out(QUICK.held_out), Execution(device="cpu"))
     while not trainer.finished:
         trainer.step()
-    assert trainer.epochs[0].held_out > 0.97
+    assert trainer.epochs[-1].held_out > 0.986
