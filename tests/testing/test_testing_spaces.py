@@ -9,7 +9,9 @@ import pytest
 from pairs import BROKEN_SPACES, Pairs
 from pasted import shows_again
 
+from structpred import Matching
 from structpred.testing import SPACE_LAWS, LawError, check_space
+from structpred.testing.space_laws.structures import members_are_zeros_and_ones
 
 # What they answer depends on what was asked before, or no code makes them.
 CANNOT_BE_PASTED = {"AnswersTheCallBefore", "OneBufferForAllAnswers", "HoldsALambda", "NoRepr"}
@@ -44,3 +46,10 @@ def test_every_law_has_a_broken_space():
 @pytest.mark.parametrize("size", [2, 5, 12])
 def test_the_space_that_is_right_passes(size):
     assert check_space(Pairs(size)).passed
+
+
+def test_a_structure_is_spoilt_however_its_memory_lies():
+    target = torch.eye(3, dtype=torch.float64).expand(3, 3, 3).clone().mT
+    assert not target.is_contiguous()
+    for part in range(9):
+        members_are_zeros_and_ones(Matching(3), target=target, bad=0.5, part=part)

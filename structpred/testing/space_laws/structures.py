@@ -77,7 +77,7 @@ def _neighbours(y: Tensor) -> Tensor:
 )
 def members_are_zeros_and_ones(space: StructuredSpace, target: Tensor, bad: float, part: int) -> None:
     """A structure with one entry that is neither 0 nor 1 is not in the space."""
-    spoilt = target.clone()
+    spoilt = target.clone(memory_format=torch.contiguous_format)  # else flatten may be a copy, and nothing spoilt
     spoilt.flatten(1)[:, part] = bad
     for index in first(space.contains(spoilt)):
         raise ViolationError("contains accepts an entry other than 0 and 1", got=spoilt[index])
