@@ -6,6 +6,7 @@
 import broken_answers  # noqa: F401 - puts its spaces on the list
 import broken_structures  # noqa: F401
 import pytest
+import torch
 from pairs import BROKEN_SPACES, Pairs
 from pasted import shows_again
 
