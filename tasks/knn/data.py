@@ -105,9 +105,10 @@ def _download(dataset: DataSet, sources: tuple[_Source, ...], root: Path) -> _So
     try:
         source.download(root)
     except (OSError, HTTPException, RuntimeError, EOFError) as error:  # what urllib, torchvision and gzip raise
+        reason = " ".join(str(error).split())  # torchvision tells of each mirror in lines of its own
         raise sp.ArgumentError(
-            f"download: expected to fetch {dataset.value} into {str(root)!r}, which failed ({error}); free space there "
-            "or repair the connection, or name a root that has the set with --data-dir"
+            f"download: expected to fetch {dataset.value} into {str(root)!r}, which failed ({reason}); free space "
+            "there or repair the connection, or name a root that has the set with --data-dir"
         ) from error
     return source
 
