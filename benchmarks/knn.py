@@ -102,7 +102,7 @@ def _peak(name: str) -> dict[str, float | str]:
     if parts.trainer.run.training.network is Network.LENET or parts.trainer.device.type == "cuda":
         accuracy(parts.trainer.embedding, images[:10_000], images, _K)
         evaluation = _most_of(parts.trainer.device, before)
-    else:  # embedding 60,000 images would take half an hour without a GPU
+    else:  # embedding 60,000 images takes many minutes without a GPU
         evaluation = float("nan")
     return {"training": name, "steps_mib": steps, "with_evaluation_mib": evaluation}
 

@@ -25,7 +25,7 @@ class Standardise(nn.Module):
 
     def __init__(self, images: Images) -> None:
         super().__init__()
-        # Channel by channel, in chunks: the whole set as floating point numbers would take gigabytes.
+        # By counting bytes: the whole set as floating point numbers would take gigabytes.
         counts = [channel.flatten().bincount(minlength=256).double() for channel in images.pixels.unbind(1)]
         count = torch.stack(counts)  # (channels, 256): how often each byte occurs
         value = torch.arange(256, dtype=torch.float64, device=count.device)

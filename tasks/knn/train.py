@@ -222,7 +222,7 @@ def networks_of(run: Run, train: Images) -> tuple[nn.Sequential, nn.Sequential]:
 
 def deployed(run: Run, state: State, train: Images) -> nn.Sequential:
     """The embedding that a state's training gives: of its best epoch if the training asks for that, else its last."""
-    network, _ = networks_of(run, train)
+    network = embedding(run.training.network, train[:1], seed=0)  # weights and statistics come with the state
     network.load_state_dict(state["best"] or state["embedding"])
     return network
 

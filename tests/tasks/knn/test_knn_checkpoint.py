@@ -4,10 +4,7 @@ import enum
 import io
 import pickle
 import re
-import resource
-import signal
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -264,17 +261,7 @@ def test_a_folder_in_its_place_or_a_file_on_the_way_are_refused(tmp_path: Path) 
     assert (tmp_path / "file").read_text() == "kept"
 
 
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """No file may grow beyond 6000 bytes, which a write finds out as it does on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (6000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, ignored)
-
-
+@pytest.mark.parametrize("small_disk", [6000], indirect=True)
 @pytest.mark.usefixtures("small_disk")
 def test_a_full_disk_keeps_the_checkpoint_of_before_byte_for_byte(path: Path) -> None:
     Checkpoint(RUN, STATE).save(path)

@@ -64,3 +64,12 @@ def test_every_loss_stands_on_the_page_as_it_was_measured(loss: Loss, form: str)
         f"{100 * nonzero[0]:.0f} → {100 * nonzero[1]:.0f} % | {sigma[0]:.2f} → {sigma[1]:.2f} |"
     )
     assert row in (ROOT / "docs" / "knn.md").read_text(encoding="utf-8").splitlines()
+
+
+@pytest.mark.parametrize(("scale", "said"), [(Scale.ONE, "is 51 with sigma = 1"), (Scale.NONE, "and 10 without noise")])
+def test_the_page_says_how_large_the_embeddings_became(scale: Scale, said: str) -> None:
+    """Under the scaled match a wrong neighbour costs the mean distance."""
+    (result,) = (r for r in results("quick", QUICK) if (r.run.k, r.run.scale, r.run.seed) == (5, scale, 0))
+    last = result.epochs[-1].measures
+    assert f" {last.loss / (5 * (1 - last.right)):.0f} " in said
+    assert said in " ".join((ROOT / "docs" / "knn.md").read_text(encoding="utf-8").split())
