@@ -14,7 +14,7 @@ import networkx
 import scipy
 import torch
 
-from benchmarks import checks, imports, knn, linear, memory, spaces, step
+from benchmarks import checks, imports, integer_program, knn, memory, spaces, step
 from tasks.common.results import commit
 
 BENCHMARKS = {
@@ -22,7 +22,7 @@ BENCHMARKS = {
     "imports": imports.results,
     "memory": memory.results,
     "spaces": spaces.results,
-    "linear": linear.results,
+    "integer_program": integer_program.results,
     "checks": checks.results,
     "knn": knn.results,
 }

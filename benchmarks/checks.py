@@ -21,16 +21,16 @@ SPACES = [
     sp.DagPath.grid(8, 8),
     sp.SpanningTree(networkx.complete_graph(4)),
     sp.SpanningTree(networkx.grid_graph((4, 5))),
-    sp.LinearSpace(4, LinearConstraint([1, 1, 1, 1], 2, 2)),
-    sp.LinearSpace(4, LinearConstraint([1, 1, 1, 1], 2, 2), integrality=0),
+    sp.IntegerProgram(4, LinearConstraint([1, 1, 1, 1], 2, 2)),
+    sp.IntegerProgram(4, LinearConstraint([1, 1, 1, 1], 2, 2), integrality=0),
 ]
-TOLERANCE = 1e-9  # of the programmes' solvers; the others need none
+TOLERANCE = 1e-9  # of the programs' solvers; the others need none
 
 
 def results() -> list[dict[str, float | str]]:
     rows: list[dict[str, float | str]] = []
     for space in SPACES:
-        tolerance = TOLERANCE if isinstance(space, sp.LinearSpace) else 0.0
+        tolerance = TOLERANCE if isinstance(space, sp.IntegerProgram) else 0.0
         reports = check_space(space, tolerance=tolerance, raises=False), check_direct_gradient(space, raises=False)
         seconds = [sum(result.seconds for result in report.results) for report in reports]
         rows.append(

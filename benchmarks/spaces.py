@@ -71,16 +71,16 @@ def dag_path(size: int, batch: int, rounds: int) -> dict[str, float | str]:
     return compare(f"DagPath.grid({size}, {size}) x {batch}", search, lambda: space.argmax(scores), rounds)
 
 
-def dag_path_as_programme(size: int, batch: int, rounds: int) -> dict[str, float | str]:
-    """Against the same paths as a flow, a linear programme for GLOP, by ``LinearSpace``."""
+def dag_path_as_program(size: int, batch: int, rounds: int) -> dict[str, float | str]:
+    """Against the same paths as a flow, a linear program for GLOP, by ``IntegerProgram``."""
     space = sp.DagPath.grid(size, size)
     nodes, arcs = space.graph.nodes, space.graph.edges
     leaves = np.array([[float(tail == node) - float(head == node) for tail, head in arcs] for node in nodes])
     sides = np.array([float(node == space.source) - float(node == space.target) for node in nodes])
-    programme = sp.LinearSpace(len(arcs), LinearConstraint(leaves, sides, sides), integrality=0)
+    program = sp.IntegerProgram(len(arcs), LinearConstraint(leaves, sides, sides), integrality=0)
     scores = torch.randn(batch, *space.shape)
-    name = f"DagPath.grid({size}, {size}) x {batch}, by hand: LinearSpace"
-    return compare(name, lambda: programme.argmax(scores), lambda: space.argmax(scores), rounds)
+    name = f"DagPath.grid({size}, {size}) x {batch}, by hand: IntegerProgram"
+    return compare(name, lambda: program.argmax(scores), lambda: space.argmax(scores), rounds)
 
 
 def spanning_tree(nodes: int, edges: int, batch: int, rounds: int) -> dict[str, float | str]:
@@ -105,6 +105,6 @@ def results() -> list[dict[str, float | str]]:
         chain(50, 20, batch=128, rounds=100),
         dag_path(30, batch=64, rounds=10),
         dag_path(5, batch=1024, rounds=10),
-        dag_path_as_programme(5, batch=1024, rounds=10),
+        dag_path_as_program(5, batch=1024, rounds=10),
         spanning_tree(100, 1000, batch=256, rounds=50),
     ]

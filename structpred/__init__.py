@@ -1,6 +1,6 @@
 """structpred trains a PyTorch network through a combinatorial argmax, on the task's own loss."""
 
-from structpred.epsilon import Epsilon, Fixed, GrowUntilNonzero, RelativeToScores
+from structpred.epsilon import Epsilon, FixedEpsilon, GrowUntilNonzero, RelativeToScores
 from structpred.errors import (
     ArgumentError,
     InfeasibleError,
@@ -13,12 +13,12 @@ from structpred.errors import (
 from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Logistic, Noise, Normal, Uniform
 from structpred.objectives.direct import PerturbedDirectLoss, Solution
-from structpred.spaces._linear.solvers import LinearSolver
-from structpred.spaces.base import Runs, StructuredSpace
+from structpred.spaces._integer_program.solvers import LinearSolver
+from structpred.spaces.base import SolverPlacement, StructuredSpace
 from structpred.spaces.chain import Chain
 from structpred.spaces.dagpath import DagPath
+from structpred.spaces.integer_program import IntegerProgram
 from structpred.spaces.ksubset import KSubset
-from structpred.spaces.linear import LinearSpace
 from structpred.spaces.matching import Matching
 from structpred.spaces.onehot import OneHot
 from structpred.spaces.spanningtree import SpanningTree
@@ -30,14 +30,14 @@ __all__ = [
     "Chain",
     "DagPath",
     "Epsilon",
-    "Fixed",
+    "FixedEpsilon",
     "GrowUntilNonzero",
     "Gumbel",
     "InfeasibleError",
+    "IntegerProgram",
     "KSubset",
     "LinearLoss",
     "LinearSolver",
-    "LinearSpace",
     "Logistic",
     "Matching",
     "MissingExtraError",
@@ -46,8 +46,8 @@ __all__ = [
     "OneHot",
     "PerturbedDirectLoss",
     "RelativeToScores",
-    "Runs",
     "Solution",
+    "SolverPlacement",
     "SolverTimeoutError",
     "SolverTimeoutWarning",
     "SpaceError",

@@ -16,19 +16,19 @@ import torch
 from attrs import Factory, field, frozen
 from torch import Tensor
 
-from structpred._checks import check_finite_number
+from structpred._validation import validate_finite_number
 from structpred.errors import Words, argument_error
 
 
-def _check_non_zero(name: str, value: object) -> float:
-    number = check_finite_number(name, value)
+def _validate_non_zero(name: str, value: object) -> float:
+    number = validate_finite_number(name, value)
     if number == 0:
         raise argument_error(name, "a finite number other than 0", value, "negative moves towards better structures")
     return number
 
 
 def _non_zero(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    _check_non_zero(attribute.name, value)
+    _validate_non_zero(attribute.name, value)
 
 
 class Epsilon(abc.ABC):
@@ -50,7 +50,7 @@ class Epsilon(abc.ABC):
 
 
 @frozen
-class Fixed(Epsilon):
+class FixedEpsilon(Epsilon):
     """The same epsilon always: what a plain number stands for."""
 
     value: float = field(validator=_non_zero)
@@ -60,18 +60,18 @@ class Fixed(Epsilon):
 
 
 def _beyond_one(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if check_finite_number(attribute.name, value) <= 1:
+    if validate_finite_number(attribute.name, value) <= 1:
         raise argument_error(attribute.name, "a number above 1", value)
 
 
 def _beyond_initial(policy: GrowUntilNonzero, attribute: attrs.Attribute[Any], limit: object) -> None:
-    if check_finite_number("limit", limit) / policy.initial < 1:
+    if validate_finite_number("limit", limit) / policy.initial < 1:
         raise argument_error("limit", f"a number beyond initial = {policy.initial}, with its sign", limit)
 
 
 def _not_negative(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 0:
-        raise argument_error(attribute.name, "a whole number of at least 0", value)
+        raise argument_error(attribute.name, "an integer of at least 0", value)
 
 
 @frozen
@@ -95,7 +95,7 @@ class GrowUntilNonzero(Epsilon):
     initial: float = field(validator=_non_zero)
     factor: float = field(default=1.1, validator=_beyond_one, kw_only=True)
     limit: float = field(
-        default=Factory(lambda self: 10 * check_finite_number("initial", self.initial), takes_self=True),
+        default=Factory(lambda self: 10 * validate_finite_number("initial", self.initial), takes_self=True),
         validator=_beyond_initial,
         kw_only=True,
     )
@@ -139,7 +139,7 @@ class RelativeToScores(Epsilon):
 
     @floor.validator
     def _positive(self, attribute: attrs.Attribute[Any], value: object) -> None:
-        if check_finite_number("floor", value) <= 0:
+        if validate_finite_number("floor", value) <= 0:
             raise argument_error("floor", "a positive number", value)
 
     def start(self, scores: Tensor, coefficients: Tensor, event_dims: int) -> Tensor:
@@ -163,5 +163,5 @@ def _std(values: Tensor, event_dims: int) -> Tensor:
 
 
 def as_policy(epsilon: Epsilon | float) -> Epsilon:
-    """A number becomes ``Fixed``; a policy stays; anything else, 0 and NaN are refused."""
-    return epsilon if isinstance(epsilon, Epsilon) else Fixed(_check_non_zero("epsilon", epsilon))
+    """A number becomes ``FixedEpsilon``; a policy stays; anything else, 0 and NaN are refused."""
+    return epsilon if isinstance(epsilon, Epsilon) else FixedEpsilon(_validate_non_zero("epsilon", epsilon))

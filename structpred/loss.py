@@ -15,20 +15,20 @@ import torch
 from attrs import Factory, field, frozen
 from torch import Tensor
 
-from structpred._checks import (
-    check_broadcast,
-    check_finite_number,
-    check_floating,
-    check_positive_int,
-    check_tensor,
-    positive_int,
-)
 from structpred._tensors import inner
+from structpred._validation import (
+    positive_int,
+    validate_broadcast,
+    validate_finite_number,
+    validate_floating,
+    validate_positive_int,
+    validate_tensor,
+)
 from structpred.errors import Words, argument_error
 
 
 def _finite_floating(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    tensor = check_floating(attribute.name, value)
+    tensor = validate_floating(attribute.name, value)
     if not tensor.isfinite().all():
         came = Words("NaN" if tensor.isnan().any() else "an infinite entry")
         raise argument_error(attribute.name, "finite entries", came, "forbid a part by a score of -inf")
@@ -38,7 +38,7 @@ def _number_or_finite_tensor(instance: object, attribute: attrs.Attribute[Any], 
     if isinstance(value, Tensor):
         _finite_floating(instance, attribute, value)
     else:
-        check_finite_number(attribute.name, value)
+        validate_finite_number(attribute.name, value)
 
 
 def _no_more_than_there_are(loss: LinearLoss, attribute: attrs.Attribute[Any], event_dims: int) -> None:
@@ -49,7 +49,7 @@ def _no_more_than_there_are(loss: LinearLoss, attribute: attrs.Attribute[Any], e
 
 def _one_batch_dim_or_those_of_constant(loss: LinearLoss) -> int:
     constant_dims = loss.constant.ndim if isinstance(loss.constant, Tensor) else 0
-    return max(1, check_tensor("coefficients", loss.coefficients).ndim - max(1, constant_dims))
+    return max(1, validate_tensor("coefficients", loss.coefficients).ndim - max(1, constant_dims))
 
 
 @frozen(eq=False)
@@ -89,7 +89,7 @@ class LinearLoss:
             ArgumentError: if y does not end in the structure's shape.
         """
         shape = self.coefficients.shape[-self.event_dims :]
-        if check_tensor("y", y).shape[-self.event_dims :] != shape:
+        if validate_tensor("y", y).shape[-self.event_dims :] != shape:
             raise argument_error("y", f"a tensor whose last dimensions are {tuple(shape)}", y)
         return self.constant + inner(self.coefficients, y, self.event_dims)
 
@@ -105,7 +105,7 @@ class LinearLoss:
         target = _as_floating("target", target)
         event_dims = _event_dims(event_dims, target)
         weights = torch.ones_like(target) if weights is None else _as_floating("weights", weights)
-        check_broadcast("weights", weights, tuple(target.shape), "the target has it")
+        validate_broadcast("weights", weights, tuple(target.shape), "the target has it")
         weights = weights.expand_as(target)
         constant = inner(weights, target, event_dims)
         return cls(weights * (1 - 2 * target), constant, event_dims=event_dims)
@@ -152,10 +152,10 @@ class LinearLoss:
 
 def _as_floating(name: str, tensor: Tensor) -> Tensor:
     """In float32 or finer, since the sums of half precision are not exact even for counts."""
-    if not check_tensor(name, tensor).is_floating_point():
+    if not validate_tensor(name, tensor).is_floating_point():
         return tensor.to(torch.get_default_dtype())
     return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
 
 
 def _event_dims(event_dims: int | None, tensor: Tensor) -> int:
-    return max(1, tensor.ndim - 1) if event_dims is None else check_positive_int("event_dims", event_dims)
+    return max(1, tensor.ndim - 1) if event_dims is None else validate_positive_int("event_dims", event_dims)

@@ -1,7 +1,7 @@
 """Noise of zero mean, one independent draw a variable.
 
 The noise ``gamma`` of the perturbed predictor ``argmax_y <scores + spread(scale * gamma), y>`` (Cohen
-Indelman & Hazan 2021, Equation 14). Every distribution here has a density, so that the maximiser is
+Indelman & Hazan 2021, Equation 14). Every distribution here has a density, so that the maximizer is
 unique with probability one (Theorem 2).
 """
 

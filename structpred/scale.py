@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from structpred._checks import check_finite_number, check_floating, check_same_device
+from structpred._validation import validate_finite_number, validate_floating, validate_same_device
 from structpred.errors import Words, argument_error
 
 
-def check_scale(
+def validate_scale(
     scale: Tensor | float, batch: tuple[int, ...], noise_shape: tuple[int, ...], scores: Tensor
 ) -> Tensor | float:
     """Returns the scale as a number, or as a tensor in the scores' dtype that broadcasts against the noise.
@@ -23,12 +23,12 @@ def check_scale(
         ArgumentError: for a scale that is zero, negative, not finite, of another shape or device.
     """
     if not isinstance(scale, Tensor):
-        number = check_finite_number("scale", scale)
+        number = validate_finite_number("scale", scale)
         if number <= 0:
             raise argument_error("scale", "a positive number", scale, "scale=None means no noise")
         return number
-    check_floating("scale", scale)
-    check_same_device("scale", scale, scores)
+    validate_floating("scale", scale)
+    validate_same_device("scale", scale, scores)
     full = (*batch, *noise_shape)
     if scale.ndim and not (
         scale.ndim == len(full) and all(have in (1, want) for have, want in zip(scale.shape, full, strict=True))

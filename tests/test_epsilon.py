@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import structpred as sp
-from structpred import Fixed, GrowUntilNonzero, RelativeToScores
+from structpred import FixedEpsilon, GrowUntilNonzero, RelativeToScores
 from structpred.epsilon import as_policy
 
 DRAWS, BATCH, SHAPE = 3, (2, 5), (4,)
@@ -30,17 +30,17 @@ def grow(policy, epsilon, moved=(), loss=1.0):
     return policy.grow(epsilon, difference, torch.full((DRAWS, *epsilon.shape), loss))
 
 
-# --- Fixed
+# --- FixedEpsilon
 
 
 def test_fixed_is_the_same_everywhere_and_never_grows():
-    epsilon = start(Fixed(-2.5))
+    epsilon = start(FixedEpsilon(-2.5))
     assert epsilon.shape == BATCH
     assert epsilon.eq(-2.5).all()
-    assert grow(Fixed(-2.5), epsilon) is None
+    assert grow(FixedEpsilon(-2.5), epsilon) is None
 
 
-@pytest.mark.parametrize("policy", [Fixed(-2), GrowUntilNonzero(-2), RelativeToScores(-2)])
+@pytest.mark.parametrize("policy", [FixedEpsilon(-2), GrowUntilNonzero(-2), RelativeToScores(-2)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("batch", [(), (0,), (3,), (2, 0), (2, 3)])
 def test_the_start_is_one_number_an_example_in_the_dtype_of_the_scores(policy, batch, dtype):
@@ -219,13 +219,15 @@ def test_constant_coefficients_count_as_one(value, parts, dtype):
 
 
 def test_a_number_stands_for_fixed_and_a_policy_for_itself():
-    assert as_policy(-12.0) == Fixed(-12.0)
-    assert as_policy(3) == Fixed(3.0)
-    assert as_policy(np.float32(0.5)) == Fixed(0.5)
+    assert as_policy(-12.0) == FixedEpsilon(-12.0)
+    assert as_policy(3) == FixedEpsilon(3.0)
+    assert as_policy(np.float32(0.5)) == FixedEpsilon(0.5)
     assert as_policy(GROW) is GROW
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), True, None, "-12", [1.0], torch.tensor(-12.0), Fixed])
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), True, None, "-12", [1.0], torch.tensor(-12.0), FixedEpsilon]
+)
 def test_what_is_no_finite_number_is_refused(value):
     with pytest.raises(sp.ArgumentError, match=r"^epsilon: expected a finite number, got"):
         as_policy(value)
@@ -239,10 +241,10 @@ def test_what_is_no_finite_number_is_refused(value):
             "epsilon: expected a finite number other than 0, got 0 (int); negative moves towards better structures",
         ),
         (
-            lambda: Fixed(0.0),
+            lambda: FixedEpsilon(0.0),
             "value: expected a finite number other than 0, got 0.0 (float); negative moves towards better structures",
         ),
-        (lambda: Fixed(float("nan")), "value: expected a finite number, got nan (float)"),
+        (lambda: FixedEpsilon(float("nan")), "value: expected a finite number, got nan (float)"),
         (lambda: GrowUntilNonzero(0), "initial: expected a finite number other than 0, got 0 (int)"),
         (lambda: GrowUntilNonzero("a"), "initial: expected a finite number, got 'a' (str)"),
         (lambda: GrowUntilNonzero(None), "initial: expected a finite number, got None (NoneType)"),
@@ -255,11 +257,11 @@ def test_what_is_no_finite_number_is_refused(value):
         (lambda: GrowUntilNonzero(-2.0, limit=20.0), "limit: expected a number beyond initial = -2.0, with its sign"),
         (lambda: GrowUntilNonzero(-2.0, limit=0.0), "limit: expected a number beyond initial = -2.0, with its sign"),
         (lambda: GrowUntilNonzero(-2.0, limit=float("-inf")), "limit: expected a finite number, got -inf (float)"),
-        (lambda: GrowUntilNonzero(-2.0, group_dims=-1), "group_dims: expected a whole number of at least 0, got -1"),
-        (lambda: GrowUntilNonzero(-2.0, group_dims=1.0), "group_dims: expected a whole number of at least 0, got 1.0"),
+        (lambda: GrowUntilNonzero(-2.0, group_dims=-1), "group_dims: expected an integer of at least 0, got -1"),
+        (lambda: GrowUntilNonzero(-2.0, group_dims=1.0), "group_dims: expected an integer of at least 0, got 1.0"),
         (
             lambda: GrowUntilNonzero(-2.0, group_dims=True),
-            "group_dims: expected a whole number of at least 0, got True",
+            "group_dims: expected an integer of at least 0, got True",
         ),
         (lambda: RelativeToScores(0.0), "ratio: expected a finite number other than 0, got 0.0 (float)"),
         (lambda: RelativeToScores(1.0, floor=0.0), "floor: expected a positive number, got 0.0 (float)"),

@@ -62,9 +62,9 @@ def test_errors_of_examples_survive_the_way_out_of_another_process(duplicate, ki
 
 
 def test_an_argument_error_names_the_argument_what_was_expected_and_what_came():
-    error = argument_error("size", "a whole number", 2.5)
+    error = argument_error("size", "an integer", 2.5)
     assert isinstance(error, sp.ArgumentError)
-    assert str(error) == "size: expected a whole number, got 2.5 (float)"
+    assert str(error) == "size: expected an integer, got 2.5 (float)"
 
 
 def test_an_argument_error_says_what_to_write_instead():

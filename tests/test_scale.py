@@ -7,13 +7,13 @@ import pytest
 import torch
 
 import structpred as sp
-from structpred.scale import check_scale
+from structpred.scale import validate_scale
 
 BATCH, NOISE = (5,), (3, 4)
 
 
 def check(scale, batch=BATCH, noise_shape=NOISE, dtype=torch.float32):
-    return check_scale(scale, batch, noise_shape, torch.zeros(*batch, *noise_shape, dtype=dtype))
+    return validate_scale(scale, batch, noise_shape, torch.zeros(*batch, *noise_shape, dtype=dtype))
 
 
 @pytest.mark.parametrize("scale", [1, 0.5, 1e-30, np.float32(0.5), np.int64(2)])

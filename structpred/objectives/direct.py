@@ -20,13 +20,13 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from structpred._checks import check_broadcast, check_floating, check_positive_int, check_same_device
 from structpred._tensors import inner
+from structpred._validation import validate_broadcast, validate_floating, validate_positive_int, validate_same_device
 from structpred.epsilon import Epsilon, as_policy
 from structpred.errors import InfeasibleError, argument_error
 from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Noise
-from structpred.scale import check_scale
+from structpred.scale import validate_scale
 from structpred.spaces.base import StructuredSpace
 
 
@@ -66,7 +66,7 @@ class Solution:
     """``(*batch)``: the epsilon used, after any growing."""
 
     @property
-    def nonzero(self) -> Tensor:
+    def nonzero_fraction(self) -> Tensor:
         """0-dim: the fraction of examples with a non-zero gradient in at least one draw."""
         event_dims = self.gradient.ndim - self.loss.ndim
         return self.gradient.any(0).flatten(-event_dims).any(-1).to(self.loss.dtype).mean()
@@ -116,7 +116,7 @@ class PerturbedDirectLoss(nn.Module):
         self.space = space
         self.epsilon = epsilon
         self.noise = noise
-        self.num_samples = check_positive_int("num_samples", num_samples)
+        self.num_samples = validate_positive_int("num_samples", num_samples)
         self.central = bool(central)
 
     @property
@@ -158,7 +158,7 @@ class PerturbedDirectLoss(nn.Module):
 
         Args:
             scores: ``(*batch, *shape)``; ``-inf`` forbids a part.
-            scale: sigma. None is no noise (classical direct loss minimisation); a positive number; or a
+            scale: sigma. None is no noise (classical direct loss minimization); a positive number; or a
                 positive tensor of the dimensions of ``(*batch, *noise_shape)``, each full or 1.
             loss: coefficients that broadcast to the shape of ``scores``.
             generator: draws the noise; on the scores' device.
@@ -167,9 +167,9 @@ class PerturbedDirectLoss(nn.Module):
             ArgumentError: for wrong shapes, dtypes, devices or values, each named.
             InfeasibleError: where ``-inf`` leaves no structure.
         """
-        batch = self.space.batch_shape("scores", check_floating("scores", scores))
+        batch = self.space.batch_shape("scores", validate_floating("scores", scores))
         scores = scores.to(torch.promote_types(scores.dtype, torch.float32))
-        coefficients = self._check_loss(loss, scores, batch)  # broadcasts to (*batch, *shape)
+        coefficients = self._validate_loss(loss, scores, batch)  # broadcasts to (*batch, *shape)
         perturbed, noise = self._perturb(scores, scale, batch, generator)  # (draws, *batch, *shape)
 
         signs = (0, 1, -1) if self.central else (0, 1)
@@ -207,16 +207,16 @@ class PerturbedDirectLoss(nn.Module):
     def _event_dims(self) -> int:
         return len(self.space.shape)
 
-    def _check_loss(self, loss: LinearLoss, scores: Tensor, batch: tuple[int, ...]) -> Tensor:
+    def _validate_loss(self, loss: LinearLoss, scores: Tensor, batch: tuple[int, ...]) -> Tensor:
         """The loss's coefficients, in the scores' dtype, once they and the constant are known to fit."""
         if not isinstance(loss, LinearLoss):
             raise argument_error("loss", "a LinearLoss", loss, "write for example space.hamming(target)")
-        check_same_device("loss.coefficients", loss.coefficients, scores)
+        validate_same_device("loss.coefficients", loss.coefficients, scores)
         self.space.batch_shape("loss.coefficients", loss.coefficients)
-        check_broadcast("loss.coefficients", loss.coefficients, tuple(scores.shape), "the scores have it")
+        validate_broadcast("loss.coefficients", loss.coefficients, tuple(scores.shape), "the scores have it")
         if isinstance(loss.constant, Tensor):
-            check_same_device("loss.constant", loss.constant, scores)
-            check_broadcast("loss.constant", loss.constant, batch, "the scores have it")
+            validate_same_device("loss.constant", loss.constant, scores)
+            validate_broadcast("loss.constant", loss.constant, batch, "the scores have it")
         return loss.coefficients.to(scores.dtype)
 
     def _perturb(
@@ -230,7 +230,7 @@ class PerturbedDirectLoss(nn.Module):
         if scale is None:
             return scores[None], None
         noise_shape = self.space.noise_shape
-        scale = check_scale(scale, batch, noise_shape, scores)
+        scale = validate_scale(scale, batch, noise_shape, scores)
         noise = self.noise.sample(
             (self.num_samples, *batch, *noise_shape), dtype=scores.dtype, device=scores.device, generator=generator
         )

@@ -51,7 +51,7 @@ class LongestPaths:
     """Dynamic programming over levels, vectorised over the examples and over the nodes of each level.
 
     Nodes are numbered anew, level by level: the source is 0, the target last. Each has a slot for every arc into it,
-    and further slots that repeat one, as many as the other nodes of its block: those are maximised at once.
+    and further slots that repeat one, as many as the other nodes of its block: those are maximized at once.
     """
 
     blocks: tuple[tuple[int, int], ...]

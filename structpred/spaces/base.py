@@ -1,4 +1,4 @@
-"""What every space is: a finite set Y of indicator tensors, and how to maximise a linear function over it."""
+"""What every space is: a finite set Y of indicator tensors, and how to maximize a linear function over it."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from structpred._checks import check_floating, check_tensor
 from structpred._tensors import inner
 from structpred._threads import map_chunks
+from structpred._validation import validate_floating, validate_tensor
 from structpred.errors import (
     ArgumentError,
     InfeasibleError,
@@ -34,7 +34,7 @@ _MOST_LISTED = 1_000_000
 _MOST_ENTRIES = 200_000_000
 
 
-class Runs(enum.Enum):
+class SolverPlacement(enum.Enum):
     """Where a space's ``_argmax`` runs, and on what."""
 
     IN_THREADS = enum.auto()
@@ -99,7 +99,7 @@ class StructuredSpace(abc.ABC):
             [0., 0., 0.]])
     """
 
-    runs: ClassVar[Runs] = Runs.IN_THREADS
+    placement: ClassVar[SolverPlacement] = SolverPlacement.IN_THREADS
 
     # --- what a subclass gives
 
@@ -116,7 +116,7 @@ class StructuredSpace(abc.ABC):
         whose score is ``-inf`` is not used if any structure can do without it, and if none can, any
         structure may be returned; the input is not changed; the answer for an example depends on that
         example alone. The scores hold no NaN and no ``+inf``, there is at least one example, and dtype
-        and device are those that ``runs`` names. A solver that runs out of time raises ``OutOfTimeError``.
+        and device are those that ``placement`` names. A solver that runs out of time raises ``OutOfTimeError``.
         """
 
     @abc.abstractmethod
@@ -160,7 +160,7 @@ class StructuredSpace(abc.ABC):
             InfeasibleError: names the examples whose every structure needs a forbidden part.
             SolverTimeoutError: names an example, if the space has a time limit and the solver did not meet it.
         """
-        batch = self.batch_shape("scores", check_floating("scores", scores))
+        batch = self.batch_shape("scores", validate_floating("scores", scores))
         scores = scores.detach()
         examples = math.prod(batch)
         if not examples:
@@ -198,18 +198,18 @@ class StructuredSpace(abc.ABC):
         Raises:
             ArgumentError: if the shape is another, or a target is not in the space.
         """
-        return LinearLoss.hamming(self.check_members("target", target), event_dims=len(self.shape))
+        return LinearLoss.hamming(self.validate_members("target", target), event_dims=len(self.shape))
 
     def batch_shape(self, name: str, tensor: Tensor) -> tuple[int, ...]:
         """The leading dimensions of ``(*batch, *shape)``; ``ArgumentError`` if the shape is another."""
-        check_tensor(name, tensor)
+        validate_tensor(name, tensor)
         dims = len(self.shape)
         if tensor.shape[max(tensor.ndim - dims, 0) :] != self.shape:
             wanted = ", ".join(["*batch", *map(str, self.shape)])
             raise argument_error(name, f"a tensor of shape ({wanted}) for {self!r}", tensor)
         return tuple(tensor.shape[: tensor.ndim - dims])
 
-    def check_members(self, name: str, y: Tensor) -> Tensor:
+    def validate_members(self, name: str, y: Tensor) -> Tensor:
         """Returns y; raises ``ArgumentError`` unless every structure in it is in the space."""
         self.batch_shape(name, y)
         inside = self.contains(y)
@@ -223,12 +223,12 @@ class StructuredSpace(abc.ABC):
         return y
 
     def _solve(self, flat: Tensor, largest: float) -> Tensor:
-        """``_argmax`` where and on what ``runs`` says; the answer in flat's dtype, on its device."""
+        """``_argmax`` where and on what ``placement`` says; the answer in flat's dtype, on its device."""
         finer = torch.promote_types(flat.dtype, torch.float32)  # half precision would make ties
-        if self.runs is Runs.ON_DEVICE:
+        if self.placement is SolverPlacement.ON_DEVICE:
             overflows = largest * _MOST_SUMMED > torch.finfo(finer).max
             y = self._checked_argmax(flat.to(torch.float64 if overflows else finer))
-        elif self.runs is Runs.ON_CPU:
+        elif self.placement is SolverPlacement.ON_CPU:
             y = self._argmax_in_float64(flat.to("cpu", finer))
         else:
             y = map_chunks(self._argmax_in_float64, flat.to("cpu", finer))
@@ -288,7 +288,7 @@ def _indices(chosen: Tensor) -> list[tuple[int, ...]]:
     return [tuple(index) for index in chosen.nonzero().tolist()]
 
 
-def check_enumerable(space: StructuredSpace, count: int, of: str = "structures") -> None:
+def validate_enumerable(space: StructuredSpace, count: int, of: str = "structures") -> None:
     """Raises ``ArgumentError`` where listing every structure would fill the memory."""
     if count > _MOST_LISTED or count * math.prod(space.shape) > _MOST_ENTRIES:
         shown = count if count < 10**30 else "more than 10**30"

@@ -9,9 +9,15 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from structpred._checks import check_broadcast, check_floating, check_same_device, check_tensor, positive_int
+from structpred._validation import (
+    positive_int,
+    validate_broadcast,
+    validate_floating,
+    validate_same_device,
+    validate_tensor,
+)
 from structpred.errors import argument_error
-from structpred.spaces.base import Runs, StructuredSpace, check_enumerable
+from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
 
 
 def _at_least_2(space: Chain, attribute: attrs.Attribute[Any], length: int) -> None:
@@ -22,14 +28,14 @@ def _at_least_2(space: Chain, attribute: attrs.Attribute[Any], length: int) -> N
 @frozen
 class Chain(StructuredSpace):
     """A label for each position of a sequence, scored by neighbouring pairs. Solved by Viterbi's dynamic
-    programme (1967), batched in torch on the scores' device.
+    program (1967), batched in torch on the scores' device.
 
     Parts are the edges: y has shape ``(length - 1, labels, labels)``, and ``y[t, i, j]`` says that position t has
     label i and position t + 1 has label j. Variables are the pairs of a position and a label, so noise has shape
     ``(length, labels)``: the low-dimensional perturbation of Cohen Indelman & Hazan (2021, Equation 12).
 
     Raises:
-        ArgumentError: if length is no whole number of at least 2, or labels none of at least 1.
+        ArgumentError: if length is not an integer of at least 2, or labels none of at least 1.
 
     >>> space = Chain(3, labels=2)
     >>> unary = torch.tensor([[2.0, 0.0], [0.0, 1.5], [2.0, 0.0]])  # (length, labels)
@@ -49,7 +55,7 @@ class Chain(StructuredSpace):
     length: int = field(validator=[positive_int, _at_least_2])
     labels: int = field(validator=positive_int)
 
-    runs: ClassVar[Runs] = Runs.ON_DEVICE
+    placement: ClassVar[SolverPlacement] = SolverPlacement.ON_DEVICE
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -84,7 +90,7 @@ class Chain(StructuredSpace):
             unary: ``(*batch, length, labels)``.
             transition: broadcasts to ``(*batch, length - 1, labels, labels)``, from source to target:
                 ``(labels, labels)`` for one that all steps share.
-            lengths: ``(*batch)``, whole numbers from 1 to ``length``; all are full unless given.
+            lengths: ``(*batch)``, integers from 1 to ``length``; all are full unless given.
 
         Returns:
             ``(*batch, length - 1, labels, labels)``.
@@ -92,10 +98,10 @@ class Chain(StructuredSpace):
         Raises:
             ArgumentError: for other shapes or dtypes, or lengths out of range.
         """
-        self._check_positions("unary", check_floating("unary", unary), self.noise_shape)
+        self._check_positions("unary", validate_floating("unary", unary), self.noise_shape)
         batch = tuple(unary.shape[:-2])
-        check_same_device("transition", check_floating("transition", transition), unary)
-        check_broadcast("transition", transition, batch + self.shape, "unary and the space ask")
+        validate_same_device("transition", validate_floating("transition", transition), unary)
+        validate_broadcast("transition", transition, batch + self.shape, "unary and the space ask")
         if lengths is None:
             return self.spread(unary) + transition
         inside = self._inside(lengths, unary, batch)  # (*batch, length)
@@ -108,7 +114,7 @@ class Chain(StructuredSpace):
         """The structures of label sequences, to make targets.
 
         Args:
-            labels: ``(*batch, length)``, whole numbers from 0 to ``labels - 1``.
+            labels: ``(*batch, length)``, integers from 0 to ``labels - 1``.
             lengths: ``(*batch)``, as for ``edge_scores``; labels past the end may be anything.
 
         Returns:
@@ -117,7 +123,7 @@ class Chain(StructuredSpace):
         Raises:
             ArgumentError: for another shape or dtype, or numbers out of range.
         """
-        labels = _whole_numbers("labels", labels)
+        labels = _integers("labels", labels)
         self._check_positions("labels", labels, (self.length,))
         if lengths is not None:
             labels = labels.where(self._inside(lengths, labels, tuple(labels.shape[:-1])), 0)
@@ -130,7 +136,7 @@ class Chain(StructuredSpace):
         Raises:
             ArgumentError: for another shape, or if a y is not in the space.
         """
-        used = self.check_members("y", y) == 1
+        used = self.validate_members("y", y) == 1
         first, later = used[..., :1, :, :].any(-1), used.any(-2)  # (*batch, 1 or length - 1, labels)
         return torch.cat([first, later], dim=-2).long().argmax(-1)
 
@@ -138,7 +144,7 @@ class Chain(StructuredSpace):
         best = [scores.new_zeros(len(scores), self.labels)]  # of the ways that end in each label
         for edges in scores.unbind(1):
             best.append((best[-1][:, :, None] + edges).amax(1))
-        # To trace back, one row of each step is maximised again: cheaper than to keep the argmax of them all.
+        # To trace back, one row of each step is maximized again: cheaper than to keep the argmax of them all.
         example = torch.arange(len(scores), device=scores.device)
         path = [best[-1].argmax(-1)]
         for step in reversed(range(self.length - 1)):
@@ -155,7 +161,7 @@ class Chain(StructuredSpace):
 
     def enumerate(self) -> Tensor:
         count = self.labels**self.length
-        check_enumerable(self, count)
+        validate_enumerable(self, count)
         place_value = self.labels ** torch.arange(self.length)
         digits = torch.arange(count)[:, None] // place_value % self.labels
         return self._from_labels(digits, torch.get_default_dtype())
@@ -167,23 +173,23 @@ class Chain(StructuredSpace):
 
     def _inside(self, lengths: Tensor, beside: Tensor, batch: tuple[int, ...]) -> Tensor:
         """Which positions lie within their sequence: ``(*batch) -> (*batch, length)``."""
-        lengths = _whole_numbers("lengths", lengths)
-        check_same_device("lengths", lengths, beside)
+        lengths = _integers("lengths", lengths)
+        validate_same_device("lengths", lengths, beside)
         if lengths.shape != batch:
             raise argument_error("lengths", f"a tensor of shape {batch}, one number a sequence", lengths)
         _check_range("lengths", lengths, 1, self.length)
         return torch.arange(self.length, device=lengths.device) < lengths[..., None]
 
     def _check_positions(self, name: str, tensor: Tensor, shape: tuple[int, ...]) -> None:
-        if check_tensor(name, tensor).shape[-len(shape) :] != shape:
+        if validate_tensor(name, tensor).shape[-len(shape) :] != shape:
             wanted = ", ".join(["*batch", *map(str, shape)])
             raise argument_error(name, f"a tensor of shape ({wanted}) for {self!r}", tensor)
 
 
-def _whole_numbers(name: str, tensor: Tensor) -> Tensor:
+def _integers(name: str, tensor: Tensor) -> Tensor:
     """The tensor as int64; raises ``ArgumentError`` unless it is of an integer type."""
-    if check_tensor(name, tensor).is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
-        raise argument_error(name, "a tensor of whole numbers", tensor, f"write {name}.long()")
+    if validate_tensor(name, tensor).is_floating_point() or tensor.is_complex() or tensor.dtype == torch.bool:
+        raise argument_error(name, "a tensor of integers", tensor, f"write {name}.long()")
     return tensor.long()
 
 

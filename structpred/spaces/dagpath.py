@@ -11,11 +11,11 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from structpred._checks import check_positive_int
+from structpred._validation import validate_positive_int
 from structpred.errors import Words, argument_error
 from structpred.spaces._graphs import EdgeList, import_networkx, name_nodes, read_graph
 from structpred.spaces._levels import Level, LongestPaths, levels_between
-from structpred.spaces.base import Runs, StructuredSpace, check_enumerable
+from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
 
 
 def _read_dag(graph: object) -> EdgeList:
@@ -62,7 +62,7 @@ class DagPath(StructuredSpace):
     _ends: tuple[int, int] = field(init=False, eq=False, repr=False)  # the places of source and target
     _solver: LongestPaths = field(init=False, eq=False, repr=False)
 
-    runs: ClassVar[Runs] = Runs.ON_DEVICE
+    placement: ClassVar[SolverPlacement] = SolverPlacement.ON_DEVICE
 
     @_ends.default
     def _find_ends(self) -> tuple[int, int]:
@@ -86,12 +86,12 @@ class DagPath(StructuredSpace):
         down, and, with ``diagonal``, right and down at once.
 
         Raises:
-            ArgumentError: if rows or cols is no whole number of at least 1, or both are 1.
+            ArgumentError: if rows or cols is not an integer of at least 1, or both are 1.
 
         >>> DagPath.grid(2, 2).graph.edges
         (((0, 0), (0, 1)), ((0, 0), (1, 0)), ((0, 1), (1, 1)), ((1, 0), (1, 1)))
         """
-        rows, cols = check_positive_int("rows", rows), check_positive_int("cols", cols)
+        rows, cols = validate_positive_int("rows", rows), validate_positive_int("cols", cols)
         if rows == cols == 1:
             raise argument_error("cols", "at least 2 cells in the grid", Words("one"))
         steps = [(0, 1), (1, 0), (1, 1)] if diagonal else [(0, 1), (1, 0)]
@@ -132,7 +132,7 @@ class DagPath(StructuredSpace):
         for level in later:
             for node, entering in level.items():
                 count[node] = sum(count[arcs[arc][0]] for arc in entering)
-        check_enumerable(self, count[self._ends[1]])
+        validate_enumerable(self, count[self._ends[1]])
         for level in later:
             for node, entering in level.items():
                 paths[node] = [[*path, arc] for arc in entering for path in paths[arcs[arc][0]]]

@@ -12,9 +12,9 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from structpred._checks import check_positive_int, positive_int
+from structpred._validation import positive_int, validate_positive_int
 from structpred.errors import argument_error
-from structpred.spaces.base import Runs, StructuredSpace, check_enumerable
+from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
 
 
 def _one_or_several(k: object) -> object:
@@ -28,7 +28,7 @@ def _fits_n(space: KSubset, attribute: attrs.Attribute[Any], k: object) -> None:
     if isinstance(k, tuple) and not k:
         raise argument_error("k", "at least one number", k)
     for number in k if isinstance(k, tuple) else (k,):
-        if check_positive_int("k", number) > space.n:
+        if validate_positive_int("k", number) > space.n:
             raise argument_error("k", f"at most n = {space.n}, the number of parts to choose from", number)
 
 
@@ -44,7 +44,7 @@ class KSubset(StructuredSpace):
         k: how many are chosen; or a sequence, or a tensor of one dimension, with a number for each row.
 
     Raises:
-        ArgumentError: if n or k is no whole number of at least 1, or k exceeds n.
+        ArgumentError: if n or k is not an integer of at least 1, or k exceeds n.
 
     >>> KSubset(4, 2).argmax(torch.tensor([0.1, 0.7, 0.2, -1.0]))
     tensor([0., 1., 1., 0.])
@@ -56,7 +56,7 @@ class KSubset(StructuredSpace):
     n: int = field(validator=positive_int)
     k: int | tuple[int, ...] = field(converter=_one_or_several, validator=_fits_n)
 
-    runs: ClassVar[Runs] = Runs.ON_DEVICE
+    placement: ClassVar[SolverPlacement] = SolverPlacement.ON_DEVICE
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -81,7 +81,7 @@ class KSubset(StructuredSpace):
 
     def enumerate(self) -> Tensor:
         rows = self.k if isinstance(self.k, tuple) else (self.k,)
-        check_enumerable(self, math.prod(math.comb(self.n, k) for k in rows))
+        validate_enumerable(self, math.prod(math.comb(self.n, k) for k in rows))
         subsets = [itertools.combinations(range(self.n), k) for k in rows]
         y = torch.zeros(math.prod(math.comb(self.n, k) for k in rows), len(rows), self.n)
         for structure, chosen in zip(y, itertools.product(*subsets), strict=True):

@@ -10,8 +10,8 @@ import torch
 from attrs import Factory, field, frozen
 from torch import Tensor
 
-from structpred._checks import positive_int
-from structpred.spaces.base import StructuredSpace, check_enumerable
+from structpred._validation import positive_int
+from structpred.spaces.base import StructuredSpace, validate_enumerable
 
 
 @frozen
@@ -51,7 +51,7 @@ class Matching(StructuredSpace):
 
     def enumerate(self) -> Tensor:
         few, many = sorted(self.shape)
-        check_enumerable(self, math.perm(many, few))
+        validate_enumerable(self, math.perm(many, few))
         chosen = torch.tensor(list(itertools.permutations(range(many), few)))  # (count, few)
         y = torch.zeros(len(chosen), few, many).scatter_(-1, chosen[..., None], 1)
         return y if self.rows <= self.cols else y.mT.contiguous()

@@ -8,8 +8,8 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from structpred._checks import positive_int
-from structpred.spaces.base import Runs, StructuredSpace, check_enumerable
+from structpred._validation import positive_int
+from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
 
 
 @frozen
@@ -22,7 +22,7 @@ class OneHot(StructuredSpace):
 
     n: int = field(validator=positive_int)
 
-    runs: ClassVar[Runs] = Runs.ON_DEVICE
+    placement: ClassVar[SolverPlacement] = SolverPlacement.ON_DEVICE
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -37,5 +37,5 @@ class OneHot(StructuredSpace):
         return (used | (y == 0)).all(-1) & (used.sum(-1) == 1)
 
     def enumerate(self) -> Tensor:
-        check_enumerable(self, self.n)
+        validate_enumerable(self, self.n)
         return torch.eye(self.n)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from structpred.errors import Words, argument_error
 from structpred.spaces._graphs import EdgeList, import_networkx, name_nodes, read_graph
-from structpred.spaces.base import StructuredSpace, check_enumerable
+from structpred.spaces.base import StructuredSpace, validate_enumerable
 
 _EDGES_A_CALL = 32_768  # one call for few edges would cost its overhead, one for many would sort for long
 
@@ -118,7 +118,7 @@ class SpanningTree(StructuredSpace):
     def enumerate(self) -> Tensor:
         edges, size = len(self.graph.edges), len(self.graph.nodes) - 1
         candidates = math.comb(edges, size)
-        check_enumerable(self, candidates, f"sets of {size} edges")
+        validate_enumerable(self, candidates, f"sets of {size} edges")
         chosen = torch.tensor(list(itertools.combinations(range(edges), size)))
         y = torch.zeros(candidates, edges).scatter_(-1, chosen, 1)
         return y[self.contains(y)]

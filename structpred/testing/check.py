@@ -41,7 +41,7 @@ def check_space(
         max_seconds: after which no more inputs are tried for a law; the table says how many were.
         seed: of the inputs; the same program tries the same ones with the same seed.
         tolerance: how far a value may stay below the best, relative to the largest score. 0 is for exact
-            solvers (the rounding of the scores' dtype is always granted); an integer programme's solver has its own.
+            solvers (the rounding of the scores' dtype is always granted); an integer program's solver has its own.
         only: the names of the laws to run; all unless given.
         expected_failures: the names of laws that the space is known to break, each with the reason.
         raises: whether to raise at the first failure; otherwise look at the report.

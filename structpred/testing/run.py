@@ -13,7 +13,7 @@ from attrs import field, frozen
 from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
-from structpred._checks import check_finite_number, check_positive_int
+from structpred._validation import validate_finite_number, validate_positive_int
 from structpred.errors import argument_error
 from structpred.testing.code import expression, reproduction
 from structpred.testing.law import Law, LawError, ViolationError
@@ -21,22 +21,22 @@ from structpred.testing.report import Outcome, Result
 
 
 def _at_least_zero(instance: object, attribute: Any, value: object) -> None:
-    if check_finite_number(attribute.name, value) < 0:
+    if validate_finite_number(attribute.name, value) < 0:
         raise argument_error(attribute.name, "a number of at least 0", value)
 
 
 def _at_least_a_thousand(instance: object, attribute: Any, value: object) -> None:
-    if check_positive_int(attribute.name, value) < 1000:
+    if validate_positive_int(attribute.name, value) < 1000:
         raise argument_error(attribute.name, "at least 1000, so that means are nearly normal", value)
 
 
 def _whole(instance: object, attribute: Any, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
-        raise argument_error(attribute.name, "a whole number", value)
+        raise argument_error(attribute.name, "an integer", value)
 
 
 def _positive(instance: object, attribute: Any, value: object) -> None:
-    check_positive_int(attribute.name, value)
+    validate_positive_int(attribute.name, value)
 
 
 @frozen(kw_only=True)

@@ -29,7 +29,7 @@ Shape = tuple[int, ...]
 
 _DTYPES = [torch.float64, torch.float64, torch.float32, torch.bfloat16, torch.float16]
 _BATCHES: list[Shape] = [(1,), (3,), (), (2, 2), (5,), (2,), (0,)]
-# Powers of two: the sums of a few small whole numbers of them are exact.
+# Powers of two: the sums of a few small integers of them are exact.
 _EXPONENTS = {torch.float64: 900, torch.float32: 100, torch.bfloat16: 100, torch.float16: 12}
 _HAIR = 2.0**-30
 _MOST_DRAWN_APART = 16
@@ -64,7 +64,7 @@ def scores(
 ) -> SearchStrategy[Tensor]:
     """Scores that tempt a solver to be wrong: ``(*batch, *shape)``.
 
-    Ties among small whole numbers, differences of a hair, generic position, very large and very tiny
+    Ties among small integers, differences of a hair, generic position, very large and very tiny
     magnitudes and both at once; parts forbidden by ``-inf``, never so many that nothing is left;
     transposed and gappy memory; batches of any dimensions, empty ones included.
 
@@ -123,7 +123,7 @@ def _nearly_all_first(count: int, exceptions: dict[int, int]) -> Tensor:
     return chosen
 
 
-def _whole_numbers(shape: Shape) -> SearchStrategy[Tensor]:
+def _integers(shape: Shape) -> SearchStrategy[Tensor]:
     return _array(shape, [0.0, 1.0, 2.0, -1.0, -2.0]).map(Tensor.double)
 
 
@@ -132,13 +132,13 @@ def _booleans(shape: Shape) -> SearchStrategy[Tensor]:
 
 
 def _ties(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
-    return _whole_numbers(shape)
+    return _integers(shape)
 
 
 def _hairs_breadth(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
     """Differences that float64 resolves exactly, and float32 not at all."""
     ones_and_twos = _array(shape, [1.0, 2.0]).map(Tensor.double)
-    return st.tuples(ones_and_twos, _whole_numbers(shape)).map(lambda pair: pair[0] + _HAIR * pair[1])
+    return st.tuples(ones_and_twos, _integers(shape)).map(lambda pair: pair[0] + _HAIR * pair[1])
 
 
 def _generic(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
@@ -148,7 +148,7 @@ def _generic(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
 def _extreme(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
     exponent = _EXPONENTS[dtype]
     powers = st.sampled_from([2.0**exponent, 2.0**-exponent])
-    return st.tuples(_whole_numbers(shape), powers).map(lambda pair: pair[0] * pair[1])
+    return st.tuples(_integers(shape), powers).map(lambda pair: pair[0] * pair[1])
 
 
 def _mixed(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:

@@ -13,7 +13,7 @@ class Scale(enum.Enum):
     """The three noise settings of the paper's Tables 1 and 3."""
 
     NONE = "none"
-    """sigma = 0, classical direct loss minimisation."""
+    """sigma = 0, classical direct loss minimization."""
     ONE = "one"
     """sigma = 1."""
     LEARNED = "learned"
@@ -48,4 +48,4 @@ def nonzero(_: object, attribute: Attribute[Any], value: float) -> None:
 
 def some_at_least_one(_: object, attribute: Attribute[Any], numbers: tuple[int, ...]) -> None:
     if not numbers or min(numbers) < 1:
-        raise ValueError(f"{attribute.name}: expected whole numbers of at least 1, got {numbers}")
+        raise ValueError(f"{attribute.name}: expected integers of at least 1, got {numbers}")

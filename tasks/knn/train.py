@@ -110,7 +110,7 @@ class Trainer:
         solution, right = self.solve(embedded, scale, queries, candidates)
         self.update(solution.loss.mean())
         sigma = torch.as_tensor(0.0 if scale is None else scale).detach().mean().to(self.device)
-        self._epoch_sums += torch.stack([solution.loss.detach().mean(), right, solution.nonzero, sigma])
+        self._epoch_sums += torch.stack([solution.loss.detach().mean(), right, solution.nonzero_fraction, sigma])
         self.steps += 1
         if self.steps % self.batches.steps_per_epoch:
             self._epoch_seconds += time.perf_counter() - started

@@ -30,7 +30,7 @@ def run_train(command: Train, console: Console) -> None:
         task = progress.add_task("", total=command.training.epochs)
 
         def show(epoch: int, solution: sp.Solution) -> None:
-            loss, moved = solution.loss.mean().item(), 100 * solution.nonzero.item()
+            loss, moved = solution.loss.mean().item(), 100 * solution.nonzero_fraction.item()
             progress.update(task, completed=epoch, description=f"loss {loss:.4g}, gradients in {moved:.0f} %")
 
         results = _repeat(file, command.training, command.scale, command.length, [command.seed], show)

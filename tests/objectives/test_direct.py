@@ -65,7 +65,7 @@ def problem(space: sp.StructuredSpace, seed: int) -> tuple[Tensor, sp.LinearLoss
 
 
 @given(space=spaces, seed=seeds, epsilon=st.sampled_from([-2.0, 2.0]))
-def test_without_noise_it_is_classical_direct_loss_minimisation(space, seed, epsilon):
+def test_without_noise_it_is_classical_direct_loss_minimization(space, seed, epsilon):
     scores, loss = problem(space, seed)
     solution = sp.PerturbedDirectLoss(space, epsilon=epsilon, num_samples=4).solve(scores, None, loss)
     solution.loss.sum().backward()
@@ -95,7 +95,7 @@ def test_both_structures_see_the_same_noise(space, seed, central):
     solution = sp.PerturbedDirectLoss(space, epsilon=-1.0, num_samples=5, central=central).solve(scores, 1.0, no_loss)
     assert torch.equal(solution.prediction, solution.augmented)
     assert not solution.gradient.any()
-    assert solution.nonzero == 0
+    assert solution.nonzero_fraction == 0
 
 
 # --- epsilon policies at work
@@ -115,7 +115,7 @@ def test_grow_until_nonzero_grows_until_one_example_moves(central):
     solution = sp.PerturbedDirectLoss(space, epsilon=policy, central=central).solve(scores, None, loss)
     # A step of epsilon moves the margin by 2 |epsilon|: 1.25^2 is the first power beyond 3 / 2.
     torch.testing.assert_close(solution.epsilon, torch.full((2,), -(1.25**2)))
-    assert solution.nonzero == 0.5
+    assert solution.nonzero_fraction == 0.5
     assert torch.equal(solution.augmented[0], torch.tensor([[0.0, 1.0], [1.0, 0.0]]))
 
 
@@ -124,7 +124,7 @@ def test_grow_until_nonzero_treats_groups_apart():
     policy = sp.GrowUntilNonzero(-1.0, factor=1.25, group_dims=1)
     solution = sp.PerturbedDirectLoss(space, epsilon=policy).solve(scores, None, loss)
     torch.testing.assert_close(solution.epsilon, torch.tensor([-(1.25**2), -(1.25**5)]))
-    assert solution.nonzero == 1
+    assert solution.nonzero_fraction == 1
 
 
 def test_grow_until_nonzero_works_without_batch_dimensions():
@@ -133,7 +133,7 @@ def test_grow_until_nonzero_works_without_batch_dimensions():
     solution = sp.PerturbedDirectLoss(space, epsilon=sp.GrowUntilNonzero(-1.0)).solve(scores[0], None, loss)
     assert solution.epsilon.shape == ()
     assert solution.epsilon < -1.5
-    assert solution.nonzero == 1
+    assert solution.nonzero_fraction == 1
 
 
 def test_grow_until_nonzero_gives_up_at_its_limit():
@@ -141,16 +141,16 @@ def test_grow_until_nonzero_gives_up_at_its_limit():
     policy = sp.GrowUntilNonzero(-0.1, limit=-0.3)
     solution = sp.PerturbedDirectLoss(space, epsilon=policy).solve(scores, None, loss)
     torch.testing.assert_close(solution.epsilon, torch.full((2,), -0.3))
-    assert solution.nonzero == 0
+    assert solution.nonzero_fraction == 0
 
 
 def test_epsilon_can_be_assigned_between_calls():
     space, scores, loss = stuck_problem()
     objective = sp.PerturbedDirectLoss(space, epsilon=-1.0)
-    assert objective.solve(scores, None, loss).nonzero == 0
+    assert objective.solve(scores, None, loss).nonzero_fraction == 0
     objective.epsilon = -2.0
-    assert objective.epsilon == sp.Fixed(-2.0)
-    assert objective.solve(scores, None, loss).nonzero == 0.5
+    assert objective.epsilon == sp.FixedEpsilon(-2.0)
+    assert objective.solve(scores, None, loss).nonzero_fraction == 0.5
 
 
 # --- shapes, types and forbidden parts
@@ -242,7 +242,7 @@ def test_the_objective_is_a_module_that_copies_pickles_and_reads_well():
         assert (other.space, other.epsilon, other.noise) == (objective.space, objective.epsilon, objective.noise)
     assert objective.state_dict() == {}
     assert repr(objective) == (
-        "PerturbedDirectLoss(Matching(rows=3, cols=3), epsilon=Fixed(value=-12.0), noise=Gumbel(), "
+        "PerturbedDirectLoss(Matching(rows=3, cols=3), epsilon=FixedEpsilon(value=-12.0), noise=Gumbel(), "
         "num_samples=5, central=False)"
     )
 
@@ -276,8 +276,8 @@ GOOD_LOSS = sp.LinearLoss(torch.ones(2, 4))
         ({"epsilon": 0}, r"epsilon: expected a finite number other than 0, got 0 \(int\); negative moves towards"),
         ({"epsilon": float("nan")}, r"epsilon: expected a finite number, got nan \(float\)"),
         ({"epsilon": "12"}, r"epsilon: expected a finite number, got '12' \(str\)"),
-        ({"num_samples": 0}, r"num_samples: expected a whole number of at least 1, got 0 \(int\)"),
-        ({"num_samples": 2.5}, r"num_samples: expected a whole number of at least 1, got 2.5 \(float\)"),
+        ({"num_samples": 0}, r"num_samples: expected an integer of at least 1, got 0 \(int\)"),
+        ({"num_samples": 2.5}, r"num_samples: expected an integer of at least 1, got 2.5 \(float\)"),
         ({"noise": 1.0}, r"noise: expected a Noise, got 1.0 \(float\); write for example Gumbel\(\)"),
         ({"space": 10}, r"space: expected a StructuredSpace, got 10 \(int\); write for example Matching\(10\)"),
     ],

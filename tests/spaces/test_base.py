@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import structpred as sp
-from structpred import Runs
-from structpred.spaces.base import OutOfTimeError, check_enumerable
+from structpred import SolverPlacement
+from structpred.spaces.base import OutOfTimeError, validate_enumerable
 
 
 @attrs.frozen
@@ -32,7 +32,7 @@ class EvenSubset(sp.StructuredSpace):
         return ((y == 0) | (y == 1)).all(-1) & (y.sum(-1) % 2 == 0)
 
 
-def even_subset(runs, seen=None):
+def even_subset(placement, seen=None):
     """The space above, run as asked; what its solver is given is appended to ``seen``."""
 
     class Recorded(EvenSubset):
@@ -41,15 +41,15 @@ def even_subset(runs, seen=None):
                 seen.append((threading.current_thread(), scores))
             return super()._argmax(scores)
 
-    Recorded.runs = runs
+    Recorded.placement = placement
     return Recorded(4)
 
 
-def returning(answer, where=Runs.IN_THREADS):
+def returning(answer, where=SolverPlacement.IN_THREADS):
     """A space whose solver gives what ``answer`` makes of the scores."""
 
     class Careless(sp.StructuredSpace):
-        runs: ClassVar[Runs] = where
+        placement: ClassVar[SolverPlacement] = where
         shape = (3,)
 
         def _argmax(self, scores):
@@ -73,7 +73,7 @@ def scores_of(*shape, dtype=torch.float32):
     return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(0))
 
 
-every_place = pytest.mark.parametrize("runs", Runs, ids=str)
+every_place = pytest.mark.parametrize("placement", SolverPlacement, ids=str)
 
 
 # --- a space of one's own
@@ -82,8 +82,8 @@ every_place = pytest.mark.parametrize("runs", Runs, ids=str)
 @every_place
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
 @pytest.mark.parametrize("batch", [(), (0,), (9,), (3, 2)])
-def test_a_space_of_ones_own_works_wherever_it_runs(runs, dtype, batch):
-    space = even_subset(runs)
+def test_a_space_of_ones_own_works_wherever_it_runs(placement, dtype, batch):
+    space = even_subset(placement)
     scores = scores_of(*batch, 4, dtype=dtype)
     y = space.argmax(scores)
     assert y.shape == scores.shape
@@ -97,11 +97,11 @@ def test_a_space_of_ones_own_works_wherever_it_runs(runs, dtype, batch):
 
 @every_place
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
-def test_the_solver_gets_detached_scores_in_the_precision_of_its_place(runs, dtype):
+def test_the_solver_gets_detached_scores_in_the_precision_of_its_place(placement, dtype):
     seen = []
     scores = scores_of(3, 3, 4, dtype=dtype).requires_grad_()
-    even_subset(runs, seen).argmax(scores)
-    wanted = torch.promote_types(dtype, torch.float32) if runs is Runs.ON_DEVICE else torch.float64
+    even_subset(placement, seen).argmax(scores)
+    wanted = torch.promote_types(dtype, torch.float32) if placement is SolverPlacement.ON_DEVICE else torch.float64
     assert all(given.dtype == wanted and given.ndim == 2 and not given.requires_grad for _, given in seen)
     rows = torch.cat([given for _, given in seen])
     assert sorted(rows.tolist()) == sorted(scores.detach().to(wanted).flatten(0, 1).tolist())
@@ -116,21 +116,21 @@ def test_on_the_device_numbers_whose_sums_could_overflow_are_solved_in_float64()
         (torch.tensor([65504.0, 0, 0, 0], dtype=torch.float16), torch.float32),
     ]:
         seen = []
-        y = even_subset(Runs.ON_DEVICE, seen).argmax(scores)
+        y = even_subset(SolverPlacement.ON_DEVICE, seen).argmax(scores)
         assert [given.dtype for _, given in seen] == [dtype]
         assert y.dtype == scores.dtype
 
 
-@pytest.mark.parametrize("runs", [Runs.ON_CPU, Runs.ON_DEVICE], ids=str)
-def test_outside_threads_one_call_in_the_callers_thread_gets_the_whole_batch(runs):
+@pytest.mark.parametrize("placement", [SolverPlacement.ON_CPU, SolverPlacement.ON_DEVICE], ids=str)
+def test_outside_threads_one_call_in_the_callers_thread_gets_the_whole_batch(placement):
     seen = []
-    even_subset(runs, seen).argmax(scores_of(9, 4))
+    even_subset(placement, seen).argmax(scores_of(9, 4))
     assert [(thread, len(given)) for thread, given in seen] == [(threading.current_thread(), 9)]
 
 
 def test_in_threads_each_call_gets_a_part_of_the_batch():
     seen = []
-    even_subset(Runs.IN_THREADS, seen).argmax(scores_of(9, 4))
+    even_subset(SolverPlacement.IN_THREADS, seen).argmax(scores_of(9, 4))
     assert len(seen) > 1
     assert threading.current_thread() not in [thread for thread, _ in seen]
     assert sum(len(given) for _, given in seen) == 9
@@ -138,15 +138,15 @@ def test_in_threads_each_call_gets_a_part_of_the_batch():
 
 def test_a_cpu_solver_gets_contiguous_scores():
     seen = []
-    even_subset(Runs.IN_THREADS, seen).argmax(scores_of(4, 9, dtype=torch.float64).mT)
-    even_subset(Runs.ON_CPU, seen).argmax(scores_of(4, 9, dtype=torch.float64).mT)
+    even_subset(SolverPlacement.IN_THREADS, seen).argmax(scores_of(4, 9, dtype=torch.float64).mT)
+    even_subset(SolverPlacement.ON_CPU, seen).argmax(scores_of(4, 9, dtype=torch.float64).mT)
     assert all(given.is_contiguous() for _, given in seen)
 
 
 @every_place
-def test_the_solver_is_not_called_for_an_empty_batch_nor_for_bad_scores(runs):
+def test_the_solver_is_not_called_for_an_empty_batch_nor_for_bad_scores(placement):
     seen = []
-    space = even_subset(runs, seen)
+    space = even_subset(placement, seen)
     space.argmax(torch.zeros(0, 4))
     for bad in (torch.nan, torch.inf):
         with pytest.raises(sp.ArgumentError, match="expected finite numbers or -inf"):
@@ -155,10 +155,10 @@ def test_the_solver_is_not_called_for_an_empty_batch_nor_for_bad_scores(runs):
 
 
 @every_place
-def test_a_forbidden_part_is_never_used_by_a_space_of_ones_own(runs):
+def test_a_forbidden_part_is_never_used_by_a_space_of_ones_own(placement):
     scores = scores_of(9, 4)
     scores[:, 1] = -torch.inf
-    assert even_subset(runs).argmax(scores)[:, 1].eq(0).all()
+    assert even_subset(placement).argmax(scores)[:, 1].eq(0).all()
 
 
 def test_structures_may_be_listed_or_not():
@@ -210,38 +210,38 @@ def test_variables_need_not_be_parts():
     ],
     ids=["fewer parts", "more dimensions", "no batch", "no examples", "scalar", "array", "list", "None"],
 )
-def test_an_answer_of_another_shape_or_type_is_the_spaces_fault(runs, examples, answer):
+def test_an_answer_of_another_shape_or_type_is_the_spaces_fault(placement, examples, answer):
     with pytest.raises(
         sp.SpaceError, match=r"^Careless\._argmax: expected to return a tensor of its scores' shape \(\d, 3\), but"
     ):
-        returning(answer, runs).argmax(torch.zeros(examples, 3))
+        returning(answer, placement).argmax(torch.zeros(examples, 3))
 
 
 def test_the_message_says_what_was_returned():
     returned = "its scores' shape (5, 3), but it returned a float64 tensor of shape (5, 2)"
     with pytest.raises(sp.SpaceError, match=re.escape(returned)):
-        returning(lambda scores: scores[:, :2], Runs.ON_CPU).argmax(torch.zeros(5, 3))
+        returning(lambda scores: scores[:, :2], SolverPlacement.ON_CPU).argmax(torch.zeros(5, 3))
     with pytest.raises(sp.SpaceError, match="but it returned ndarray"):
-        returning(lambda scores: scores.numpy(), Runs.ON_CPU).argmax(torch.zeros(5, 3))
+        returning(lambda scores: scores.numpy(), SolverPlacement.ON_CPU).argmax(torch.zeros(5, 3))
 
 
 @every_place
-def test_a_solvers_own_error_reaches_the_caller(runs):
+def test_a_solvers_own_error_reaches_the_caller(placement):
     def fail(scores):
         raise ZeroDivisionError("in the solver")
 
     with pytest.raises(ZeroDivisionError, match="in the solver"):
-        returning(fail, runs).argmax(torch.zeros(5, 3))
+        returning(fail, placement).argmax(torch.zeros(5, 3))
 
 
-# --- a solver that runs out of time
+# --- a solver that placement out of time
 
 
 def out_of_time(rows, answer=None):
     def fail(scores):
         raise OutOfTimeError(rows, None if answer is None else torch.full_like(scores, answer))
 
-    return returning(fail, Runs.ON_CPU)
+    return returning(fail, SolverPlacement.ON_CPU)
 
 
 def test_rows_out_of_time_are_named_by_their_batch_indices():
@@ -295,7 +295,7 @@ def infeasible(*shape, forbidden):
     ],
 )
 @every_place
-def test_infeasible_examples_are_named_by_index(runs, scores, named):
+def test_infeasible_examples_are_named_by_index(placement, scores, named):
     class Choice(sp.StructuredSpace):
         shape = (2,)
 
@@ -305,7 +305,7 @@ def test_infeasible_examples_are_named_by_index(runs, scores, named):
         def contains(self, y):
             return y.sum(-1) == 1
 
-    Choice.runs = runs
+    Choice.placement = placement
     message = f"scores: every structure needs a part forbidden by -inf in {named}; allow more parts there"
     with pytest.raises(sp.InfeasibleError, match=re.escape(message) + "$") as caught:
         Choice().argmax(scores)
@@ -322,7 +322,7 @@ def test_targets_outside_the_space_are_named_the_same_way():
 
 def test_check_members_returns_the_members():
     y = torch.tensor([[1, 1, 0, 0], [0, 0, 0, 0]])
-    assert EvenSubset(4).check_members("y", y) is y
+    assert EvenSubset(4).validate_members("y", y) is y
 
 
 # --- helpers
@@ -335,14 +335,14 @@ def test_batch_shape_is_what_stands_before_the_structure():
 
 
 def test_a_million_structures_are_listed_and_one_more_is_not():
-    check_enumerable(EvenSubset(4), 1_000_000)
+    validate_enumerable(EvenSubset(4), 1_000_000)
     with pytest.raises(
         sp.ArgumentError, match=re.escape("enumerate: EvenSubset(n=4) has 1000001 structures, too many to list")
     ):
-        check_enumerable(EvenSubset(4), 1_000_001)
+        validate_enumerable(EvenSubset(4), 1_000_001)
 
 
 def test_counts_beyond_words_are_not_spelt_out():
     message = "enumerate: EvenSubset(n=4) has more than 10**30 sets, too many to list"
     with pytest.raises(sp.ArgumentError, match=re.escape(message)):
-        check_enumerable(EvenSubset(4), 10**5000, "sets")
+        validate_enumerable(EvenSubset(4), 10**5000, "sets")

@@ -32,10 +32,10 @@ def best_sequence(unary, transition):
     ("build", "message"),
     [
         (lambda: sp.Chain(1, 3), "length: expected at least 2 positions, got 1 (int); for one position write OneHot("),
-        (lambda: sp.Chain(0, 3), "length: expected a whole number of at least 1, got 0 (int)"),
-        (lambda: sp.Chain(2.0, 3), "length: expected a whole number of at least 1, got 2.0 (float)"),
-        (lambda: sp.Chain(2, 0), "labels: expected a whole number of at least 1, got 0 (int)"),
-        (lambda: sp.Chain(2, None), "labels: expected a whole number of at least 1, got None (NoneType)"),
+        (lambda: sp.Chain(0, 3), "length: expected an integer of at least 1, got 0 (int)"),
+        (lambda: sp.Chain(2.0, 3), "length: expected an integer of at least 1, got 2.0 (float)"),
+        (lambda: sp.Chain(2, 0), "labels: expected an integer of at least 1, got 0 (int)"),
+        (lambda: sp.Chain(2, None), "labels: expected an integer of at least 1, got None (NoneType)"),
     ],
 )
 def test_sizes_that_make_no_chain_are_refused(build, message):
@@ -212,8 +212,8 @@ def test_labels_there_and_back():
             lambda s: s.edge_scores(torch.zeros(3, 4), torch.zeros(4, 4, device="meta")),
             "transition: expected a tensor on cpu, where the scores are, got one on meta",
         ),
-        (lambda s: s.from_labels(torch.zeros(3)), "labels: expected a tensor of whole numbers, got a float32 tensor"),
-        (lambda s: s.from_labels(torch.zeros(3) > 0), "labels: expected a tensor of whole numbers, got a bool tensor"),
+        (lambda s: s.from_labels(torch.zeros(3)), "labels: expected a tensor of integers, got a float32 tensor"),
+        (lambda s: s.from_labels(torch.zeros(3) > 0), "labels: expected a tensor of integers, got a bool tensor"),
         (lambda s: s.from_labels([0, 0, 0]), "labels: expected a torch tensor, got [0, 0, 0] (list)"),
         (
             lambda s: s.from_labels(torch.zeros(5, 4).long()),
@@ -234,7 +234,7 @@ def test_bad_arguments_are_named(call, message):
     [
         (torch.tensor([3, 0]), "lengths: expected numbers from 1 to 3, got 0 (int)"),
         (torch.tensor([4, 3]), "lengths: expected numbers from 1 to 3, got 4 (int)"),
-        (torch.tensor([3.0, 3.0]), "lengths: expected a tensor of whole numbers, got a float32 tensor of shape (2,)"),
+        (torch.tensor([3.0, 3.0]), "lengths: expected a tensor of integers, got a float32 tensor of shape (2,)"),
         (torch.tensor([3]), "lengths: expected a tensor of shape (2,), one number a sequence, got an int64 tensor"),
         (torch.tensor(3), "lengths: expected a tensor of shape (2,), one number a sequence, got an int64 tensor"),
         ([3, 3], "lengths: expected a torch tensor, got [3, 3] (list)"),

@@ -95,8 +95,8 @@ def undirected_square():
             lambda: sp.DagPath(nx.DiGraph(["ab"]), "b", "a"),
             "target: expected a node that some path from 'b' reaches, got 'a' (str)",
         ),
-        (lambda: sp.DagPath.grid(0, 3), "rows: expected a whole number of at least 1, got 0 (int)"),
-        (lambda: sp.DagPath.grid(3, 2.0), "cols: expected a whole number of at least 1, got 2.0 (float)"),
+        (lambda: sp.DagPath.grid(0, 3), "rows: expected an integer of at least 1, got 0 (int)"),
+        (lambda: sp.DagPath.grid(3, 2.0), "cols: expected an integer of at least 1, got 2.0 (float)"),
         (lambda: sp.DagPath.grid(1, 1), "cols: expected at least 2 cells in the grid, got one"),
     ],
 )

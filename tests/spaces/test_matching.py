@@ -18,16 +18,16 @@ INF = torch.inf
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: sp.Matching(0), "rows: expected a whole number of at least 1, got 0 (int)"),
-        (lambda: sp.Matching(-1), "rows: expected a whole number of at least 1, got -1 (int)"),
-        (lambda: sp.Matching(2.0), "rows: expected a whole number of at least 1, got 2.0 (float)"),
-        (lambda: sp.Matching(True), "rows: expected a whole number of at least 1, got True (bool)"),
-        (lambda: sp.Matching("2"), "rows: expected a whole number of at least 1, got '2' (str)"),
-        (lambda: sp.Matching(2, 0), "cols: expected a whole number of at least 1, got 0 (int)"),
-        (lambda: sp.Matching(2, None), "cols: expected a whole number of at least 1, got None (NoneType)"),
+        (lambda: sp.Matching(0), "rows: expected an integer of at least 1, got 0 (int)"),
+        (lambda: sp.Matching(-1), "rows: expected an integer of at least 1, got -1 (int)"),
+        (lambda: sp.Matching(2.0), "rows: expected an integer of at least 1, got 2.0 (float)"),
+        (lambda: sp.Matching(True), "rows: expected an integer of at least 1, got True (bool)"),
+        (lambda: sp.Matching("2"), "rows: expected an integer of at least 1, got '2' (str)"),
+        (lambda: sp.Matching(2, 0), "cols: expected an integer of at least 1, got 0 (int)"),
+        (lambda: sp.Matching(2, None), "cols: expected an integer of at least 1, got None (NoneType)"),
     ],
 )
-def test_sizes_that_are_no_whole_numbers_are_refused(build, message):
+def test_sizes_that_are_no_integers_are_refused(build, message):
     with pytest.raises(sp.ArgumentError, match="^" + re.escape(message)):
         build()
 

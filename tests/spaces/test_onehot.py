@@ -11,8 +11,8 @@ import structpred as sp
     ("n", "came"),
     [(0, "0 (int)"), (-2, "-2 (int)"), (2.0, "2.0 (float)"), (True, "True (bool)"), (None, "None (NoneType)")],
 )
-def test_sizes_that_are_no_whole_numbers_are_refused(n, came):
-    message = f"n: expected a whole number of at least 1, got {came}"
+def test_sizes_that_are_no_integers_are_refused(n, came):
+    message = f"n: expected an integer of at least 1, got {came}"
     with pytest.raises(sp.ArgumentError, match="^" + re.escape(message)):
         sp.OneHot(n)
 

@@ -38,9 +38,9 @@ COUNTS = {
 }
 # Their values are exact but for the solvers' tolerances.
 PROGRAMMES = {
-    sp.LinearSpace(4, LinearConstraint([1, 1, 1, 1], 2, 2)): 6,
-    sp.LinearSpace((2, 2), LinearConstraint([[1, 1, 0, 0], [0, 0, 1, 1]], 1, 1), solver=sp.LinearSolver.HIGHS): 4,
-    sp.LinearSpace(4, LinearConstraint([[1, 1, 1, 1], [3, 4, 5, 6]], 2, [2, 9]), solver=sp.LinearSolver.CP_SAT): 4,
+    sp.IntegerProgram(4, LinearConstraint([1, 1, 1, 1], 2, 2)): 6,
+    sp.IntegerProgram((2, 2), LinearConstraint([[1, 1, 0, 0], [0, 0, 1, 1]], 1, 1), solver=sp.LinearSolver.HIGHS): 4,
+    sp.IntegerProgram(4, LinearConstraint([[1, 1, 1, 1], [3, 4, 5, 6]], 2, [2, 9]), solver=sp.LinearSolver.CP_SAT): 4,
 }
 TOO_LARGE_TO_LIST = [
     sp.KSubset(40, 20),
@@ -62,7 +62,7 @@ def test_laws(space, law):
 
 
 @parametrize_with_checks(PROGRAMMES, tolerance=1e-9)
-def test_laws_of_programmes(space, law):
+def test_laws_of_programs(space, law):
     law(space)
 
 

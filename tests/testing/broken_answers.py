@@ -226,7 +226,7 @@ class OneAnswerForAll(Pairs):
 
 @broken("batch_equals_loop", 4)
 class CentredByTheBatch(Pairs):
-    runs: ClassVar[sp.Runs] = sp.Runs.ON_CPU
+    placement: ClassVar[sp.SolverPlacement] = sp.SolverPlacement.ON_CPU
 
     def _argmax(self, scores: Tensor) -> Tensor:
         return super()._argmax(scores - scores.masked_fill(scores.isneginf(), 0.0).mean(0))

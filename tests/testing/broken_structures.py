@@ -128,7 +128,7 @@ class HammingWithoutConstant(Pairs):
 @broken("hamming_counts_the_parts_that_differ", 4)
 class CountsMissedPartsOnly(Pairs):
     def hamming(self, target: Tensor) -> sp.LinearLoss:
-        return sp.LinearLoss.missed(self.check_members("target", target), event_dims=1)
+        return sp.LinearLoss.missed(self.validate_members("target", target), event_dims=1)
 
 
 @broken("hamming_refuses_targets_outside", 4)

@@ -141,11 +141,11 @@ def test_a_method_that_returns_another_kind_of_thing_is_told(method, answer, mes
             {"expected_failures": ["pickles"]},
             "expected_failures: expected reasons by the names of laws, got ['pickles'] (list); write {\"name_of",
         ),
-        ({"max_examples": 0}, "max_examples: expected a whole number of at least 1, got 0 (int)"),
+        ({"max_examples": 0}, "max_examples: expected an integer of at least 1, got 0 (int)"),
         ({"max_seconds": -1.0}, "max_seconds: expected a number of at least 0, got -1.0 (float)"),
         ({"tolerance": -1.0}, "tolerance: expected a number of at least 0, got -1.0 (float)"),
         ({"tolerance": float("nan")}, "tolerance: expected a finite number, got nan (float)"),
-        ({"seed": 0.5}, "seed: expected a whole number, got 0.5 (float)"),
+        ({"seed": 0.5}, "seed: expected an integer, got 0.5 (float)"),
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused(settings, message):

@@ -10,7 +10,7 @@ from broken_gradients import Shared
 
 import structpred as sp
 from structpred.testing import GRADIENT_LAWS, DirectGradient, check_direct_gradient
-from structpred.testing.gradient_laws.in_the_mean import chi_square_tail
+from structpred.testing.gradient_laws.in_expectation import chi_square_tail
 
 SUBJECTS = [
     DirectGradient(sp.OneHot(4)),

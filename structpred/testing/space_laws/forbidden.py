@@ -107,7 +107,7 @@ def what_are_no_scores_is_refused(space: StructuredSpace) -> None:
     good = torch.zeros(2, *space.shape)
     _expect_refusal(space, torch.zeros(2, *space.shape[:-1], space.shape[-1] + 1), "one part too many")
     _expect_refusal(space, good[0, ..., 0] if len(space.shape) == 1 else good[0, 0], "a dimension too few")
-    _expect_refusal(space, good.long(), "whole numbers")
+    _expect_refusal(space, good.long(), "integers")
     _expect_refusal(space, good.tolist(), "a list")
 
 

@@ -116,7 +116,7 @@ REFUSED = [
     ("train --held-out -1", "held_out"),
     ("train --best-epoch --held-out 0", "held_out: expected at least 1, to tell which epoch is best, got 0"),
     ("train paper-svhn", "paper-svhn"),
-    ("table --ks 5 0", "ks: expected whole numbers of at least 1, got (5, 0)"),
+    ("table --ks 5 0", "ks: expected integers of at least 1, got (5, 0)"),
     ("table --ks", "ks"),
     ("table --scales", "scales"),
     ("table --repetitions 0", "repetitions"),

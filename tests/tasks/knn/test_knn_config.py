@@ -78,7 +78,7 @@ def test_the_objective_chooses_k_of_the_candidates_as_the_training_says() -> Non
 def test_epsilon_is_fixed_or_grows_together_or_for_each_query(epsilon: float) -> None:
     training = attrs.evolve(TINY, epsilon=epsilon, epsilon_limit=6 * epsilon, epsilon_factor=1.5)
     for growth, policy in (
-        (Growth.NONE, sp.Fixed(epsilon)),
+        (Growth.NONE, sp.FixedEpsilon(epsilon)),
         (Growth.BATCH, sp.GrowUntilNonzero(epsilon, factor=1.5, limit=6 * epsilon, group_dims=0)),
         (Growth.QUERY, sp.GrowUntilNonzero(epsilon, factor=1.5, limit=6 * epsilon, group_dims=1)),
     ):
@@ -132,7 +132,7 @@ def test_a_limit_that_epsilon_never_reaches_is_named_unless_epsilon_stays(limit:
     for growth in (Growth.BATCH, Growth.QUERY):
         with pytest.raises(ValueError, match=expected):
             attrs.evolve(TINY, epsilon_limit=limit, growth=growth)
-    assert attrs.evolve(TINY, epsilon_limit=limit, growth=Growth.NONE).objective(3).epsilon == sp.Fixed(-0.5)
+    assert attrs.evolve(TINY, epsilon_limit=limit, growth=Growth.NONE).objective(3).epsilon == sp.FixedEpsilon(-0.5)
     assert attrs.evolve(TINY, epsilon_limit=-0.5).objective(3)
 
 

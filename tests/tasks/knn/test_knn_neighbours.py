@@ -29,7 +29,7 @@ def problems(draw: st.DrawFn) -> tuple[Tensor, Tensor, int]:
 
 
 def by_hand(queries: Tensor, references: Tensor, k: int) -> list[list[int]]:
-    """In whole numbers; of equal distances the lower index first."""
+    """In integers; of equal distances the lower index first."""
     found = []
     for query in queries.tolist():
         squares = [sum((a - b) ** 2 for a, b in zip(query, place, strict=True)) for place in references.tolist()]

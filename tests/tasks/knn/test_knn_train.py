@@ -116,7 +116,7 @@ def test_measures_are_the_means_of_what_the_objective_solved(scale: Scale) -> No
         for past in range(since, step + 1):
             solution, (queries, candidates) = watch.solutions[past], trainer.batches(past)
             losses.append(solution.loss.mean().item())
-            nonzeros.append(solution.nonzero.item())
+            nonzeros.append(solution.nonzero_fraction.item())
             sigma = watch.scales[past]
             sigmas.append(0.0 if sigma is None else torch.as_tensor(sigma).mean().item())
             draw, query, chosen = solution.prediction.nonzero(as_tuple=True)

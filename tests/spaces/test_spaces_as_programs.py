@@ -1,4 +1,4 @@
-"""The spaces with solvers of their own against the same structures as linear programmes, at sizes too large to list."""
+"""The spaces with solvers of their own against the same structures as linear programs, at sizes too large to list."""
 
 import networkx
 import numpy as np
@@ -19,7 +19,7 @@ def chain(length, labels):
     joins = (part[:-1].sum(1) - part[1:].sum(2)).reshape(-1, part.shape[-1])
     one_path = part[:1].sum((0, 1, 2))[None]
     sides = np.concatenate([np.zeros(len(joins)), [1.0]])
-    return space, sp.LinearSpace(
+    return space, sp.IntegerProgram(
         space.shape, LinearConstraint(np.concatenate([joins, one_path]), sides, sides), integrality=0
     )
 
@@ -29,7 +29,7 @@ def dag_path(space):
     nodes, arcs = space.graph.nodes, space.graph.edges
     leaves = np.array([[float(tail == node) - float(head == node) for tail, head in arcs] for node in nodes])
     sides = np.array([float(node == space.source) - float(node == space.target) for node in nodes])
-    return space, sp.LinearSpace(len(arcs), LinearConstraint(leaves, sides, sides), integrality=0)
+    return space, sp.IntegerProgram(len(arcs), LinearConstraint(leaves, sides, sides), integrality=0)
 
 
 def spanning_tree(graph):
@@ -46,13 +46,13 @@ def spanning_tree(graph):
     for node in nodes[1:]:
         entering = sum(flow[other, node] for other in graph[node])
         model.Add(entering - sum(flow[node, other] for other in graph[node]) == 1)
-    return sp.SpanningTree(graph), sp.LinearSpace.from_model(model, list(used.values()))
+    return sp.SpanningTree(graph), sp.IntegerProgram.from_model(model, list(used.values()))
 
 
 def choice(space, rows):
     """Rows of ones that sum to numbers."""
     matrix, lower, upper = rows
-    return space, sp.LinearSpace(space.shape, LinearConstraint(matrix, lower, upper), integrality=0)
+    return space, sp.IntegerProgram(space.shape, LinearConstraint(matrix, lower, upper), integrality=0)
 
 
 PAIRS = [
@@ -68,15 +68,15 @@ PAIRS = [
 ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("space", "programme"), PAIRS, ids=lambda space: repr(space))
+@pytest.mark.parametrize(("space", "program"), PAIRS, ids=lambda space: repr(space))
 @pytest.mark.parametrize("whole", [False, True], ids=["generic", "ties"])
-def test_the_best_value_is_that_of_the_programme(space, programme, whole):
+def test_the_best_value_is_that_of_the_program(space, program, whole):
     scores = torch.randn(EXAMPLES, *space.shape, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     scores = (2 * scores).round() if whole else scores
     kept = space.argmax(torch.randn(scores.shape, generator=torch.Generator().manual_seed(1))) != 0
     some = torch.rand(scores.shape, generator=torch.Generator().manual_seed(2)) < 0.2
     scores[::2] = scores[::2].masked_fill(some[::2] & ~kept[::2], -torch.inf)
-    y, other = space.argmax(scores), programme.argmax(scores)
+    y, other = space.argmax(scores), program.argmax(scores)
     torch.testing.assert_close(space.score(scores, y), space.score(scores, other), rtol=1e-9, atol=1e-9)
-    assert programme.contains(y).all()
+    assert program.contains(y).all()
     assert space.contains(other).all()

@@ -15,23 +15,23 @@ import numpy as np
 import numpy.typing as npt
 
 from structpred.errors import MissingExtraError, SpaceError
-from structpred.spaces._linear.programme import Floats, Programme
+from structpred.spaces._integer_program.program import Floats, Program
 
 Indices = npt.NDArray[np.intp]
 
 
 class LinearSolver(enum.Enum):
-    """The solvers of OR-Tools that ``LinearSpace`` can use."""
+    """The solvers of OR-Tools that ``IntegerProgram`` can use."""
 
     GLOP = "GLOP"
     """Google's simplex, for relaxations: its answers are vertices."""
     SCIP = "SCIP"
-    """Branch and cut, for integer programmes and relaxations."""
+    """Branch and cut, for integer programs and relaxations."""
     CP_SAT = "SAT"
-    """Google's constraint solver, for whole numbers within finite bounds. It knows whole coefficients alone: scores
+    """Google's constraint solver, for integers within finite bounds. It knows whole coefficients alone: scores
     are rounded to n 2^-51 of the largest for n parts, and fractional coefficients of constraints to about 1e-6."""
     HIGHS = "HIGHS"
-    """Branch and cut and simplex, for integer programmes and relaxations. At a time limit it gives no incumbent."""
+    """Branch and cut and simplex, for integer programs and relaxations. At a time limit it gives no incumbent."""
     PDLP = "PDLP"
     """Google's first-order method, for very large relaxations. Its answers are approximate, to about 1e-8, and need
     not be vertices: where several are best, they lie between them."""
@@ -77,7 +77,7 @@ def import_extra(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingExtraError("LinearSpace needs OR-Tools; write pip install structpred[ortools]") from error
+        raise MissingExtraError("IntegerProgram needs OR-Tools; write pip install structpred[ortools]") from error
 
 
 def _helper() -> Any:
@@ -90,33 +90,33 @@ def is_supported(solver: LinearSolver) -> bool:
 
 
 class Model:
-    """A programme as OR-Tools holds it, of which only objective and bounds change. Not for two threads at once."""
+    """A program as OR-Tools holds it, of which only objective and bounds change. Not for two threads at once."""
 
-    def __init__(self, programme: Programme, solver: LinearSolver, time_limit: float | None, gap: float) -> None:
-        self._programme = programme
+    def __init__(self, program: Program, solver: LinearSolver, time_limit: float | None, gap: float) -> None:
+        self._program = program
         self._solver = solver
         self._time_limit = time_limit
         self._parameters = _PARAMETERS[solver].format(gap=gap)
-        self._indices = list(range(programme.parts))
+        self._indices = list(range(program.parts))
         self._helper = _helper()
         self._model = self._helper.ModelBuilderHelper()
         self._model.fill_model_from_sparse_data(
-            programme.lower,
-            programme.upper,
-            np.zeros(programme.variables),
-            programme.row_lower,
-            programme.row_upper,
-            programme.matrix,
+            program.lower,
+            program.upper,
+            np.zeros(program.variables),
+            program.row_lower,
+            program.row_upper,
+            program.matrix,
         )
-        for index in np.flatnonzero(programme.integer).tolist():
+        for index in np.flatnonzero(program.integer).tolist():
             self._model.set_var_integrality(index, True)
         self._model.set_maximize(True)
 
-    def maximise(self, costs: Floats, forbidden: Indices) -> tuple[Verdict, Floats | None]:
+    def maximize(self, costs: Floats, forbidden: Indices) -> tuple[Verdict, Floats | None]:
         """The verdict and the x of largest ``<costs, y>`` with 0 for the forbidden parts, if one was found."""
         if not forbidden.size:
             return self._solve(costs)
-        lower, upper = self._programme.lower[forbidden], self._programme.upper[forbidden]
+        lower, upper = self._program.lower[forbidden], self._program.upper[forbidden]
         if (lower > 0).any():
             return Verdict.INFEASIBLE, None
         self._bound(forbidden, lower, np.zeros_like(upper))
@@ -127,11 +127,11 @@ class Model:
 
     def find_any(self) -> tuple[Verdict, Floats | None]:
         """Any x that keeps the constraints."""
-        return self._solve(np.zeros(self._programme.parts))
+        return self._solve(np.zeros(self._program.parts))
 
     def fix(self, y: Floats, slack: Floats) -> None:
         """Bounds every part to its entry of y, give or take its slack."""
-        lower, upper = self._programme.lower[: len(y)], self._programme.upper[: len(y)]
+        lower, upper = self._program.lower[: len(y)], self._program.upper[: len(y)]
         self._bound(np.arange(len(y)), np.clip(y - slack, lower, upper), np.clip(y + slack, lower, upper))
 
     def _bound(self, parts: Indices, lower: Floats, upper: Floats) -> None:
@@ -160,13 +160,13 @@ class Model:
         if self._time_limit is not None and status in (known.FEASIBLE, known.NOT_SOLVED, known.UNKNOWN_STATUS):
             return Verdict.INCUMBENT if solver.has_solution() else Verdict.OUT_OF_TIME
         said = f"{status.name} {solver.status_string()}".strip()
-        raise SpaceError(f"LinearSpace: {self._solver.name} stopped with status {said}")
+        raise SpaceError(f"IntegerProgram: {self._solver.name} stopped with status {said}")
 
 
 def as_costs(scores: Floats, solver: LinearSolver) -> Floats:
     """Each example's scores times a power of two, so that every magnitude is solved alike: ``(n, parts)``.
 
-    ``-inf`` becomes 0. Rounded where the solver knows whole numbers alone.
+    ``-inf`` becomes 0. Rounded where the solver knows integers alone.
     """
     whole = solver is LinearSolver.CP_SAT
     size = _LARGEST_WHOLE_SUM / 2 ** scores.shape[1].bit_length() if whole else _LARGEST_COST

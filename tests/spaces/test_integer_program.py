@@ -1,4 +1,4 @@
-"""What is special to linear spaces as they are declared: programmes, forbidden parts, relaxations, values."""
+"""What is special to linear spaces as they are declared: programs, forbidden parts, relaxations, values."""
 
 import copy
 import pickle
@@ -13,7 +13,7 @@ from scipy.optimize import Bounds, LinearConstraint, linprog
 from scipy.sparse import coo_array, csr_array, csr_matrix
 
 import structpred as sp
-from structpred.spaces._linear.solvers import as_costs
+from structpred.spaces._integer_program.solvers import as_costs
 
 INF = torch.inf
 Solver = sp.LinearSolver
@@ -38,14 +38,14 @@ def random_scores(*shape, seed=0):
 
 
 def matching(size, **arguments):
-    """The permutation matrices as a programme: every row and every column sums to 1."""
+    """The permutation matrices as a program: every row and every column sums to 1."""
     eye, ones = np.eye(size), np.ones((1, size))
     sums = np.vstack([np.kron(eye, ones), np.kron(ones, eye)])
-    return sp.LinearSpace((size, size), LinearConstraint(sums, 1, 1), **arguments)
+    return sp.IntegerProgram((size, size), LinearConstraint(sums, 1, 1), **arguments)
 
 
 def subset(n, k, **arguments):
-    return sp.LinearSpace(n, LinearConstraint(np.ones(n), k, k), **arguments)
+    return sp.IntegerProgram(n, LinearConstraint(np.ones(n), k, k), **arguments)
 
 
 def brute_best(space, scores):
@@ -58,7 +58,7 @@ def brute_best(space, scores):
 
 @every_whole
 @given(data=st.data())
-def test_random_programmes_are_solved_as_by_brute_force(solver, data):
+def test_random_programs_are_solved_as_by_brute_force(solver, data):
     """With rows bounded on both sides, of which SCIP's own propagation makes wrong infeasibilities."""
     seed = data.draw(st.integers(0, 10**6))
     rng = np.random.default_rng(seed)
@@ -66,7 +66,7 @@ def test_random_programmes_are_solved_as_by_brute_force(solver, data):
     matrix = rng.integers(-5, 10, (rows, parts))
     kept = matrix @ rng.integers(0, 2, parts)  # so that there is a structure
     constraint = LinearConstraint(matrix, kept - rng.integers(0, 6, rows), kept + rng.integers(0, 6, rows))
-    space = sp.LinearSpace(int(parts), constraint, solver=solver)
+    space = sp.IntegerProgram(int(parts), constraint, solver=solver)
     scores = random_scores(4, parts, seed=seed) * 10.0 ** data.draw(st.sampled_from([-290, 0, 290]))
     y = space.argmax(scores)
     assert space.contains(y).all()
@@ -77,7 +77,7 @@ def test_random_programmes_are_solved_as_by_brute_force(solver, data):
 
 @every_whole
 def test_a_row_with_two_bounds_that_one_part_alone_fulfils(solver):
-    space = sp.LinearSpace(3, LinearConstraint([5, 9, 9], 8, 9), solver=solver)
+    space = sp.IntegerProgram(3, LinearConstraint([5, 9, 9], 8, 9), solver=solver)
     assert space.enumerate().tolist() == [[0, 0, 1], [0, 1, 0]]
     assert space.argmax(torch.tensor([9.0, 2.0, 1.0])).tolist() == [0, 1, 0]
 
@@ -120,7 +120,7 @@ def test_values_a_trillionth_of_the_largest_score_apart_are_told_apart(solver):
 @every_whole
 def test_nearly_equal_structures_of_a_knapsack_are_told_apart(solver):
     weights = np.random.default_rng(0).integers(1, 30, (2, 10))
-    space = sp.LinearSpace(10, LinearConstraint(weights, ub=weights.sum(1) // 2), solver=solver)
+    space = sp.IntegerProgram(10, LinearConstraint(weights, ub=weights.sum(1) // 2), solver=solver)
     scores = 1 + 1e-8 * random_scores(20, 10)
     best = brute_best(space, scores)
     torch.testing.assert_close(space.score(scores, space.argmax(scores)), best, rtol=0, atol=1e-11)
@@ -128,12 +128,12 @@ def test_nearly_equal_structures_of_a_knapsack_are_told_apart(solver):
 
 def test_answers_are_freed_of_the_solvers_rounding_errors():
     solved = np.array([[1e-9, 1 - 1e-9, 0.5], [-1e-12, 1 + 1e-12, -0.0]])
-    y = sp.LinearSpace(3, integrality=0).programme.clean(solved)
+    y = sp.IntegerProgram(3, integrality=0).program.clean(solved)
     assert y.tolist() == [[0, 1, 0.5], [0, 1, 0]]
     assert not np.signbit(y).any()
 
 
-def test_cp_sat_is_given_whole_numbers():
+def test_cp_sat_is_given_integers():
     costs = as_costs(np.array([[1 / 3, -np.inf, -1.0]]), Solver.CP_SAT)
     assert (costs == np.rint(costs)).all()
     assert costs[0, 0] / costs[0, 2] == pytest.approx(-1 / 3, rel=1e-14)
@@ -147,17 +147,17 @@ def test_an_objective_of_zeros_does_not_keep_the_former_one():
 
 def test_without_constraints_every_part_of_positive_score_is_taken():
     scores = random_scores(6, 2, 3)
-    for space in (sp.LinearSpace((2, 3)), sp.LinearSpace((2, 3), integrality=0)):
+    for space in (sp.IntegerProgram((2, 3)), sp.IntegerProgram((2, 3), integrality=0)):
         assert torch.equal(space.argmax(scores), (scores > 0).double())
 
 
 def test_columns_are_the_parts_in_row_major_order():
-    space = sp.LinearSpace((2, 3), LinearConstraint([0, 0, 1, 1, 0, 0], 2, 2))
+    space = sp.IntegerProgram((2, 3), LinearConstraint([0, 0, 1, 1, 0, 0], 2, 2))
     assert space.argmax(torch.full((2, 3), -1.0)).tolist() == [[0, 0, 1], [1, 0, 0]]
 
 
 def test_bounds_fix_parts():
-    space = sp.LinearSpace((2, 2), bounds=Bounds([[1, 0], [0, 0]], [[1, 1], [0.5, 1]]))
+    space = sp.IntegerProgram((2, 2), bounds=Bounds([[1, 0], [0, 0]], [[1, 1], [0.5, 1]]))
     scores = torch.tensor([[-1.0, 1.0], [1.0, -1.0]])
     assert space.argmax(scores).tolist() == [[1, 1], [0, 0]]
     assert len(space.enumerate()) == 4
@@ -184,7 +184,7 @@ def test_examples_without_an_allowed_structure_are_named(solver):
 
 @pytest.mark.parametrize("solver", [*WHOLE, Solver.GLOP, Solver.PDLP], ids=repr)
 def test_a_part_that_its_bounds_demand_cannot_be_forbidden(solver):
-    space = sp.LinearSpace(2, bounds=Bounds([1, 0], [1, 1]), integrality=int(solver in WHOLE), solver=solver)
+    space = sp.IntegerProgram(2, bounds=Bounds([1, 0], [1, 1]), integrality=int(solver in WHOLE), solver=solver)
     with pytest.raises(sp.InfeasibleError, match="in example 1;"):
         space.argmax(torch.tensor([[1.0, -INF], [-INF, 1.0]]))
 
@@ -196,7 +196,7 @@ def test_a_part_that_its_bounds_demand_cannot_be_forbidden(solver):
 def test_a_relaxations_value_is_scipys(solver):
     rng = np.random.default_rng(0)
     weights = rng.random((3, 12))
-    space = sp.LinearSpace(12, LinearConstraint(weights, 0.5, 2), integrality=0, solver=solver)
+    space = sp.IntegerProgram(12, LinearConstraint(weights, 0.5, 2), integrality=0, solver=solver)
     scores = random_scores(8, 12)
     y = space.argmax(scores)
     assert space.contains(y).all()
@@ -206,15 +206,15 @@ def test_a_relaxations_value_is_scipys(solver):
     torch.testing.assert_close(space.score(scores, y), torch.tensor(best, dtype=torch.float64), rtol=1e-7, atol=0)
 
 
-def test_a_mixed_programme_has_whole_and_continuous_parts():
-    space = sp.LinearSpace(2, LinearConstraint([1, 1], ub=1.5), integrality=[1, 0])
+def test_a_mixed_program_has_whole_and_continuous_parts():
+    space = sp.IntegerProgram(2, LinearConstraint([1, 1], ub=1.5), integrality=[1, 0])
     assert space.argmax(torch.tensor([2.0, 1.0])).tolist() == [1, 0.5]
     assert space.contains(torch.tensor([[1, 0.5], [0.5, 1], [1, 0.6]])).tolist() == [True, False, False]
-    assert repr(space) == "LinearSpace(shape=(2,), constraints=1, solver=SCIP, LP relaxation)"
+    assert repr(space) == "IntegerProgram(shape=(2,), constraints=1, solver=SCIP, LP relaxation)"
 
 
 def test_a_relaxation_contains_what_keeps_the_constraints_to_the_tolerance():
-    space = sp.LinearSpace(2, LinearConstraint([1000, 1000], ub=1000), integrality=0)
+    space = sp.IntegerProgram(2, LinearConstraint([1000, 1000], ub=1000), integrality=0)
     y = torch.tensor([[0.5, 0.5], [0.5, 0.5000009], [0.5, 0.5000021], [-1e-7, 0], [-1e-5, 0], [1, torch.nan]])
     assert space.contains(y.double()).tolist() == [True, True, False, True, False, False]
 
@@ -224,12 +224,12 @@ def test_a_relaxation_contains_what_keeps_the_constraints_to_the_tolerance():
 
 def test_equal_content_is_equal_however_it_is_written():
     rows = np.array([[1.0, 0.0, 2.0], [0.0, -3.0, 0.0]])
-    one = sp.LinearSpace(3, LinearConstraint(rows, -1, [2, 3]))
+    one = sp.IntegerProgram(3, LinearConstraint(rows, -1, [2, 3]))
     duplicates = coo_array(([0.5, 0.5, 2.0, -3.0, 0.0], ([0, 0, 0, 1, 1], [0, 0, 2, 1, 2])), shape=(2, 3))
     for matrix in (csr_matrix(rows), csr_array(rows), duplicates):
-        assert sp.LinearSpace([3], LinearConstraint(matrix, [-1, -1], [2, 3]), integrality=[1, 1, 1]) == one
+        assert sp.IntegerProgram([3], LinearConstraint(matrix, [-1, -1], [2, 3]), integrality=[1, 1, 1]) == one
     apart = [LinearConstraint(rows[0], -1, 2), LinearConstraint(rows[1], -1, 3)]
-    again = sp.LinearSpace((3,), apart, bounds=Bounds(-0.0, [1, 1, 1]), solver=Solver.SCIP)
+    again = sp.IntegerProgram((3,), apart, bounds=Bounds(-0.0, [1, 1, 1]), solver=Solver.SCIP)
     assert again == one
     assert hash(again) == hash(one)
 
@@ -245,9 +245,9 @@ def test_equal_content_is_equal_however_it_is_written():
         subset(4, 2, bounds=Bounds([0, 0, 0, 1], 1)),
         subset(4, 2, bounds=Bounds(0, [1, 1, 1, 0])),
         subset(4, 3),
-        sp.LinearSpace((2, 2), LinearConstraint(np.ones(4), 2, 2)),
-        sp.LinearSpace(4, LinearConstraint(np.ones(4), 1, 2)),
-        sp.LinearSpace(4, LinearConstraint([1, 1, 1, 2], 2, 2)),
+        sp.IntegerProgram((2, 2), LinearConstraint(np.ones(4), 2, 2)),
+        sp.IntegerProgram(4, LinearConstraint(np.ones(4), 1, 2)),
+        sp.IntegerProgram(4, LinearConstraint([1, 1, 1, 2], 2, 2)),
     ],
     ids=repr,
 )
@@ -267,20 +267,20 @@ def test_a_copy_is_equal_and_solves(duplicate):
 
 def test_changing_the_arrays_that_were_given_changes_nothing():
     matrix = np.ones((1, 3))
-    space = sp.LinearSpace(3, LinearConstraint(matrix, 1, 1))
+    space = sp.IntegerProgram(3, LinearConstraint(matrix, 1, 1))
     matrix[:] = 0
     assert space == subset(3, 1)
 
 
 def test_the_repr_says_sizes_and_settings():
-    assert repr(matching(3)) == "LinearSpace(shape=(3, 3), constraints=6, solver=SCIP)"
-    assert repr(matching(3, integrality=0)) == "LinearSpace(shape=(3, 3), constraints=6, solver=GLOP, LP relaxation)"
+    assert repr(matching(3)) == "IntegerProgram(shape=(3, 3), constraints=6, solver=SCIP)"
+    assert repr(matching(3, integrality=0)) == "IntegerProgram(shape=(3, 3), constraints=6, solver=GLOP, LP relaxation)"
     assert repr(subset(3, 1, time_limit=2, gap=0.01, accept_incumbent=True)) == (
-        "LinearSpace(shape=(3,), constraints=1, solver=SCIP, time_limit=2, gap=0.01, accept_incumbent=True)"
+        "IntegerProgram(shape=(3,), constraints=1, solver=SCIP, time_limit=2, gap=0.01, accept_incumbent=True)"
     )
 
 
-def test_only_binary_programmes_of_few_parts_are_enumerated():
+def test_only_binary_programs_of_few_parts_are_enumerated():
     assert subset(16, 1).enumerate().shape == (16, 16)
     with pytest.raises(sp.ArgumentError, match=re.escape("solver=SCIP) has 2^17 binary tensors, too many to test")):
         subset(17, 1).enumerate()

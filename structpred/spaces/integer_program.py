@@ -1,4 +1,4 @@
-"""Whatever a linear or an integer programme says is a space."""
+"""Whatever a linear or an integer program says is a space."""
 
 from __future__ import annotations
 
@@ -14,12 +14,17 @@ from torch import Tensor
 
 from structpred._threads import map_chunks
 from structpred.errors import ArgumentError, argument_error
-from structpred.spaces._linear.checks import check_gap, check_shape, check_solver, check_time_limit
-from structpred.spaces._linear.declared import read_declared
-from structpred.spaces._linear.from_model import read_model
-from structpred.spaces._linear.programme import TOLERANCE, Bools, Floats, Programme
-from structpred.spaces._linear.solvers import LinearSolver, Model, Verdict, as_costs
-from structpred.spaces.base import OutOfTimeError, Runs, StructuredSpace
+from structpred.spaces._integer_program.arguments import (
+    validate_gap,
+    validate_shape,
+    validate_solver,
+    validate_time_limit,
+)
+from structpred.spaces._integer_program.declared import read_declared
+from structpred.spaces._integer_program.from_model import read_model
+from structpred.spaces._integer_program.program import TOLERANCE, Bools, Floats, Program
+from structpred.spaces._integer_program.solvers import LinearSolver, Model, Verdict, as_costs
+from structpred.spaces.base import OutOfTimeError, SolverPlacement, StructuredSpace
 
 if TYPE_CHECKING:
     from scipy.optimize import Bounds, LinearConstraint
@@ -28,7 +33,7 @@ _MOST_TESTED_PARTS = 16
 
 
 @frozen(init=False, repr=False)
-class LinearSpace(StructuredSpace):
+class IntegerProgram(StructuredSpace):
     """The tensors y that keep linear constraints, solved by one of OR-Tools' linear solvers.
 
     It is declared as for ``scipy.optimize.milp``: a column of the matrices is a part, in the row-major
@@ -46,34 +51,36 @@ class LinearSpace(StructuredSpace):
         shape: of one structure; or the number of parts.
         constraints: one ``scipy.optimize.LinearConstraint`` or several; the matrix dense or sparse.
         bounds: ``scipy.optimize.Bounds`` within 0 and 1, which is the default.
-        integrality: 1 for whole numbers, 0 for continuous ones; one number or one a part.
+        integrality: 1 for integers, 0 for continuous ones; one number or one a part.
         solver: SCIP unless all is continuous, else GLOP.
         time_limit: seconds for one example; none by default.
-        gap: how far a value may be from the best, relative to it; 0 by default. Integer programmes only.
+        gap: how far a value may be from the best, relative to it; 0 by default. Integer programs only.
         accept_incumbent: at the time limit, take the best structure found, with a ``SolverTimeoutWarning``.
 
     Raises:
-        ArgumentError: for bad arguments, a solver that cannot solve such a programme or that this build of
+        ArgumentError: for bad arguments, a solver that cannot solve such a program or that this build of
             OR-Tools lacks, and constraints that no tensor keeps (found out within the time limit).
         MissingExtraError: if OR-Tools is not installed.
 
     >>> from scipy.optimize import LinearConstraint
     >>> weights, capacity = [[3.0, 4.0, 5.0]], 8.0
-    >>> knapsack = LinearSpace(3, LinearConstraint(weights, ub=capacity))
+    >>> knapsack = IntegerProgram(3, LinearConstraint(weights, ub=capacity))
     >>> knapsack
-    LinearSpace(shape=(3,), constraints=1, solver=SCIP)
+    IntegerProgram(shape=(3,), constraints=1, solver=SCIP)
     >>> knapsack.argmax(torch.tensor([1.0, 2.0, 2.5]))
     tensor([1., 0., 1.])
     """
 
     shape: tuple[int, ...] = field()
-    programme: Programme = field()
+    program: Program = field()
     solver: LinearSolver = field()
     time_limit: float | None = field()
     gap: float = field()
     accept_incumbent: bool = field()
 
-    runs: ClassVar[Runs] = Runs.ON_CPU  # the whole batch at once, to name its rows; threads are made below
+    placement: ClassVar[SolverPlacement] = (
+        SolverPlacement.ON_CPU
+    )  # the whole batch at once, to name its rows; threads are made below
 
     def __init__(
         self,
@@ -87,9 +94,9 @@ class LinearSpace(StructuredSpace):
         gap: float = 0.0,
         accept_incumbent: bool = False,
     ) -> None:
-        shape = check_shape(shape)
-        programme = read_declared(math.prod(shape), constraints, bounds, integrality)
-        self._set(shape, programme, solver, time_limit, gap, accept_incumbent)
+        shape = validate_shape(shape)
+        program = read_declared(math.prod(shape), constraints, bounds, integrality)
+        self._set(shape, program, solver, time_limit, gap, accept_incumbent)
 
     @classmethod
     def from_model(
@@ -102,7 +109,7 @@ class LinearSpace(StructuredSpace):
         time_limit: float | None = None,
         gap: float = 0.0,
         accept_incumbent: bool = False,
-    ) -> LinearSpace:
+    ) -> IntegerProgram:
         """The space that a model of OR-Tools says, whose parts are the given variables.
 
         Constraints, bounds and integrality are read out at once; the model's objective, solver and
@@ -120,40 +127,40 @@ class LinearSpace(StructuredSpace):
         >>> x = [model.BoolVar(name) for name in "abc"]
         >>> pairs = model.IntVar(0, 5, "pairs")
         >>> _ = model.Add(sum(x) == 2 * pairs)
-        >>> LinearSpace.from_model(model, x).argmax(torch.tensor([1.0, 2.0, -0.5]))
+        >>> IntegerProgram.from_model(model, x).argmax(torch.tensor([1.0, 2.0, -0.5]))
         tensor([1., 1., 0.])
         """
-        programme = read_model(model, variables)
-        shape = check_shape(programme.parts if shape is None else shape)
-        if math.prod(shape) != programme.parts:
-            raise argument_error("shape", f"a shape of {programme.parts} parts, one a variable", shape)
+        program = read_model(model, variables)
+        shape = validate_shape(program.parts if shape is None else shape)
+        if math.prod(shape) != program.parts:
+            raise argument_error("shape", f"a shape of {program.parts} parts, one a variable", shape)
         space = cls.__new__(cls)
-        space._set(shape, programme, solver, time_limit, gap, accept_incumbent)
+        space._set(shape, program, solver, time_limit, gap, accept_incumbent)
         return space
 
     def _set(
         self,
         shape: tuple[int, ...],
-        programme: Programme,
+        program: Program,
         solver: LinearSolver | None,
         time_limit: float | None,
         gap: float,
         accept_incumbent: bool,
     ) -> None:
-        solver = check_solver(solver, programme)
-        time_limit, gap = check_time_limit(time_limit), check_gap(gap, programme)
+        solver = validate_solver(solver, program)
+        time_limit, gap = validate_time_limit(time_limit), validate_gap(gap, program)
         if not isinstance(accept_incumbent, bool):
             raise argument_error("accept_incumbent", "True or False", accept_incumbent)
-        self.__attrs_init__(shape, programme, solver, time_limit, gap, accept_incumbent)
+        self.__attrs_init__(shape, program, solver, time_limit, gap, accept_incumbent)
         if self._feasibility_model().find_any()[0] is Verdict.INFEASIBLE:
             raise ArgumentError(f"constraints: expected some tensor to keep them all, but none does, for {self!r}")
 
     def __repr__(self) -> str:
-        programme = self.programme
-        said = [f"shape={self.shape}", f"constraints={len(programme.row_lower)}", f"solver={self.solver.name}"]
-        if programme.variables > programme.parts:
-            said.insert(2, f"auxiliaries={programme.variables - programme.parts}")
-        if programme.is_relaxation:
+        program = self.program
+        said = [f"shape={self.shape}", f"constraints={len(program.row_lower)}", f"solver={self.solver.name}"]
+        if program.variables > program.parts:
+            said.insert(2, f"auxiliaries={program.variables - program.parts}")
+        if program.is_relaxation:
             said.append("LP relaxation")
         if self.time_limit is not None:
             said.append(f"time_limit={self.time_limit:g}")
@@ -161,7 +168,7 @@ class LinearSpace(StructuredSpace):
             said.append(f"gap={self.gap:g}")
         if self.accept_incumbent:
             said.append("accept_incumbent=True")
-        return f"LinearSpace({', '.join(said)})"
+        return f"IntegerProgram({', '.join(said)})"
 
     def _argmax(self, scores: Tensor) -> Tensor:
         flat = scores.flatten(1).numpy()
@@ -170,12 +177,12 @@ class LinearSpace(StructuredSpace):
         lost: list[int] = []
 
         def solve(rows: Tensor) -> Tensor:
-            model = Model(self.programme, self.solver, self.time_limit, self.gap)
-            y = np.zeros((len(rows), self.programme.parts))
+            model = Model(self.program, self.solver, self.time_limit, self.gap)
+            y = np.zeros((len(rows), self.program.parts))
             for answer, row in zip(y, rows.tolist(), strict=True):
                 if lost:  # the call fails in any case
                     break
-                verdict, x = model.maximise(costs[row], np.flatnonzero(forbidden[row]))
+                verdict, x = model.maximize(costs[row], np.flatnonzero(forbidden[row]))
                 if verdict is Verdict.INFEASIBLE:  # any structure does, the base class sees that it is forbidden
                     verdict, x = model.find_any()
                 if verdict is Verdict.INCUMBENT:
@@ -183,13 +190,13 @@ class LinearSpace(StructuredSpace):
                 if x is None:
                     lost.append(row)
                 else:
-                    answer[:] = x[: self.programme.parts]
+                    answer[:] = x[: self.program.parts]
             return torch.from_numpy(y)
 
         solved = map_chunks(solve, torch.arange(len(flat))).numpy()
         if lost:
             raise OutOfTimeError(lost)
-        y = torch.from_numpy(self.programme.clean(solved)).reshape(scores.shape)
+        y = torch.from_numpy(self.program.clean(solved)).reshape(scores.shape)
         if late:
             raise OutOfTimeError(late, y)
         return y
@@ -201,11 +208,11 @@ class LinearSpace(StructuredSpace):
             SolverTimeoutError: if there are auxiliary variables, and none were found within the time limit.
         """
         batch = self.batch_shape("y", y)
-        flat = y.detach().to("cpu", torch.float64).reshape(math.prod(batch), self.programme.parts).numpy()
-        if self.programme.variables == self.programme.parts:
-            inside = self.programme.admits(flat)
+        flat = y.detach().to("cpu", torch.float64).reshape(math.prod(batch), self.program.parts).numpy()
+        if self.program.variables == self.program.parts:
+            inside = self.program.admits(flat)
         else:
-            inside = self.programme.admits_parts(flat)
+            inside = self.program.admits_parts(flat)
             candidates = np.flatnonzero(inside)
             if candidates.size:
                 inside[candidates] = self._can_be_completed(flat, torch.from_numpy(candidates), batch)
@@ -213,7 +220,7 @@ class LinearSpace(StructuredSpace):
 
     def _can_be_completed(self, flat: Floats, rows: Tensor, batch: tuple[int, ...]) -> Bools:
         """Whether auxiliary variables can be found for these rows of ``flat: (n, parts)``."""
-        slack = np.where(self.programme.integer[: self.programme.parts], 0, TOLERANCE)
+        slack = np.where(self.program.integer[: self.program.parts], 0, TOLERANCE)
 
         def complete(rows: Tensor) -> Tensor:
             model = self._feasibility_model()
@@ -231,7 +238,7 @@ class LinearSpace(StructuredSpace):
             return late.accepted(batch).numpy()
 
     def _feasibility_model(self) -> Model:
-        return Model(self.programme, self.solver, self.time_limit, gap=0.0)
+        return Model(self.program, self.solver, self.time_limit, gap=0.0)
 
     def enumerate(self) -> Tensor:
         """Every structure once: ``(count, *shape)``, by testing all 2^n binary tensors of n <= 16 parts.
@@ -240,8 +247,8 @@ class LinearSpace(StructuredSpace):
             NotImplementedError: for an LP relaxation.
             ArgumentError: if there are more parts.
         """
-        parts = self.programme.parts
-        if self.programme.is_relaxation:
+        parts = self.program.parts
+        if self.program.is_relaxation:
             raise NotImplementedError(f"{self!r} has no list of structures: they are not whole")
         if parts > _MOST_TESTED_PARTS:
             raise ArgumentError(f"enumerate: {self!r} has 2^{parts} binary tensors, too many to test")

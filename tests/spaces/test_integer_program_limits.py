@@ -13,7 +13,7 @@ import torch
 from scipy.optimize import LinearConstraint
 
 import structpred as sp
-from structpred.spaces._linear.solvers import Model
+from structpred.spaces._integer_program.solvers import Model
 
 Solver = sp.LinearSolver
 RNG = np.random.default_rng(0)
@@ -26,11 +26,11 @@ SUMS = SPLIT @ RNG.integers(0, 2, 40)
 
 
 def knapsack(**arguments):
-    return sp.LinearSpace(90, LinearConstraint(WEIGHTS, ub=WEIGHTS.sum(1) // 2), **arguments)
+    return sp.IntegerProgram(90, LinearConstraint(WEIGHTS, ub=WEIGHTS.sum(1) // 2), **arguments)
 
 
 def market_split(**arguments):
-    return sp.LinearSpace(40, LinearConstraint(SPLIT, SUMS, SUMS), **arguments)
+    return sp.IntegerProgram(40, LinearConstraint(SPLIT, SUMS, SUMS), **arguments)
 
 
 def scores_with_a_hard_example(*batch, at):
@@ -88,8 +88,8 @@ def test_without_an_incumbent_a_time_out_is_an_error_in_any_case(solver, accept)
 def test_after_a_time_out_the_rest_of_the_batch_is_not_solved(monkeypatch):
     torch.set_num_threads(1)
     solved = []
-    maximise = Model.maximise
-    monkeypatch.setattr(Model, "maximise", lambda model, *args: solved.append(args) or maximise(model, *args))
+    maximize = Model.maximize
+    monkeypatch.setattr(Model, "maximize", lambda model, *args: solved.append(args) or maximize(model, *args))
     with pytest.raises(sp.SolverTimeoutError, match="in example 1;"):
         knapsack(time_limit=0.2).argmax(scores_with_a_hard_example(9, at=slice(1, 9)))
     assert len(solved) == 2
@@ -98,13 +98,13 @@ def test_after_a_time_out_the_rest_of_the_batch_is_not_solved(monkeypatch):
 @pytest.mark.parametrize("solver", [Solver.GLOP, Solver.PDLP], ids=repr)
 def test_relaxations_run_out_of_time_too(solver):
     rows = np.vstack([np.kron(np.eye(60), np.ones((1, 60))), np.kron(np.ones((1, 60)), np.eye(60))])
-    space = sp.LinearSpace((60, 60), LinearConstraint(rows, 1, 1), integrality=0, solver=solver, time_limit=1e-9)
+    space = sp.IntegerProgram((60, 60), LinearConstraint(rows, 1, 1), integrality=0, solver=solver, time_limit=1e-9)
     with pytest.raises(sp.SolverTimeoutError, match="in example 0;"):
         space.argmax(torch.randn(1, 60, 60, generator=torch.Generator().manual_seed(0)))
 
 
 def test_within_its_limit_a_space_answers_as_without():
-    space = sp.LinearSpace(5, LinearConstraint(np.ones(5), 2, 2), time_limit=60)
+    space = sp.IntegerProgram(5, LinearConstraint(np.ones(5), 2, 2), time_limit=60)
     scores = torch.randn(7, 5, generator=torch.Generator().manual_seed(0))
     assert torch.equal(space.argmax(scores), sp.KSubset(5, 2).argmax(scores))
     scores[3] = -torch.inf
@@ -118,7 +118,7 @@ def test_a_time_out_in_search_of_auxiliary_variables_names_the_example():
     others = [model.BoolVar("") for _ in range(40)]
     for row in SPLIT.tolist():
         model.Add(sum(a * x for a, x in zip(row, others, strict=True)) == sum(row) // 2 + parts[0])
-    space = sp.LinearSpace.from_model(model, parts, time_limit=0.05)
+    space = sp.IntegerProgram.from_model(model, parts, time_limit=0.05)
     with pytest.raises(sp.SolverTimeoutError, match=r"in example \(0, 1\);"):
         space.contains(torch.tensor([[[0.5], [1.0]]]))
 
@@ -137,7 +137,7 @@ def test_a_gap_ends_the_search_early_and_holds():
 @pytest.mark.parametrize("solver", Solver, ids=repr)
 def test_any_number_of_threads_and_any_history_give_the_same_values(solver):
     whole = solver not in (Solver.GLOP, Solver.PDLP)
-    space = sp.LinearSpace(12, LinearConstraint(WEIGHTS[:2, :12], ub=3000), integrality=int(whole), solver=solver)
+    space = sp.IntegerProgram(12, LinearConstraint(WEIGHTS[:2, :12], ub=3000), integrality=int(whole), solver=solver)
     scores = torch.randn(30, 12, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     answers = []
     for threads in (1, 2, 3):
@@ -151,7 +151,7 @@ def test_any_number_of_threads_and_any_history_give_the_same_values(solver):
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
 def test_a_forked_child_solves_after_its_parent():
     torch.set_num_threads(2)
-    space = sp.LinearSpace(12, LinearConstraint(WEIGHTS[:2, :12], ub=3000))
+    space = sp.IntegerProgram(12, LinearConstraint(WEIGHTS[:2, :12], ub=3000))
     scores = torch.randn(8, 12, generator=torch.Generator().manual_seed(0))
     expected = space.argmax(scores)
     with warnings.catch_warnings():
@@ -176,7 +176,7 @@ def test_memory_does_not_grow_over_calls_and_spaces():
         for size in range(times):
             rows = np.ones((20, 1000))
             rows[0, 0] = size
-            space = sp.LinearSpace(1000, LinearConstraint(rows, ub=2000), integrality=0)  # a model of some 300 KiB
+            space = sp.IntegerProgram(1000, LinearConstraint(rows, ub=2000), integrality=0)  # a model of some 300 KiB
             space.argmax(torch.ones(2, 1000))
 
     use(10)
@@ -188,7 +188,7 @@ def test_memory_does_not_grow_over_calls_and_spaces():
 def test_the_solvers_print_nothing(capfd):
     for solver in Solver:
         whole = solver not in (Solver.GLOP, Solver.PDLP)
-        sp.LinearSpace(3, LinearConstraint([1, 1, 1], 1, 2), integrality=int(whole), solver=solver).argmax(
+        sp.IntegerProgram(3, LinearConstraint([1, 1, 1], 1, 2), integrality=int(whole), solver=solver).argmax(
             torch.ones(3)
         )
     assert capfd.readouterr() == ("", "")

@@ -1,4 +1,4 @@
-"""What ``LinearSpace`` refuses, and what it says then."""
+"""What ``IntegerProgram`` refuses, and what it says then."""
 
 import re
 import sys
@@ -8,7 +8,7 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint
 
 import structpred as sp
-from structpred.spaces._linear import checks, solvers
+from structpred.spaces._integer_program import checks, solvers
 
 Solver = sp.LinearSolver
 ONES = LinearConstraint(np.ones(3), 1, 1)
@@ -17,8 +17,8 @@ ONES = LinearConstraint(np.ones(3), 1, 1)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"shape": 0}, "shape: expected a whole number of at least 1, got 0 (int)"),
-        ({"shape": (2, 0.5)}, "shape: expected a whole number of at least 1, got 0.5 (float)"),
+        ({"shape": 0}, "shape: expected an integer of at least 1, got 0 (int)"),
+        ({"shape": (2, 0.5)}, "shape: expected an integer of at least 1, got 0.5 (float)"),
         ({"shape": ()}, "shape: expected at least one dimension, got () (tuple)"),
         (
             {"constraints": LinearConstraint(np.ones((2, 4)))},
@@ -40,7 +40,7 @@ ONES = LinearConstraint(np.ones(3), 1, 1)
         ),
         (
             {"constraints": LinearConstraint(np.ones(3), 4)},
-            "constraints: expected some tensor to keep them all, but none does, for LinearSpace(shape=(3,), ",
+            "constraints: expected some tensor to keep them all, but none does, for IntegerProgram(shape=(3,), ",
         ),
         (
             {"bounds": (0, 1)},
@@ -59,7 +59,7 @@ ONES = LinearConstraint(np.ones(3), 1, 1)
         ),
         ({"bounds": Bounds(0, np.inf)}, "bounds: expected every part within 0 and 1, got 0 to inf for part 0"),
         ({"bounds": Bounds()}, "bounds: expected every part within 0 and 1, got -inf to inf for part 0"),
-        ({"integrality": 2}, "integrality: expected 1 for whole numbers, 0 for continuous ones, got 2 (int)"),
+        ({"integrality": 2}, "integrality: expected 1 for integers, 0 for continuous ones, got 2 (int)"),
         ({"integrality": [1, 1]}, "integrality: expected one number or 3, one a part, got 2"),
         ({"integrality": "all"}, "integrality: expected numbers, got 'all' (str)"),
         (
@@ -68,12 +68,12 @@ ONES = LinearConstraint(np.ones(3), 1, 1)
         ),
         (
             {"solver": Solver.GLOP},
-            "solver: expected one for whole numbers, got LinearSolver.GLOP (LinearSolver); write "
+            "solver: expected one for integers, got LinearSolver.GLOP (LinearSolver); write "
             "solver=LinearSolver.SCIP, or integrality=0 for the LP relaxation",
         ),
         (
             {"solver": Solver.PDLP, "integrality": [0, 0, 1]},
-            "solver: expected one for whole numbers, got LinearSolver",
+            "solver: expected one for integers, got LinearSolver",
         ),
         (
             {"solver": Solver.CP_SAT, "integrality": 0},
@@ -91,20 +91,20 @@ ONES = LinearConstraint(np.ones(3), 1, 1)
 )
 def test_bad_arguments_are_refused(arguments, message):
     with pytest.raises(sp.ArgumentError, match="^" + re.escape(message)):
-        sp.LinearSpace(**{"shape": 3, "constraints": ONES, **arguments})
+        sp.IntegerProgram(**{"shape": 3, "constraints": ONES, **arguments})
 
 
 @pytest.mark.parametrize("solver", [Solver.SCIP, Solver.CP_SAT, Solver.HIGHS], ids=repr)
-def test_an_infeasible_programme_is_found_by_every_solver(solver):
+def test_an_infeasible_program_is_found_by_every_solver(solver):
     with pytest.raises(sp.ArgumentError, match="expected some tensor to keep them all, but none does"):
-        sp.LinearSpace(2, LinearConstraint([2, 4], 3, 3), solver=solver)
+        sp.IntegerProgram(2, LinearConstraint([2, 4], 3, 3), solver=solver)
 
 
 def test_a_solver_that_the_build_lacks_is_refused(monkeypatch):
     monkeypatch.setattr(checks, "is_supported", lambda solver: solver in (Solver.GLOP, Solver.HIGHS))
     message = "solver: expected one that this build of OR-Tools has, got LinearSolver.SCIP (LinearSolver); it has GLOP,"
     with pytest.raises(sp.ArgumentError, match="^" + re.escape(message)):
-        sp.LinearSpace(3, ONES)
+        sp.IntegerProgram(3, ONES)
 
 
 @pytest.mark.parametrize("solver", Solver, ids=repr)
@@ -115,10 +115,10 @@ def test_this_build_has_every_solver(solver):
 def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ortools.linear_solver.python.model_builder_helper", None)
     with pytest.raises(sp.MissingExtraError, match=re.escape("write pip install structpred[ortools]")):
-        sp.LinearSpace(3, ONES)
+        sp.IntegerProgram(3, ONES)
 
 
 def test_a_solver_that_fails_says_so(monkeypatch):
     monkeypatch.setitem(solvers._PARAMETERS, Solver.GLOP, "no_such_parameter: 1")
-    with pytest.raises(sp.SpaceError, match=r"^LinearSpace: GLOP stopped with status \w*INVALID\w*"):
-        sp.LinearSpace(3, ONES, integrality=0)
+    with pytest.raises(sp.SpaceError, match=r"^IntegerProgram: GLOP stopped with status \w*INVALID\w*"):
+        sp.IntegerProgram(3, ONES, integrality=0)

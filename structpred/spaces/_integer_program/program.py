@@ -1,4 +1,4 @@
-"""The constraints of a linear or integer programme, as a value."""
+"""The constraints of a linear or integer program, as a value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 TOLERANCE = 1e-6
-"""How far a number may exceed a bound, or be from a whole number, relative to the bound where that is above 1."""
+"""How far a number may exceed a bound, or be from an integer, relative to the bound where that is above 1."""
 
 
 def _array_content(array: npt.NDArray[Any]) -> bytes:
@@ -24,8 +24,8 @@ def _matrix_content(matrix: Any) -> tuple[tuple[int, int], bytes, bytes, bytes]:
 
 
 @frozen
-class Programme:
-    """``row_lower <= matrix @ x <= row_upper`` and ``lower <= x <= upper``, with whole numbers where ``integer``.
+class Program:
+    """``row_lower <= matrix @ x <= row_upper`` and ``lower <= x <= upper``, with integers where ``integer``.
 
     The first ``parts`` entries of x are the structure y; the others are auxiliary.
     """
@@ -69,17 +69,17 @@ class Programme:
         return result
 
 
-def make_programme(
+def make_program(
     matrix: Any, row_lower: Floats, row_upper: Floats, lower: Floats, upper: Floats, integer: Bools, parts: int
-) -> Programme:
-    """The programme in a canonical form, so that equal content is equal. It keeps the arrays."""
+) -> Program:
+    """The program in a canonical form, so that equal content is equal. It keeps the arrays."""
     from scipy.sparse import csr_matrix
 
     canonical = csr_matrix(matrix, dtype=np.float64)
     canonical.sum_duplicates()
     canonical.eliminate_zeros()
     lower, upper = np.where(integer, np.ceil(lower), lower), np.where(integer, np.floor(upper), upper)
-    return Programme(canonical, row_lower, row_upper, lower, upper, integer, parts)
+    return Program(canonical, row_lower, row_upper, lower, upper, integer, parts)
 
 
 def _within(value: Floats, lower: Floats, upper: Floats) -> Bools:

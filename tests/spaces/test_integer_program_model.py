@@ -35,7 +35,7 @@ both = pytest.mark.parametrize("make", [pywraplp_pair, builder_pair], ids=["pywr
 
 
 def even_model(make):
-    """An even number of four parts, neither none nor all, said by an auxiliary whole number."""
+    """An even number of four parts, neither none nor all, said by an auxiliary integer."""
     model, new_bool, new_int, _, add = make()
     half = new_int(1, 5, "half")  # an auxiliary ahead of the parts
     parts = [new_bool(f"x{i}") for i in range(4)]
@@ -51,13 +51,13 @@ def test_what_a_model_says_equals_what_is_declared(make):
     add(3 * x[0] - x[2] <= 2.5)
     add(x[1] + x[2] == 1)
     rows = [[3, 0, -1], [0, 1, 1]]
-    declared = sp.LinearSpace(
+    declared = sp.IntegerProgram(
         3,
         LinearConstraint(rows, [-np.inf, 1], [2.5, 1]),
         bounds=Bounds([0, 0, 0], [1, 0.5, 1]),
         integrality=[1, 0, 1],
     )
-    assert sp.LinearSpace.from_model(model, x) == declared
+    assert sp.IntegerProgram.from_model(model, x) == declared
 
 
 @both
@@ -66,15 +66,15 @@ def test_parts_are_in_the_order_given_and_of_the_shape_given(make):
     x = [new_bool(name) for name in "abcd"]
     add(x[0] + x[1] == 1)
     add(x[0] + x[2] >= 1)
-    space = sp.LinearSpace.from_model(model, [x[3], x[2], x[1], x[0]], shape=(2, 2))
+    space = sp.IntegerProgram.from_model(model, [x[3], x[2], x[1], x[0]], shape=(2, 2))
     assert space.shape == (2, 2)
-    assert space == sp.LinearSpace((2, 2), LinearConstraint([[0, 0, 1, 1], [0, 1, 0, 1]], 1, [1, np.inf]))
+    assert space == sp.IntegerProgram((2, 2), LinearConstraint([[0, 0, 1, 1], [0, 1, 0, 1]], 1, [1, np.inf]))
 
 
 @both
 def test_auxiliary_variables_decide_membership_and_are_no_parts(make):
-    space = sp.LinearSpace.from_model(*even_model(make))
-    assert repr(space) == "LinearSpace(shape=(4,), constraints=2, auxiliaries=1, solver=SCIP)"
+    space = sp.IntegerProgram.from_model(*even_model(make))
+    assert repr(space) == "IntegerProgram(shape=(4,), constraints=2, auxiliaries=1, solver=SCIP)"
     pairs = [[float(i in pair) for i in range(4)] for pair in itertools.combinations(range(4), 2)]
     assert sorted(space.enumerate().tolist()) == sorted(pairs)
     scores = torch.randn(20, 4, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
@@ -94,7 +94,7 @@ def test_auxiliary_variables_of_a_relaxation(solver):
     add(top >= x[0])
     add(top >= x[1])
     add(top <= 0.7)
-    space = sp.LinearSpace.from_model(model, x, solver=solver)
+    space = sp.IntegerProgram.from_model(model, x, solver=solver)
     y = space.argmax(torch.tensor([[1.0, 2.0], [1.0, -1.0]], dtype=torch.float64))
     torch.testing.assert_close(y, torch.tensor([[0.7, 0.7], [0.7, 0.0]], dtype=torch.float64), rtol=0, atol=1e-6)
     assert space.contains(y).all()
@@ -103,9 +103,9 @@ def test_auxiliary_variables_of_a_relaxation(solver):
 
 def test_the_space_does_not_need_its_model_any_more():
     model, parts = even_model(pywraplp_pair)
-    space = sp.LinearSpace.from_model(model, parts)
+    space = sp.IntegerProgram.from_model(model, parts)
     model.Add(parts[0] + parts[1] <= 0)
-    assert space == sp.LinearSpace.from_model(*even_model(pywraplp_pair))
+    assert space == sp.IntegerProgram.from_model(*even_model(pywraplp_pair))
     del model, parts
     gc.collect()
     again = pickle.loads(pickle.dumps(space))
@@ -116,7 +116,7 @@ def test_the_space_does_not_need_its_model_any_more():
 def test_the_objective_of_the_model_is_not_read():
     model, parts = even_model(pywraplp_pair)
     model.Maximize(parts[0] - 5 * parts[3])
-    assert sp.LinearSpace.from_model(model, parts) == sp.LinearSpace.from_model(*even_model(pywraplp_pair))
+    assert sp.IntegerProgram.from_model(model, parts) == sp.IntegerProgram.from_model(*even_model(pywraplp_pair))
 
 
 _FOREIGN = []
@@ -170,24 +170,27 @@ def infeasible():
             "variables[0]: expected a variable of the model, got",
         ),
         (enforced, "model: expected linear constraints alone, got 1 of other kinds; write an enforced constraint with"),
-        (infeasible, "constraints: expected some tensor to keep them all, but none does, for LinearSpace(shape=(1,),"),
+        (
+            infeasible,
+            "constraints: expected some tensor to keep them all, but none does, for IntegerProgram(",
+        ),
     ],
 )
 def test_what_makes_no_space_is_refused(build, message):
     model, variables = build()
     with pytest.raises(sp.ArgumentError, match="^" + re.escape(message)):
-        sp.LinearSpace.from_model(model, variables)
+        sp.IntegerProgram.from_model(model, variables)
 
 
 def test_a_shape_of_another_size_is_refused():
     with pytest.raises(sp.ArgumentError, match=r"^shape: expected a shape of 4 parts, one a variable, got \(2, 3\)"):
-        sp.LinearSpace.from_model(*even_model(pywraplp_pair), shape=(2, 3))
+        sp.IntegerProgram.from_model(*even_model(pywraplp_pair), shape=(2, 3))
 
 
 def test_cp_sat_takes_bounded_whole_auxiliaries_alone():
-    space = sp.LinearSpace.from_model(*even_model(pywraplp_pair), solver=sp.LinearSolver.CP_SAT)
+    space = sp.IntegerProgram.from_model(*even_model(pywraplp_pair), solver=sp.LinearSolver.CP_SAT)
     assert len(space.enumerate()) == 6
     model, parts = even_model(pywraplp_pair)
     model.IntVar(0, INF, "unbounded")
     with pytest.raises(sp.ArgumentError, match=r"^solver: expected one for continuous or unbounded variables, got Lin"):
-        sp.LinearSpace.from_model(model, parts, solver=sp.LinearSolver.CP_SAT)
+        sp.IntegerProgram.from_model(model, parts, solver=sp.LinearSolver.CP_SAT)

@@ -1,4 +1,4 @@
-"""Reads a programme out of an OR-Tools model that the user has built."""
+"""Reads a program out of an OR-Tools model that the user has built."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from structpred.errors import Words, argument_error
-from structpred.spaces._linear.declared import check_interval, check_part_bounds
-from structpred.spaces._linear.programme import Programme, make_programme
-from structpred.spaces._linear.solvers import import_extra
+from structpred.spaces._integer_program.declared import validate_interval, validate_part_bounds
+from structpred.spaces._integer_program.program import Program, make_program
+from structpred.spaces._integer_program.solvers import import_extra
 
 
-def read_model(model: Any, variables: Iterable[Any]) -> Programme:
+def read_model(model: Any, variables: Iterable[Any]) -> Program:
     """The constraints and bounds of the model, with the given variables as parts and the others as auxiliaries."""
     from scipy.sparse import csr_matrix
 
@@ -22,19 +22,19 @@ def read_model(model: Any, variables: Iterable[Any]) -> Programme:
     order = parts + sorted(set(range(len(proto.variable))) - set(parts))
     lower = np.array([variable.lower_bound for variable in proto.variable])[order]
     upper = np.array([variable.upper_bound for variable in proto.variable])[order]
-    check_interval("model", lower, upper)
-    check_part_bounds("variables", lower[: len(parts)], upper[: len(parts)])
+    validate_interval("model", lower, upper)
+    validate_part_bounds("variables", lower[: len(parts)], upper[: len(parts)])
     integer = np.array([variable.is_integer for variable in proto.variable], dtype=bool)[order]
     row_lower = np.array([row.lower_bound for row in proto.constraint], dtype=float)
     row_upper = np.array([row.upper_bound for row in proto.constraint], dtype=float)
-    check_interval("model", row_lower, row_upper)
+    validate_interval("model", row_lower, row_upper)
     starts = np.cumsum([0, *(len(row.var_index) for row in proto.constraint)])
     indices = np.array([i for row in proto.constraint for i in row.var_index], dtype=int)
     data = np.array([c for row in proto.constraint for c in row.coefficient], dtype=float)
     matrix = csr_matrix((data, indices, starts), shape=(len(proto.constraint), len(order)))[:, order]
     if not np.isfinite(matrix.data).all():
         raise argument_error("model", "finite coefficients", Words("NaN or infinity"))
-    return make_programme(matrix, row_lower, row_upper, lower, upper, integer, len(parts))
+    return make_program(matrix, row_lower, row_upper, lower, upper, integer, len(parts))
 
 
 def _as_proto(model: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Reads a programme that is declared as for ``scipy.optimize.milp``, and refuses what makes none."""
+"""Reads a program that is declared as for ``scipy.optimize.milp``, and refuses what makes none."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from structpred.errors import Words, argument_error
-from structpred.spaces._linear.programme import Bools, Floats, Programme, make_programme
+from structpred.spaces._integer_program.program import Bools, Floats, Program, make_program
 
 if TYPE_CHECKING:
     from scipy.optimize import Bounds, LinearConstraint
@@ -20,8 +20,8 @@ def read_declared(
     constraints: LinearConstraint | Sequence[LinearConstraint],
     bounds: Bounds | None,
     integrality: npt.ArrayLike,
-) -> Programme:
-    """The programme whose variables are the parts, in row-major order."""
+) -> Program:
+    """The program whose variables are the parts, in row-major order."""
     from scipy.sparse import csr_matrix, vstack
 
     rows = [_read_constraint(name, constraint, parts) for name, constraint in _named(constraints)]
@@ -29,10 +29,10 @@ def read_declared(
     row_lower = np.concatenate([np.zeros(0), *(lower for _, lower, _ in rows)])
     row_upper = np.concatenate([np.zeros(0), *(upper for _, _, upper in rows)])
     lower, upper = _read_bounds(bounds, parts)
-    return make_programme(matrix, row_lower, row_upper, lower, upper, _read_integrality(integrality, parts), parts)
+    return make_program(matrix, row_lower, row_upper, lower, upper, _read_integrality(integrality, parts), parts)
 
 
-def check_part_bounds(name: str, lower: Floats, upper: Floats) -> None:
+def validate_part_bounds(name: str, lower: Floats, upper: Floats) -> None:
     """Raises ``ArgumentError`` unless every part is bounded within 0 and 1: y is an indicator."""
     outside = (lower < 0) | (upper > 1)
     if outside.any():
@@ -41,11 +41,11 @@ def check_part_bounds(name: str, lower: Floats, upper: Floats) -> None:
             name,
             "every part within 0 and 1",
             Words(f"{lower[part]:g} to {upper[part]:g} for part {part}"),
-            "a number beyond 0 and 1 can only be an auxiliary variable: LinearSpace.from_model takes them",
+            "a number beyond 0 and 1 can only be an auxiliary variable: IntegerProgram.from_model takes them",
         )
 
 
-def check_interval(name: str, lower: Floats, upper: Floats) -> None:
+def validate_interval(name: str, lower: Floats, upper: Floats) -> None:
     """Raises ``ArgumentError`` unless the bounds are numbers or infinities, the lower not above the upper."""
     if np.isnan(lower).any() or np.isnan(upper).any():
         raise argument_error(name, "bounds without NaN", Words("NaN"), "np.inf says that there is no bound")
@@ -94,7 +94,7 @@ def _read_constraint(name: str, constraint: LinearConstraint, parts: int) -> tup
     lower, upper = (
         _spread(f"{name}.{side}", getattr(constraint, side), matrix.shape[0], "one a row") for side in ("lb", "ub")
     )
-    check_interval(name, lower, upper)
+    validate_interval(name, lower, upper)
     return matrix, lower, upper
 
 
@@ -107,15 +107,15 @@ def _read_bounds(bounds: Bounds | None, parts: int) -> tuple[Floats, Floats]:
         raise argument_error("bounds", "a scipy.optimize.Bounds", bounds, "write Bounds(lower, upper)")
     lower = _spread("bounds.lb", bounds.lb, parts, "one a part")
     upper = _spread("bounds.ub", bounds.ub, parts, "one a part")
-    check_interval("bounds", lower, upper)
-    check_part_bounds("bounds", lower, upper)
+    validate_interval("bounds", lower, upper)
+    validate_part_bounds("bounds", lower, upper)
     return lower, upper
 
 
 def _read_integrality(integrality: npt.ArrayLike, parts: int) -> Bools:
     kinds = _spread("integrality", integrality, parts, "one a part")
     if not np.isin(kinds, (0, 1)).all():
-        raise argument_error("integrality", "1 for whole numbers, 0 for continuous ones", integrality)
+        raise argument_error("integrality", "1 for integers, 0 for continuous ones", integrality)
     whole: Bools = kinds == 1
     return whole
 

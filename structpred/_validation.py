@@ -13,40 +13,40 @@ from structpred.errors import Words, argument_error
 
 
 def positive_int(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """An attrs validator: a whole number of at least 1."""
-    check_positive_int(attribute.name, value)
+    """An attrs validator: an integer of at least 1."""
+    validate_positive_int(attribute.name, value)
 
 
-def check_positive_int(name: str, value: object) -> int:
-    """Returns the value as an int; raises ``ArgumentError`` unless it is a whole number >= 1."""
+def validate_positive_int(name: str, value: object) -> int:
+    """Returns the value as an int; raises ``ArgumentError`` unless it is an integer >= 1."""
     if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-        raise argument_error(name, "a whole number of at least 1", value)
+        raise argument_error(name, "an integer of at least 1", value)
     return int(value)
 
 
-def check_finite_number(name: str, value: object) -> float:
+def validate_finite_number(name: str, value: object) -> float:
     """Returns the value as a float; raises ``ArgumentError`` unless it is a finite real number."""
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not math.isfinite(value):
         raise argument_error(name, "a finite number", value)
     return float(value)
 
 
-def check_tensor(name: str, value: object) -> Tensor:
+def validate_tensor(name: str, value: object) -> Tensor:
     """Returns the value; raises ``ArgumentError`` unless it is a tensor."""
     if not isinstance(value, Tensor):
         raise argument_error(name, "a torch tensor", value, f"write torch.as_tensor({name})")
     return value
 
 
-def check_floating(name: str, value: object) -> Tensor:
+def validate_floating(name: str, value: object) -> Tensor:
     """Returns the value; raises ``ArgumentError`` unless it is a floating point tensor."""
-    tensor = check_tensor(name, value)
+    tensor = validate_tensor(name, value)
     if not tensor.is_floating_point():
         raise argument_error(name, "a floating point tensor", tensor, f"write {name}.float()")
     return tensor
 
 
-def check_same_device(name: str, value: Tensor, scores: Tensor) -> None:
+def validate_same_device(name: str, value: Tensor, scores: Tensor) -> None:
     """Raises ``ArgumentError`` unless the value is where the scores are."""
     if value.device != scores.device:
         raise argument_error(
@@ -57,7 +57,7 @@ def check_same_device(name: str, value: Tensor, scores: Tensor) -> None:
         )
 
 
-def check_broadcast(name: str, tensor: Tensor, shape: tuple[int, ...], whose: str) -> None:
+def validate_broadcast(name: str, tensor: Tensor, shape: tuple[int, ...], whose: str) -> None:
     """Raises ``ArgumentError`` unless the tensor broadcasts to exactly ``shape``."""
     own = tuple(tensor.shape)
     fits = len(own) <= len(shape) and all(

@@ -1,8 +1,8 @@
-"""``LinearSpace.argmax`` against bare loops over OR-Tools' own interfaces, with one thread and with two; its memory.
+"""``IntegerProgram.argmax`` against bare loops over OR-Tools' own interfaces, with one thread and with two; its memory.
 
 The bare loops keep their model and change its objective: one in ``pywraplp``, whose solver stays warm too, and one
-in the model builder, which starts a new solver for each objective, as ``LinearSpace`` does. Both solve SCIP's
-programmes without a gap, as ``LinearSpace`` does, and leave all else at the solvers' defaults. What two threads
+in the model builder, which starts a new solver for each objective, as ``IntegerProgram`` does. Both solve SCIP's
+programs without a gap, as ``IntegerProgram`` does, and leave all else at the solvers' defaults. What two threads
 gain says little where ``cores``, measured beside it, is below 2: others use the machine then.
 """
 
@@ -47,11 +47,11 @@ def knapsack() -> tuple[LinearConstraint, sp.LinearSolver]:
     return LinearConstraint(weights, -np.inf, weights.sum(1) // 2), sp.LinearSolver.SCIP
 
 
-def in_pywraplp(programme: LinearConstraint, kind: sp.LinearSolver) -> Callable[[np.ndarray], np.ndarray]:
+def in_pywraplp(program: LinearConstraint, kind: sp.LinearSolver) -> Callable[[np.ndarray], np.ndarray]:
     solver = pywraplp.Solver.CreateSolver(kind.value)
     new = solver.NumVar if kind is sp.LinearSolver.GLOP else solver.IntVar
-    variables = [new(0, 1, "") for _ in range(programme.A.shape[1])]
-    for row, lower, upper in zip(programme.A, programme.lb, programme.ub, strict=True):
+    variables = [new(0, 1, "") for _ in range(program.A.shape[1])]
+    for row, lower, upper in zip(program.A, program.lb, program.ub, strict=True):
         constraint = solver.Constraint(lower, upper)
         for i in np.flatnonzero(row).tolist():
             constraint.SetCoefficient(variables[i], row[i])
@@ -72,13 +72,11 @@ def in_pywraplp(programme: LinearConstraint, kind: sp.LinearSolver) -> Callable[
     return solve
 
 
-def in_model_builder(programme: LinearConstraint, kind: sp.LinearSolver) -> Callable[[np.ndarray], np.ndarray]:
-    count = programme.A.shape[1]
+def in_model_builder(program: LinearConstraint, kind: sp.LinearSolver) -> Callable[[np.ndarray], np.ndarray]:
+    count = program.A.shape[1]
     model = model_builder_helper.ModelBuilderHelper()
     nothing = np.zeros(count)
-    model.fill_model_from_sparse_data(
-        nothing, np.ones(count), nothing, programme.lb, programme.ub, csr_matrix(programme.A)
-    )
+    model.fill_model_from_sparse_data(nothing, np.ones(count), nothing, program.lb, program.ub, csr_matrix(program.A))
     for i in range(count):
         model.set_var_integrality(i, kind is not sp.LinearSolver.GLOP)
     model.set_maximize(True)
@@ -99,12 +97,12 @@ def in_model_builder(programme: LinearConstraint, kind: sp.LinearSolver) -> Call
 
 def measure(problem: Callable[[], tuple[LinearConstraint, sp.LinearSolver]], rounds: int) -> dict[str, Any]:
     """Medians over ``rounds``, in each of which all take their turn."""
-    programme, kind = problem()
-    count = programme.A.shape[1]
-    space = sp.LinearSpace(count, programme, integrality=int(kind is sp.LinearSolver.SCIP), solver=kind)
+    program, kind = problem()
+    count = program.A.shape[1]
+    space = sp.IntegerProgram(count, program, integrality=int(kind is sp.LinearSolver.SCIP), solver=kind)
     scores = np.random.default_rng(1).standard_normal((BATCH, count))
     given = torch.from_numpy(np.abs(scores) if kind is sp.LinearSolver.SCIP else scores)
-    warm, cold = in_pywraplp(programme, kind), in_model_builder(programme, kind)
+    warm, cold = in_pywraplp(program, kind), in_model_builder(program, kind)
     contestants: dict[str, Callable[[], Any]] = {
         "pywraplp": lambda: warm(given.numpy()),
         "model_builder": lambda: cold(given.numpy()),
@@ -134,8 +132,8 @@ def measure(problem: Callable[[], tuple[LinearConstraint, sp.LinearSolver]], rou
 
 def memory() -> dict[str, float]:
     """How much the process grows over thousands of calls, in two threads."""
-    programme, kind = flow()
-    space = sp.LinearSpace(40, programme, integrality=0, solver=kind)
+    program, kind = flow()
+    space = sp.IntegerProgram(40, program, integrality=0, solver=kind)
     scores = torch.randn(8, 40, generator=torch.Generator().manual_seed(0))
     for _ in range(CALLS // 10):
         _with_threads(2, space, scores)
@@ -149,7 +147,7 @@ def _ratio(ours: list[float], theirs: list[float]) -> float:
     return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
 
 
-def _with_threads(threads: int, space: sp.LinearSpace, scores: torch.Tensor) -> torch.Tensor:
+def _with_threads(threads: int, space: sp.IntegerProgram, scores: torch.Tensor) -> torch.Tensor:
     before = torch.get_num_threads()
     torch.set_num_threads(threads)
     try:

@@ -1,0 +1,1 @@
+"""What ``IntegerProgram`` is made of: programs, how they are read, and the solvers."""

@@ -1,1 +1,0 @@
-"""What ``LinearSpace`` is made of: programmes, how they are read, and the solvers."""
