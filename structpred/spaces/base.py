@@ -6,6 +6,7 @@ import abc
 import enum
 import math
 import warnings
+from collections.abc import Callable
 from typing import ClassVar
 
 import numpy as np
@@ -27,6 +28,9 @@ from structpred.errors import (
     name_examples,
 )
 from structpred.loss import LinearLoss
+
+Index = tuple[int, ...]
+"""The place of an example in a batch; ``()`` where there are no batch dimensions."""
 
 _LARGEST = 1e300
 _MOST_SUMMED = 100_000_000  # sums of so many scores of that size are still finite in float64
@@ -59,13 +63,13 @@ class OutOfTimeError(Exception):
         self.rows = sorted(rows)
         self.y = y
 
-    def accepted(self, batch: tuple[int, ...]) -> Tensor:
-        """The answer with a warning, or the error; ``batch`` is the batch's shape."""
-        examples = [tuple(int(i) for i in np.unravel_index(row, batch)) for row in self.rows]
+    def accepted(self, example: Callable[[int], Index]) -> Tensor:
+        """The answer with a warning, or the error; ``example`` maps a row to the index of its example."""
+        examples = sorted({example(row) for row in self.rows})
         if self.y is None:
             raise SolverTimeoutError(examples) from None
         found = f"the time limit ended the search in {name_examples(examples)}; the best structure found is taken"
-        warnings.warn(found, SolverTimeoutWarning, stacklevel=3)
+        warnings.warn(found, SolverTimeoutWarning, stacklevel=4)
         return self.y
 
 
@@ -160,6 +164,15 @@ class StructuredSpace(abc.ABC):
             InfeasibleError: names the examples whose every structure needs a forbidden part.
             SolverTimeoutError: names an example, if the space has a time limit and the solver did not meet it.
         """
+        return self.argmax_of_stack(scores, lambda index: index)
+
+    def argmax_of_stack(self, scores: Tensor, example: Callable[[Index], Index]) -> Tensor:
+        """``argmax`` of a batch that was stacked from the examples of another, whose indices errors and warnings name.
+
+        Args:
+            scores: as for ``argmax``.
+            example: maps an index of the batch of ``scores`` to the index of the example that it came from.
+        """
         batch = self.batch_shape("scores", validate_floating("scores", scores))
         scores = scores.detach()
         examples = math.prod(batch)
@@ -173,9 +186,11 @@ class StructuredSpace(abc.ABC):
         try:
             y = self._solve(flat, largest)
         except OutOfTimeError as late:
-            y = late.accepted(batch).to(flat.device, flat.dtype)
+            y = late.accepted(lambda row: example(_index_of(row, batch))).to(flat.device, flat.dtype)
         if lowest == -math.inf:
-            _refuse_infeasible(flat, y, batch)
+            infeasible = _uses_forbidden(flat, y)
+            if infeasible:
+                raise InfeasibleError(sorted({example(_index_of(row, batch)) for row in infeasible}))
         return y.reshape(scores.shape)
 
     def score(self, scores: Tensor, y: Tensor) -> Tensor:
@@ -277,10 +292,14 @@ def _refuse_too_large(largest: float) -> None:
         )
 
 
-def _refuse_infeasible(flat: Tensor, y: Tensor, batch: tuple[int, ...]) -> None:
-    uses_forbidden = (flat.isneginf() & (y != 0)).flatten(1).any(1)  # (n,)
-    if uses_forbidden.any():
-        raise InfeasibleError(_indices(uses_forbidden.reshape(batch)))
+def _uses_forbidden(flat: Tensor, y: Tensor) -> list[int]:
+    """The rows whose structure uses a forbidden part."""
+    rows: list[int] = (flat.isneginf() & (y != 0)).flatten(1).any(1).nonzero().flatten().tolist()
+    return rows
+
+
+def _index_of(row: int, batch: tuple[int, ...]) -> Index:
+    return tuple(int(i) for i in np.unravel_index(row, batch))
 
 
 def _indices(chosen: Tensor) -> list[tuple[int, ...]]:

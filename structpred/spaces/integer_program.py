@@ -235,7 +235,7 @@ class IntegerProgram(StructuredSpace):
         try:
             return map_chunks(complete, rows).numpy()
         except OutOfTimeError as late:
-            return late.accepted(batch).numpy()
+            return late.accepted(lambda row: tuple(int(i) for i in np.unravel_index(row, batch))).numpy()
 
     def _feasibility_model(self) -> Model:
         return Model(self.program, self.solver, self.time_limit, gap=0.0)
