@@ -1,27 +1,34 @@
 """structpred trains a PyTorch network through a combinatorial argmax, on the task's own loss."""
 
-from structpred.epsilon import Epsilon, FixedEpsilon, GrowUntilNonzero, RelativeToScores
+from structpred.epsilon import Epsilon, FixedEpsilon, GrowUntilNonzero, RelativeToNoise, RelativeToScores
 from structpred.errors import (
     ArgumentError,
+    ExamplesError,
     InfeasibleError,
     MissingExtraError,
+    NoGradientError,
     SolverTimeoutError,
     SolverTimeoutWarning,
     SpaceError,
     StructpredError,
+    ZeroGradientWarning,
 )
 from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Logistic, Noise, Normal, Uniform
-from structpred.objectives.direct import PerturbedDirectLoss, Solution
-from structpred.spaces._integer_program.solvers import LinearSolver
-from structpred.spaces.base import SolverPlacement, StructuredSpace
-from structpred.spaces.chain import Chain
-from structpred.spaces.dagpath import DagPath
-from structpred.spaces.integer_program import IntegerProgram
-from structpred.spaces.ksubset import KSubset
-from structpred.spaces.matching import Matching
-from structpred.spaces.onehot import OneHot
-from structpred.spaces.spanningtree import SpanningTree
+from structpred.objectives import DirectSolution, Objective, PerturbedDirectLoss, Solution
+from structpred.spaces import (
+    Chain,
+    DagPath,
+    IntegerProgram,
+    KSubset,
+    LinearSolver,
+    Matching,
+    OneHot,
+    OutOfTimeError,
+    SolverPlacement,
+    SpanningTree,
+    StructuredSpace,
+)
 
 __version__ = "0.1.0"
 
@@ -29,7 +36,9 @@ __all__ = [
     "ArgumentError",
     "Chain",
     "DagPath",
+    "DirectSolution",
     "Epsilon",
+    "ExamplesError",
     "FixedEpsilon",
     "GrowUntilNonzero",
     "Gumbel",
@@ -41,10 +50,14 @@ __all__ = [
     "Logistic",
     "Matching",
     "MissingExtraError",
+    "NoGradientError",
     "Noise",
     "Normal",
+    "Objective",
     "OneHot",
+    "OutOfTimeError",
     "PerturbedDirectLoss",
+    "RelativeToNoise",
     "RelativeToScores",
     "Solution",
     "SolverPlacement",
@@ -55,4 +68,5 @@ __all__ = [
     "StructpredError",
     "StructuredSpace",
     "Uniform",
+    "ZeroGradientWarning",
 ]

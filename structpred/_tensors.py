@@ -8,3 +8,8 @@ from torch import Tensor
 def inner(a: Tensor, b: Tensor, event_dims: int) -> Tensor:
     """``<a, b>`` over the last ``event_dims`` dimensions: ``(*batch, *shape) x 2 -> (*batch)``."""
     return (a * b).flatten(-event_dims).sum(-1)
+
+
+def on_parts(per_example: Tensor, event_dims: int) -> Tensor:
+    """Appends dimensions of size 1, so that a number per example broadcasts against the example's parts."""
+    return per_example.reshape(per_example.shape + (1,) * event_dims)

@@ -1,9 +1,10 @@
-"""Checks of arguments that more than one module makes."""
+"""Validation of arguments: functions that raise ``ArgumentError``, and the attrs validators made of them."""
 
 from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -11,16 +12,31 @@ from torch import Tensor
 
 from structpred.errors import Words, argument_error
 
+Validator = Callable[[object, "attrs.Attribute[Any]", object], None]
 
-def positive_int(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    """An attrs validator: an integer of at least 1."""
-    validate_positive_int(attribute.name, value)
+
+def attrs_validator(validate: Callable[[str, object], object]) -> Validator:
+    """An attrs validator of a function that takes the argument's name and value."""
+
+    def validator(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
+        validate(attribute.name, value)
+
+    return validator
 
 
 def validate_positive_int(name: str, value: object) -> int:
     """Returns the value as an int; raises ``ArgumentError`` unless it is an integer >= 1."""
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 1:
-        raise argument_error(name, "an integer of at least 1", value)
+    return _validate_int(name, value, 1)
+
+
+def validate_nonnegative_int(name: str, value: object) -> int:
+    """Returns the value as an int; raises ``ArgumentError`` unless it is an integer >= 0."""
+    return _validate_int(name, value, 0)
+
+
+def _validate_int(name: str, value: object, least: int) -> int:
+    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < least:
+        raise argument_error(name, f"an integer of at least {least}", value)
     return int(value)
 
 
@@ -29,6 +45,38 @@ def validate_finite_number(name: str, value: object) -> float:
     if not isinstance(value, numbers.Real) or isinstance(value, bool) or not math.isfinite(value):
         raise argument_error(name, "a finite number", value)
     return float(value)
+
+
+def validate_nonzero_number(name: str, value: object) -> float:
+    """Returns the value as a float; raises ``ArgumentError`` unless it is finite and not 0."""
+    number = validate_finite_number(name, value)
+    if number == 0:
+        raise argument_error(name, "a finite number other than 0", value, "negative moves towards better structures")
+    return number
+
+
+def validate_positive_number(name: str, value: object) -> float:
+    """Returns the value as a float; raises ``ArgumentError`` unless it is finite and positive."""
+    number = validate_finite_number(name, value)
+    if number <= 0:
+        raise argument_error(name, "a positive number", value)
+    return number
+
+
+def validate_above_one(name: str, value: object) -> float:
+    """Returns the value as a float; raises ``ArgumentError`` unless it is finite and above 1."""
+    number = validate_finite_number(name, value)
+    if number <= 1:
+        raise argument_error(name, "a number above 1", value)
+    return number
+
+
+def validate_at_least_one(name: str, value: object) -> float:
+    """Returns the value as a float; raises ``ArgumentError`` unless it is finite and at least 1."""
+    number = validate_finite_number(name, value)
+    if number < 1:
+        raise argument_error(name, "a number of at least 1", value)
+    return number
 
 
 def validate_tensor(name: str, value: object) -> Tensor:
@@ -65,3 +113,11 @@ def validate_broadcast(name: str, tensor: Tensor, shape: tuple[int, ...], whose:
     )
     if not fits:
         raise argument_error(name, f"a tensor that broadcasts to {shape}, as {whose}", tensor)
+
+
+positive_int = attrs_validator(validate_positive_int)
+nonnegative_int = attrs_validator(validate_nonnegative_int)
+nonzero_number = attrs_validator(validate_nonzero_number)
+positive_number = attrs_validator(validate_positive_number)
+above_one = attrs_validator(validate_above_one)
+at_least_one_number = attrs_validator(validate_at_least_one)

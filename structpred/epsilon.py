@@ -1,130 +1,122 @@
 """Epsilon, the signed step of the loss perturbation, as a policy: where it starts, and when it grows.
 
-The direct gradient ``(y(epsilon) - y) / epsilon`` tends to the gradient of the expected loss as
-epsilon tends to 0 (Cohen Indelman & Hazan 2021, Equations 16 and 17), but a small step often leaves the
-structure as it is, and then says nothing. Negative values move towards better structures.
+The direct gradient ``(y(epsilon) - y) / epsilon`` tends to the gradient of the expected loss as epsilon tends to 0
+(Cohen Indelman & Hazan 2021, Equations 16 and 17), but a small step often leaves the structure as it is, and then says
+nothing. Negative values move towards better structures.
 """
 
 from __future__ import annotations
 
 import abc
-import numbers
-from typing import Any
+import math
 
-import attrs
 import torch
-from attrs import Factory, field, frozen
+from attrs import field, frozen
 from torch import Tensor
 
-from structpred._validation import validate_finite_number
+from structpred._validation import (
+    above_one,
+    at_least_one_number,
+    nonnegative_int,
+    nonzero_number,
+    positive_number,
+    validate_nonzero_number,
+)
 from structpred.errors import Words, argument_error
 
 
-def _validate_non_zero(name: str, value: object) -> float:
-    number = validate_finite_number(name, value)
-    if number == 0:
-        raise argument_error(name, "a finite number other than 0", value, "negative moves towards better structures")
-    return number
-
-
-def _non_zero(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    _validate_non_zero(attribute.name, value)
-
-
 class Epsilon(abc.ABC):
-    """How epsilon is chosen. A subclass gives ``start``, and ``grow`` if it tries more than once."""
+    """How epsilon is chosen. A subclass defines ``start``, and ``grow`` if it tries more than once.
+
+    A policy with state is an ``nn.Module`` too, and keeps it in buffers: they reach the objective's ``state_dict``.
+    An objective asks its policy in training mode only.
+    """
 
     @abc.abstractmethod
-    def start(self, scores: Tensor, coefficients: Tensor, event_dims: int) -> Tensor:
-        """The first epsilon of each example: ``(*batch, *shape), (*batch, *shape) -> (*batch)``, not 0."""
+    def start(self, scores: Tensor, direction: Tensor, noise_std: Tensor | None, event_dims: int) -> Tensor:
+        """The first epsilon of each example: ``(*batch)``, finite and not 0.
 
-    def grow(self, epsilon: Tensor, difference: Tensor, loss: Tensor) -> Tensor | None:
+        Args:
+            scores: ``(*batch, *shape)``, without noise; ``-inf`` where a part is forbidden.
+            direction: ``(*batch, *shape)``, what epsilon multiplies: the coefficients of the loss. A layer's may have
+                further leading dimensions, and then epsilon has them too.
+            noise_std: broadcasts to ``(*batch)``; the standard deviation of the noise, in the units of the scores.
+                None without noise.
+            event_dims: the number of dimensions of ``shape``.
+        """
+
+    def grow(self, epsilon: Tensor, start: Tensor, difference: Tensor, loss: Tensor | None) -> Tensor | None:
         """The epsilon to try next, or None to stop. Examples whose epsilon changes are solved again.
 
         Args:
             epsilon: ``(*batch)``, as tried.
-            difference: ``(draws, *batch, *shape)``, y(epsilon) - y.
-            loss: ``(draws, *batch)``, the task loss of y.
+            start: ``(*batch)``, as ``start`` returned it.
+            difference: ``(samples, *batch, *shape)``, y(epsilon) - y.
+            loss: ``(samples, *batch)``, the task loss of y; None where no loss is known.
         """
         return None
 
 
 @frozen
 class FixedEpsilon(Epsilon):
-    """The same epsilon always: what a plain number stands for."""
+    """The same epsilon always, in the units of scores per unit of loss: what a plain number stands for."""
 
-    value: float = field(validator=_non_zero)
+    value: float = field(validator=nonzero_number)
 
-    def start(self, scores: Tensor, coefficients: Tensor, event_dims: int) -> Tensor:
-        return _everywhere(self.value, scores, event_dims)
-
-
-def _beyond_one(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if validate_finite_number(attribute.name, value) <= 1:
-        raise argument_error(attribute.name, "a number above 1", value)
-
-
-def _beyond_initial(policy: GrowUntilNonzero, attribute: attrs.Attribute[Any], limit: object) -> None:
-    if validate_finite_number("limit", limit) / policy.initial < 1:
-        raise argument_error("limit", f"a number beyond initial = {policy.initial}, with its sign", limit)
-
-
-def _not_negative(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
-    if not isinstance(value, numbers.Integral) or isinstance(value, bool) or value < 0:
-        raise argument_error(attribute.name, "an integer of at least 0", value)
+    def start(self, scores: Tensor, direction: Tensor, noise_std: Tensor | None, event_dims: int) -> Tensor:
+        limits = torch.finfo(direction.dtype)
+        if not limits.tiny <= abs(self.value) <= limits.max:
+            dtype = str(direction.dtype).removeprefix("torch.")
+            wanted = f"a number from {limits.tiny:.2g} to {limits.max:.2g} in size, as {dtype} scores need it"
+            raise argument_error("epsilon", wanted, self.value, "write scores.double(), or another unit of the loss")
+        return direction.new_full(direction.shape[: direction.ndim - event_dims], self.value)
 
 
 @frozen
-class GrowUntilNonzero(Epsilon):
-    """Grows epsilon while every gradient of the batch is zero and its mean loss is positive (paper, C.1).
+class RelativeToNoise(Epsilon):
+    """Epsilon in units of the noise: ``ratio * sigma * std(noise) / (largest - smallest coefficient)``.
 
-    Each call starts again at ``initial``, so that the objective has no memory and equal calls give
-    equal gradients. About ``log(limit / initial) / log(factor)`` further solver calls are made at most.
+    The step then adds up to ``|ratio|`` standard deviations of the noise to a score. Neither the unit of the loss nor
+    a common factor of scores and scale changes a structure. Coefficients of forbidden parts do not count.
+
+    The range of the coefficients is the mean over the batch, so that an example whose loss has a small range takes a
+    step that is small in its own units. Examples with constant coefficients do not count; where all are constant, the
+    size of the coefficients stands for their range. Without noise the standard deviation of an example's finite
+    scores stands for that of the noise, or 1 where they are equal.
 
     Args:
-        initial: the epsilon tried first.
-        factor: what it is multiplied by, above 1.
-        limit: the last epsilon tried, of the sign of ``initial``; ten times it unless given.
-        group_dims: how many leading batch dimensions index separate problems (the runs of an
-            ensemble, say), each with an epsilon of its own; 0 grows one epsilon for the whole batch.
+        ratio: negative moves towards better structures.
+        group_dims: how many leading batch dimensions index separate problems (the runs of an ensemble, say), each
+            with a mean range of its own; 0 is one for the whole batch.
 
     Raises:
-        ArgumentError: for an initial of 0, a factor up to 1, or a limit nearer to 0 than ``initial``.
+        ArgumentError: for a ratio of 0.
     """
 
-    initial: float = field(validator=_non_zero)
-    factor: float = field(default=1.1, validator=_beyond_one, kw_only=True)
-    limit: float = field(
-        default=Factory(lambda self: 10 * validate_finite_number("initial", self.initial), takes_self=True),
-        validator=_beyond_initial,
-        kw_only=True,
-    )
-    group_dims: int = field(default=0, validator=_not_negative, kw_only=True)
+    ratio: float = field(default=-8.0, validator=nonzero_number)
+    group_dims: int = field(default=0, validator=nonnegative_int, kw_only=True)
 
-    def start(self, scores: Tensor, coefficients: Tensor, event_dims: int) -> Tensor:
-        return _everywhere(self.initial, scores, event_dims)
-
-    def grow(self, epsilon: Tensor, difference: Tensor, loss: Tensor) -> Tensor | None:
-        if self.group_dims > epsilon.ndim:
-            batch = Words(f"a batch of {epsilon.ndim} dimensions")
-            raise argument_error("scores", f"at least group_dims = {self.group_dims} batch dimensions", batch)
-        if not epsilon.numel():
-            return None
-        groups = epsilon.shape[: self.group_dims]
-        moved = difference.any(0).reshape(*groups, -1).any(-1)  # (*groups)
-        stuck = ~moved & (loss.mean(0).reshape(*groups, -1).mean(-1) > 0)
-        stuck = stuck.reshape(groups + (1,) * (epsilon.ndim - self.group_dims))  # broadcasts to (*batch)
-        grown = (epsilon * self.factor).clamp(-abs(self.limit), abs(self.limit))
-        grown = torch.where(stuck, grown, epsilon)
-        return None if torch.equal(grown, epsilon) else grown
+    def start(self, scores: Tensor, direction: Tensor, noise_std: Tensor | None, event_dims: int) -> Tensor:
+        if noise_std is None:
+            spread = _std(scores, torch.isfinite(scores), event_dims)
+            noise_std = spread.where(spread > 0, 1.0)
+        allowed = ~scores.isneginf()
+        highest = direction.masked_fill(~allowed, -torch.inf).flatten(-event_dims).amax(-1)  # (*batch)
+        lowest = direction.masked_fill(~allowed, torch.inf).flatten(-event_dims).amin(-1)
+        size = torch.maximum(highest.abs(), lowest.abs())
+        varies = highest - lowest > _rounding(size)
+        width = _mean_over_groups(highest - lowest, varies, self.group_dims)
+        size = _mean_over_groups(size, (size > 0) & size.isfinite(), self.group_dims)
+        unit = width.where(width > 0, size).expand_as(varies)
+        return self.ratio * noise_std / unit.where(unit > 0, 1.0)
 
 
 @frozen
 class RelativeToScores(Epsilon):
     """Epsilon for each example in proportion to its scores: ``ratio * std(scores) / std(coefficients)``.
 
-    The same ratio then serves small and large scores, early and late training, and any unit of the
-    loss. The idea is that of the adaptive step of Minervini, Franceschi & Niepert 2023 (AIMLE).
+    The same ratio then serves small and large scores, early and late training, and any unit of the loss. Forbidden
+    parts count in neither. The idea is that of the adaptive step of Minervini, Franceschi & Niepert 2023 (AIMLE).
 
     Args:
         ratio: how far the loss moves the scores, in units of their own spread.
@@ -134,34 +126,89 @@ class RelativeToScores(Epsilon):
         ArgumentError: for a ratio of 0, or a floor that is not positive.
     """
 
-    ratio: float = field(validator=_non_zero)
-    floor: float = field(default=1e-3, kw_only=True)
+    ratio: float = field(validator=nonzero_number)
+    floor: float = field(default=1e-3, validator=positive_number, kw_only=True)
 
-    @floor.validator
-    def _positive(self, attribute: attrs.Attribute[Any], value: object) -> None:
-        if validate_finite_number("floor", value) <= 0:
-            raise argument_error("floor", "a positive number", value)
-
-    def start(self, scores: Tensor, coefficients: Tensor, event_dims: int) -> Tensor:
-        spread_of_loss = _std(coefficients, event_dims)
-        rounding = 10 * torch.finfo(coefficients.dtype).eps * coefficients.abs().flatten(-event_dims).amax(-1)
-        unit = torch.where(spread_of_loss > rounding, spread_of_loss, 1.0)  # a constant loss: any step will do
-        return self.ratio * _std(scores, event_dims).clamp(min=self.floor) / unit
+    def start(self, scores: Tensor, direction: Tensor, noise_std: Tensor | None, event_dims: int) -> Tensor:
+        allowed = scores.isfinite()
+        spread = _std(direction, allowed, event_dims)
+        size = direction.masked_fill(~allowed, 0).abs().flatten(-event_dims).amax(-1)
+        unit = spread.where(spread > _rounding(size), 1.0)  # a constant loss: any step will do
+        return self.ratio * _std(scores, allowed, event_dims).clamp(min=self.floor) / unit
 
 
-def _everywhere(value: float, scores: Tensor, event_dims: int) -> Tensor:
-    return scores.new_full(scores.shape[: scores.ndim - event_dims], value)
-
-
-def _std(values: Tensor, event_dims: int) -> Tensor:
-    """Standard deviation of each example's finite entries: ``(*batch, *shape) -> (*batch)``."""
-    flat = values.flatten(-event_dims)
-    finite = flat.isfinite()
-    count = finite.sum(-1).clamp(min=1)
-    mean = flat.where(finite, 0).sum(-1) / count
-    return ((flat - mean[..., None]).where(finite, 0).square().sum(-1) / count).sqrt()
-
-
-def as_policy(epsilon: Epsilon | float) -> Epsilon:
+def as_policy(epsilon: Epsilon | float, name: str = "epsilon") -> Epsilon:
     """A number becomes ``FixedEpsilon``; a policy stays; anything else, 0 and NaN are refused."""
-    return epsilon if isinstance(epsilon, Epsilon) else FixedEpsilon(_validate_non_zero("epsilon", epsilon))
+    return epsilon if isinstance(epsilon, Epsilon) else FixedEpsilon(validate_nonzero_number(name, epsilon))
+
+
+def _initial(epsilon: Epsilon | float) -> Epsilon:
+    return as_policy(epsilon, "initial")
+
+
+@frozen
+class GrowUntilNonzero(Epsilon):
+    """Grows epsilon while every gradient of the batch is zero and its mean loss is positive (paper, C.1).
+
+    Each call starts again at ``initial``, so that the objective has no memory and equal calls have equal gradients.
+    At most about ``log(limit) / log(factor)`` further solver calls are made.
+
+    Args:
+        initial: the epsilon tried first, a number or a policy.
+        factor: what it is multiplied by, above 1.
+        limit: the largest multiple of the first epsilon that is tried.
+        group_dims: how many leading batch dimensions index separate problems (the runs of an ensemble, say), each
+            of which grows by itself; 0 grows the epsilon of the whole batch.
+
+    Raises:
+        ArgumentError: for an initial of 0, a factor up to 1, or a limit below 1.
+    """
+
+    initial: Epsilon = field(converter=_initial)
+    factor: float = field(default=1.1, validator=above_one, kw_only=True)
+    limit: float = field(default=10.0, validator=at_least_one_number, kw_only=True)
+    group_dims: int = field(default=0, validator=nonnegative_int, kw_only=True)
+
+    def start(self, scores: Tensor, direction: Tensor, noise_std: Tensor | None, event_dims: int) -> Tensor:
+        return self.initial.start(scores, direction, noise_std, event_dims)
+
+    def grow(self, epsilon: Tensor, start: Tensor, difference: Tensor, loss: Tensor | None) -> Tensor | None:
+        if not epsilon.numel():
+            return None
+        groups = _groups(epsilon, self.group_dims)
+        stuck = ~difference.any(0).reshape(*groups, -1).any(-1)  # (*groups)
+        if loss is not None:
+            stuck &= loss.mean(0).reshape(*groups, -1).mean(-1) > 0
+        stuck = stuck.reshape(groups + (1,) * (epsilon.ndim - self.group_dims))  # broadcasts to (*batch)
+        grown = epsilon * self.factor
+        limit = start * self.limit
+        return torch.where(stuck, grown.where(grown.abs() < limit.abs(), limit), epsilon)
+
+
+def _groups(epsilon: Tensor, group_dims: int) -> tuple[int, ...]:
+    if group_dims > epsilon.ndim:
+        batch = Words(f"a batch of {epsilon.ndim} dimensions")
+        raise argument_error("scores", f"at least group_dims = {group_dims} batch dimensions", batch)
+    return tuple(epsilon.shape[:group_dims])
+
+
+def _mean_over_groups(values: Tensor, counts: Tensor, group_dims: int) -> Tensor:
+    """The mean of the values that count in each group, 0 where none does; broadcasts to the values."""
+    groups = _groups(values, group_dims)
+    size = math.prod(values.shape[group_dims:])
+    flat, counted = values.reshape(*groups, size), counts.reshape(*groups, size)
+    mean = flat.where(counted, 0).sum(-1) / counted.sum(-1).clamp(min=1)
+    return mean.reshape(groups + (1,) * (values.ndim - group_dims))
+
+
+def _std(values: Tensor, counts: Tensor, event_dims: int) -> Tensor:
+    """Standard deviation of each example's entries that count: ``(*batch, *shape) -> (*batch)``."""
+    flat, counted = values.flatten(-event_dims), counts.flatten(-event_dims)
+    count = counted.sum(-1).clamp(min=1)
+    mean = flat.where(counted, 0).sum(-1) / count
+    return ((flat - mean[..., None]).where(counted, 0).square().sum(-1) / count).sqrt()
+
+
+def _rounding(size: Tensor) -> Tensor:
+    """What rounding alone can make of equal numbers of this size."""
+    return 10 * torch.finfo(size.dtype).eps * size

@@ -48,6 +48,14 @@ class SolverTimeoutWarning(RuntimeWarning):
     """The time limit ended the search for a best structure, and the best one found by then was taken."""
 
 
+class NoGradientError(StructpredError, RuntimeError):
+    """A backward pass through what carries no gradient, such as a structure that a solver returned."""
+
+
+class ZeroGradientWarning(RuntimeWarning):
+    """An objective's gradients were all zero for many calls, although better structures exist."""
+
+
 class SpaceError(StructpredError):
     """A space breaks its own contract, for example an ``_argmax`` that returns another shape."""
 

@@ -11,23 +11,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import structpred as sp
-from structpred import FixedEpsilon, GrowUntilNonzero, RelativeToScores
+from structpred import FixedEpsilon, GrowUntilNonzero, RelativeToNoise, RelativeToScores
 from structpred.epsilon import as_policy
 
 DRAWS, BATCH, SHAPE = 3, (2, 5), (4,)
 
 
-def start(policy, scores=None, coefficients=None):
+def start(policy, scores=None, coefficients=None, noise_std=None):
     scores = torch.randn(*BATCH, *SHAPE) if scores is None else scores
-    return policy.start(scores, torch.ones_like(scores) if coefficients is None else coefficients, len(SHAPE))
+    coefficients = torch.ones_like(scores) if coefficients is None else coefficients
+    return policy.start(scores, coefficients, noise_std, len(SHAPE))
 
 
-def grow(policy, epsilon, moved=(), loss=1.0):
+def grow(policy, epsilon, moved=(), loss=1.0, first=-1.0):
     """One step of growth, where only the examples in ``moved`` have a gradient."""
     difference = torch.zeros(DRAWS, *epsilon.shape, *SHAPE)
     for example in moved:
         difference[(1, *example, 2)] = -1.0
-    return policy.grow(epsilon, difference, torch.full((DRAWS, *epsilon.shape), loss))
+    return stopped(
+        policy.grow(epsilon, torch.full_like(epsilon, first), difference, torch.full((DRAWS, *epsilon.shape), loss)),
+        epsilon,
+    )
+
+
+def stopped(grown, epsilon):
+    """None where nothing changes: what the kernel makes of it."""
+    return None if grown is None or torch.equal(grown, epsilon) else grown
 
 
 # --- FixedEpsilon
@@ -40,7 +49,7 @@ def test_fixed_is_the_same_everywhere_and_never_grows():
     assert grow(FixedEpsilon(-2.5), epsilon) is None
 
 
-@pytest.mark.parametrize("policy", [FixedEpsilon(-2), GrowUntilNonzero(-2), RelativeToScores(-2)])
+@pytest.mark.parametrize("policy", [FixedEpsilon(-2), GrowUntilNonzero(-2), RelativeToScores(-2), RelativeToNoise(-2)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("batch", [(), (0,), (3,), (2, 0), (2, 3)])
 def test_the_start_is_one_number_an_example_in_the_dtype_of_the_scores(policy, batch, dtype):
@@ -52,7 +61,7 @@ def test_the_start_is_one_number_an_example_in_the_dtype_of_the_scores(policy, b
 
 # --- GrowUntilNonzero
 
-GROW = GrowUntilNonzero(-1.0, factor=2.0, limit=-4.0)
+GROW = GrowUntilNonzero(-1.0, factor=2.0, limit=4)
 
 
 def test_growth_multiplies_by_the_factor_up_to_the_limit_and_then_stops():
@@ -66,8 +75,8 @@ def test_growth_multiplies_by_the_factor_up_to_the_limit_and_then_stops():
 
 def test_a_factor_that_passes_the_limit_stops_at_the_limit():
     policy = GrowUntilNonzero(1.0, factor=3.0, limit=4.0)
-    assert grow(policy, torch.tensor([3.0])).tolist() == [4.0]
-    assert grow(policy, torch.tensor([4.0])) is None
+    assert grow(policy, torch.tensor([3.0]), first=1.0).tolist() == [4.0]
+    assert grow(policy, torch.tensor([4.0]), first=1.0) is None
 
 
 def test_one_example_with_a_gradient_is_enough():
@@ -81,7 +90,7 @@ def test_nothing_grows_once_the_loss_is_zero():
 def test_it_is_the_mean_loss_that_counts():
     loss = torch.zeros(DRAWS, *BATCH)
     loss[2, 0, 1] = 1e-3
-    assert GROW.grow(start(GROW), torch.zeros(DRAWS, *BATCH, *SHAPE), loss).eq(-2).all()
+    assert GROW.grow(start(GROW), start(GROW), torch.zeros(DRAWS, *BATCH, *SHAPE), loss).eq(-2).all()
 
 
 def test_only_stuck_groups_grow():
@@ -94,7 +103,7 @@ def test_a_group_is_stuck_by_its_own_loss():
     policy = attrs.evolve(GROW, group_dims=1)
     loss = torch.ones(DRAWS, *BATCH)
     loss[:, 1] = 0
-    grown = policy.grow(start(policy), torch.zeros(DRAWS, *BATCH, *SHAPE), loss)
+    grown = policy.grow(start(policy), start(policy), torch.zeros(DRAWS, *BATCH, *SHAPE), loss)
     assert grown.tolist() == [[-2.0] * 5, [-1.0] * 5]
 
 
@@ -129,14 +138,15 @@ def test_more_group_dims_than_batch_dimensions_are_refused():
     dtype=st.sampled_from([torch.float32, torch.float64]),
 )
 def test_growth_ends_at_the_limit_after_the_stated_number_of_steps(initial, factor, times, dtype):
-    policy = GrowUntilNonzero(initial, factor=factor, limit=initial * times)
+    policy = GrowUntilNonzero(initial, factor=factor, limit=times)
     epsilon, steps = start(policy, torch.zeros(2, *SHAPE, dtype=dtype)), 0
-    most = math.ceil(math.log(policy.limit / initial) / math.log(factor)) + 1  # one for rounding
-    while (grown := grow(policy, epsilon)) is not None:
+    limit = epsilon * times
+    most = math.ceil(math.log(times) / math.log(factor)) + 1  # one for rounding
+    while (grown := grow(policy, epsilon, first=initial)) is not None:
         assert (grown.abs() > epsilon.abs()).all()
         epsilon, steps = grown, steps + 1
         assert steps <= most
-    assert torch.equal(epsilon, torch.full_like(epsilon, policy.limit))
+    torch.testing.assert_close(epsilon, limit)
 
 
 def test_a_factor_too_close_to_one_for_the_dtype_stops_instead_of_looping():
@@ -150,13 +160,13 @@ def test_growing_leaves_the_epsilon_tried_unchanged():
 
 
 def test_the_limit_is_ten_times_the_start_unless_given():
-    assert GrowUntilNonzero(-12.0).limit == -120.0
+    assert GrowUntilNonzero(-12.0).limit == 10
     assert GrowUntilNonzero(-12.0).factor == 1.1
     assert GrowUntilNonzero(-12.0).group_dims == 0
 
 
 def test_a_limit_equal_to_the_start_is_a_fixed_epsilon():
-    policy = GrowUntilNonzero(-1.0, limit=-1.0)
+    policy = GrowUntilNonzero(-1.0, limit=1)
     assert grow(policy, start(policy)) is None
 
 
@@ -177,9 +187,9 @@ def test_relative_is_the_ratio_of_the_spreads(scores_and_coefficients):
 
 def test_relative_takes_all_the_dimensions_of_a_structure(scores_and_coefficients):
     scores, coefficients = scores_and_coefficients
-    epsilon = RelativeToScores(1.0).start(scores, coefficients, 2)
+    epsilon = RelativeToScores(1.0).start(scores, coefficients, None, 2)
     np.testing.assert_allclose(epsilon, scores.numpy().std((1, 2)) / coefficients.numpy().std((1, 2)), rtol=1e-12)
-    assert RelativeToScores(1.0).start(scores, coefficients, 3).shape == ()
+    assert RelativeToScores(1.0).start(scores, coefficients, None, 3).shape == ()
 
 
 @given(scores_by=st.floats(0.1, 1e6), coefficients_by=st.floats(1e-6, 1e6), shift=st.floats(-10, 10))
@@ -198,12 +208,21 @@ def test_equal_scores_count_as_the_floor():
     torch.testing.assert_close(epsilon, torch.full(BATCH, -2.0 * 0.3 / 3.0))
 
 
-def test_forbidden_parts_have_no_say_in_the_spread():
-    coefficients = torch.tensor([1.0, -1.0, 1.0, -1.0])
-    forbidden = start(RelativeToScores(1.0), torch.tensor([1.0, -torch.inf, 3.0, -torch.inf]), coefficients)
-    torch.testing.assert_close(forbidden, torch.tensor(1.0))
-    all_forbidden = start(RelativeToScores(1.0, floor=0.5), torch.full((4,), -torch.inf), coefficients)
-    torch.testing.assert_close(all_forbidden, torch.tensor(0.5))
+@pytest.mark.parametrize("policy", [RelativeToScores(-1.0), RelativeToNoise()], ids=repr)
+@pytest.mark.parametrize("noise_std", [None, torch.tensor(0.7)])
+def test_padding_changes_no_epsilon(policy, noise_std):
+    scores, coefficients = torch.tensor([1.0, 4.0, 3.0]), torch.tensor([0.5, -1.0, 2.0])
+    padded = torch.cat([scores, torch.full((2,), -torch.inf)])
+    of_padded = torch.cat([coefficients, torch.tensor([-50.0, 70.0])])
+    torch.testing.assert_close(
+        start(policy, padded, of_padded, noise_std), start(policy, scores, coefficients, noise_std)
+    )
+
+
+def test_where_everything_is_forbidden_there_is_a_number_nonetheless():
+    nothing = torch.full((4,), -torch.inf)
+    assert start(RelativeToScores(1.0, floor=0.5), nothing, torch.arange(4.0)) == 0.5
+    assert start(RelativeToNoise(), nothing, torch.arange(4.0)).isfinite()
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.1, 0.3, -1.7, 1e-8, 1e8])
@@ -213,6 +232,42 @@ def test_constant_coefficients_count_as_one(value, parts, dtype):
     scores = torch.arange(float(parts), dtype=dtype)
     epsilon = start(RelativeToScores(-1.0), scores, torch.full((parts,), value, dtype=dtype))
     torch.testing.assert_close(epsilon, -scores.std(correction=0))
+
+
+# --- RelativeToNoise
+
+
+def test_the_default_step_is_eight_deviations_of_the_noise_over_the_range_of_the_loss(scores_and_coefficients):
+    scores, coefficients = scores_and_coefficients
+    width = (coefficients.amax(-1) - coefficients.amin(-1)).mean()
+    std = torch.rand(BATCH, dtype=torch.float64)
+    torch.testing.assert_close(start(RelativeToNoise(), scores, coefficients, std), -8 * std / width)
+
+
+def test_each_group_has_a_range_of_its_own(scores_and_coefficients):
+    scores, coefficients = scores_and_coefficients
+    width = (coefficients.amax(-1) - coefficients.amin(-1)).mean(-1, keepdim=True).expand(BATCH)
+    policy = RelativeToNoise(2.0, group_dims=1)
+    torch.testing.assert_close(start(policy, scores, coefficients, torch.tensor(3.0).double()), 6 / width)
+
+
+def test_without_noise_the_unit_is_the_spread_of_the_scores():
+    scores = torch.tensor([[1.0, 3.0], [5.0, 5.0]])
+    epsilon = start(RelativeToNoise(-1.0), scores, torch.tensor([[0.0, 4.0]]).expand(2, 2))
+    assert epsilon.tolist() == [-1 / 4, -1 / 4]  # the spread of equal scores counts as 1
+
+
+@pytest.mark.parametrize("value", [3.0, -0.1, 1e-8, 1e8])
+def test_constant_coefficients_count_only_where_all_are_constant(value):
+    std, constant = torch.tensor(1.0), torch.full((7,), value)
+    varied = torch.tensor([0.0, 2.0, 0.0, 0.0, 1.0, 1.0, 1.0])
+    both = start(RelativeToNoise(-1.0), torch.zeros(2, 7), torch.stack([constant, varied]), std)
+    assert both.tolist() == [-0.5, -0.5]
+    torch.testing.assert_close(start(RelativeToNoise(-1.0), torch.zeros(7), constant, std), -1 / constant.abs()[0])
+
+
+def test_no_loss_at_all_has_a_step_nonetheless():
+    assert start(RelativeToNoise(-1.0), torch.zeros(4), torch.zeros(4), torch.tensor(2.0)) == -2
 
 
 # --- what stands for a policy
@@ -250,12 +305,8 @@ def test_what_is_no_finite_number_is_refused(value):
         (lambda: GrowUntilNonzero(None), "initial: expected a finite number, got None (NoneType)"),
         (lambda: GrowUntilNonzero(-1.0, factor=1), "factor: expected a number above 1, got 1 (int)"),
         (lambda: GrowUntilNonzero(-1.0, factor=float("inf")), "factor: expected a finite number, got inf (float)"),
-        (
-            lambda: GrowUntilNonzero(-2.0, limit=-1.0),
-            "limit: expected a number beyond initial = -2.0, with its sign, got -1.0 (float)",
-        ),
-        (lambda: GrowUntilNonzero(-2.0, limit=20.0), "limit: expected a number beyond initial = -2.0, with its sign"),
-        (lambda: GrowUntilNonzero(-2.0, limit=0.0), "limit: expected a number beyond initial = -2.0, with its sign"),
+        (lambda: GrowUntilNonzero(-2.0, limit=0.5), "limit: expected a number of at least 1, got 0.5 (float)"),
+        (lambda: GrowUntilNonzero(-2.0, limit=-10), "limit: expected a number of at least 1, got -10 (int)"),
         (lambda: GrowUntilNonzero(-2.0, limit=float("-inf")), "limit: expected a finite number, got -inf (float)"),
         (lambda: GrowUntilNonzero(-2.0, group_dims=-1), "group_dims: expected an integer of at least 0, got -1"),
         (lambda: GrowUntilNonzero(-2.0, group_dims=1.0), "group_dims: expected an integer of at least 0, got 1.0"),
@@ -274,18 +325,18 @@ def test_what_is_wrong_is_named(build, message):
 
 
 def test_a_policy_is_a_frozen_value():
-    assert GrowUntilNonzero(-1.0, factor=2.0, limit=-4.0) == GROW
-    assert hash(GrowUntilNonzero(-1.0, factor=2.0, limit=-4.0)) == hash(GROW)
-    assert repr(GROW) == "GrowUntilNonzero(initial=-1.0, factor=2.0, limit=-4.0, group_dims=0)"
+    assert GrowUntilNonzero(-1.0, factor=2.0, limit=4) == GROW
+    assert hash(GrowUntilNonzero(-1.0, factor=2.0, limit=4)) == hash(GROW)
+    assert repr(GROW) == "GrowUntilNonzero(initial=FixedEpsilon(value=-1.0), factor=2.0, limit=4, group_dims=0)"
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         GROW.initial = -3.0
 
 
 def test_a_policy_of_ones_own_needs_only_a_start():
     class Shrinking(sp.Epsilon):
-        def start(self, scores, coefficients, event_dims):
+        def start(self, scores, direction, noise_std, event_dims):
             return scores.new_full(scores.shape[: scores.ndim - event_dims], -1.0)
 
-    assert as_policy(Shrinking()).grow(torch.ones(2), torch.zeros(1, 2, 3), torch.ones(1, 2)) is None
+    assert as_policy(Shrinking()).grow(torch.ones(2), torch.ones(2), torch.zeros(1, 2, 3), torch.ones(1, 2)) is None
     with pytest.raises(TypeError, match="abstract"):
         sp.Epsilon()

@@ -7,23 +7,25 @@ import pytest
 import torch
 
 import structpred as sp
-from structpred.scale import validate_scale
+from structpred.scale import explain_scale, validate_scale
 
 BATCH, NOISE = (5,), (3, 4)
 
 
 def check(scale, batch=BATCH, noise_shape=NOISE, dtype=torch.float32):
-    return validate_scale(scale, batch, noise_shape, torch.zeros(*batch, *noise_shape, dtype=dtype))
+    scale = validate_scale(scale, batch, noise_shape, torch.zeros(*batch, *noise_shape, dtype=dtype))
+    explain_scale(scale)
+    return scale
 
 
-@pytest.mark.parametrize("scale", [1, 0.5, 1e-30, np.float32(0.5), np.int64(2)])
+@pytest.mark.parametrize("scale", [1, 0.5, 1e-30, 1e30, np.float32(0.5), np.int64(2)])
 def test_a_positive_number_stays_a_number(scale):
     checked = check(scale)
     assert type(checked) is float
     assert checked == scale
 
 
-@pytest.mark.parametrize("shape", [(), (1, 1, 1), (5, 1, 1), (5, 3, 1), (5, 1, 4), (1, 3, 4), (5, 3, 4)])
+@pytest.mark.parametrize("shape", [(5, 1, 1), (5, 3, 1), (5, 1, 4), (1, 3, 4), (5, 3, 4)])
 def test_a_tensor_with_each_dimension_full_or_one_is_returned_as_it_is(shape):
     scale = torch.rand(shape) + 0.1
     checked = check(scale)
@@ -31,8 +33,13 @@ def test_a_tensor_with_each_dimension_full_or_one_is_returned_as_it_is(shape):
     assert (checked * torch.zeros(5, 3, 4)).shape == (5, 3, 4)
 
 
+@pytest.mark.parametrize("shape", [(), (1,), (1, 1, 1), (1, 1, 1, 1, 1)])
+def test_one_element_of_any_shape_is_one_scale_for_all(shape):
+    assert torch.equal(check(torch.nn.Parameter(torch.full(shape, 0.5))), torch.tensor(0.5))
+
+
 @pytest.mark.parametrize(
-    ("batch", "shape"), [((), (1, 1)), ((), (3, 4)), ((2, 5), (2, 5, 1, 1)), ((2, 5), (1, 5, 3, 1)), ((0,), (0, 1, 1))]
+    ("batch", "shape"), [((), (3, 4)), ((2, 5), (2, 5, 1, 1)), ((2, 5), (1, 5, 3, 1)), ((0,), (0, 1, 1))]
 )
 def test_any_number_of_batch_dimensions(batch, shape):
     assert check(torch.ones(shape), batch).shape == shape
@@ -52,14 +59,20 @@ def test_the_gradient_reaches_the_network_that_made_the_scale():
     assert raw.grad.eq(1).all()
 
 
-@pytest.mark.parametrize("shape", [(5,), (4,), (1,), (3, 4), (5, 3), (1, 5, 3, 4), (5, 1, 1, 1)])
+@pytest.mark.parametrize("shape", [(5,), (4,), (3, 4), (5, 3), (12,), (1, 5, 3, 4), (5, 1, 1, 1)])
 def test_another_number_of_dimensions_is_refused_even_where_it_would_broadcast(shape):
     message = (
         f"scale: expected a number or a tensor of 3 dimensions that broadcasts to (5, 3, 4), got a float32 tensor "
-        f"of shape {shape}; write scale.reshape(5, 1, 1) for one scale an example"
+        f"of shape {shape}; "
     )
-    with pytest.raises(sp.ArgumentError, match=re.escape(message)):
+    with pytest.raises(sp.ArgumentError, match=re.escape(message)) as refused:
         check(torch.ones(shape))
+    instead = str(refused.value).rpartition("; ")[2]
+    if instead.startswith("write"):  # what the message says to write is right
+        advised = eval(instead.removeprefix("write ").partition(" for ")[0], {"scale": torch.ones(shape)})
+        assert torch.equal(check(advised), advised)
+    else:
+        assert instead == "one scale per example has shape (5, 1, 1), one per variable (1, 3, 4)"
 
 
 @pytest.mark.parametrize("shape", [(4, 1, 1), (5, 4, 3), (5, 2, 1), (0, 1, 1), (5, 1, 0)])
@@ -70,7 +83,7 @@ def test_a_dimension_of_another_size_is_refused(shape):
 
 @pytest.mark.parametrize("scale", [0, 0.0, -1, -1e-30])
 def test_a_number_that_is_not_positive_is_refused(scale):
-    message = re.escape(f"scale: expected a positive number, got {scale!r} ({type(scale).__name__}); scale=None means")
+    message = re.escape(f"scale: expected a positive number, got {scale!r} ({type(scale).__name__}); noise=None means")
     with pytest.raises(sp.ArgumentError, match=message):
         check(scale)
 
@@ -122,3 +135,6 @@ def test_another_device_is_refused():
 def test_a_scale_that_the_scores_dtype_cannot_hold_is_refused(scale):
     with pytest.raises(sp.ArgumentError, match="scale: expected positive"):
         check(torch.tensor(scale, dtype=torch.float64), dtype=torch.float32)
+    with pytest.raises(sp.ArgumentError, match=r"scale: expected a number that float32 scores can hold, got 1e"):
+        check(scale)
+    assert check(scale, dtype=torch.float64) == scale

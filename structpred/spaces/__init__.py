@@ -1,1 +1,25 @@
 """Spaces: the sets of structures, each with its exact solver."""
+
+from structpred.spaces._integer_program.solvers import LinearSolver
+from structpred.spaces.base import OutOfTimeError, SolverPlacement, StructuredSpace
+from structpred.spaces.chain import Chain
+from structpred.spaces.dagpath import DagPath
+from structpred.spaces.integer_program import IntegerProgram
+from structpred.spaces.ksubset import KSubset
+from structpred.spaces.matching import Matching
+from structpred.spaces.onehot import OneHot
+from structpred.spaces.spanningtree import SpanningTree
+
+__all__ = [
+    "Chain",
+    "DagPath",
+    "IntegerProgram",
+    "KSubset",
+    "LinearSolver",
+    "Matching",
+    "OneHot",
+    "OutOfTimeError",
+    "SolverPlacement",
+    "SpanningTree",
+    "StructuredSpace",
+]

@@ -179,10 +179,7 @@ class StructuredSpace(abc.ABC):
         if not examples:
             return torch.zeros_like(scores)
         flat = scores.reshape(examples, *self.shape)  # (n, *shape)
-        lowest, highest = torch.stack(torch.aminmax(flat)).tolist()
-        _refuse_nan_and_inf(flat, highest)
-        largest = max(highest, -lowest) if lowest > -math.inf else _largest_allowed(flat)
-        _refuse_too_large(largest)
+        lowest, largest = validate_scores(flat)
         try:
             y = self._solve(flat, largest)
         except OutOfTimeError as late:
@@ -263,33 +260,31 @@ class StructuredSpace(abc.ABC):
         )
 
 
-def _refuse_nan_and_inf(flat: Tensor, highest: float) -> None:
-    """``aminmax`` carries NaN along, so that its two numbers tell of every bad entry."""
-    if math.isnan(highest):
-        came, instead = "NaN", "look for a division by zero or a diverging step before this call"
-    elif highest == math.inf:
-        came, instead = "+inf", "only -inf has a meaning: it forbids a part"
-    else:
-        return
-    bad = flat.isnan() if came == "NaN" else flat.isposinf()
-    raise argument_error(
-        "scores", "finite numbers or -inf", Words(f"{came} in {int(bad.sum())} of {flat.numel()} entries"), instead
-    )
+def validate_scores(scores: Tensor) -> tuple[float, float]:
+    """Returns the lowest score and the largest size of a finite one; waits for the device once, or twice after -inf.
 
-
-def _largest_allowed(flat: Tensor) -> float:
-    """The largest size of a score that is not ``-inf``."""
-    return float(flat.masked_fill(flat.isneginf(), 0).abs().max())
-
-
-def _refuse_too_large(largest: float) -> None:
+    Raises:
+        ArgumentError: for NaN, ``+inf``, and numbers whose sums would overflow.
+    """
+    lowest, highest = torch.stack(torch.aminmax(scores)).tolist()  # NaN is carried along
+    if math.isnan(highest) or highest == math.inf:
+        raise _not_scores(scores)
+    largest = max(highest, -lowest)
+    if lowest == -math.inf:
+        largest = float(scores.masked_fill(scores.isneginf(), 0).abs().max())
     if largest > _LARGEST:
-        raise argument_error(
-            "scores",
-            f"numbers up to {_LARGEST:g} in size",
-            Words(f"{largest:g}"),
-            "their sums would overflow; divide them all",
-        )
+        wanted, instead = f"numbers up to {_LARGEST:g} in size", "their sums would overflow; divide them all"
+        raise argument_error("scores", wanted, Words(f"{largest:g}"), instead)
+    return lowest, largest
+
+
+def _not_scores(scores: Tensor) -> ArgumentError:
+    bad, came = scores.isnan(), "NaN"
+    instead = "look for a division by zero or a diverging step before this call"
+    if not bad.any():
+        bad, came, instead = scores.isposinf(), "+inf", "only -inf has a meaning: it forbids a part"
+    words = Words(f"{came} in {int(bad.sum())} of {scores.numel()} entries")
+    return argument_error("scores", "finite numbers or -inf", words, instead)
 
 
 def _uses_forbidden(flat: Tensor, y: Tensor) -> list[int]:

@@ -86,9 +86,9 @@ def check_direct_gradient(
         noise: the distribution of each variable's draw.
         central: whether differences are taken on both sides of 0.
         objective: called as ``PerturbedDirectLoss`` is, with ``space`` and the keywords ``epsilon``,
-            ``noise``, ``num_samples`` and ``central``. It returns what is called with scores, scale, loss
-            and ``generator=``, and returns the mean loss. Its noise is one call
-            ``noise.sample((num_samples, *batch, *noise_shape), ...)``.
+            ``noise``, ``num_samples`` and ``central``, of which ``epsilon`` may have a default. It returns what
+            is called with scores, loss, ``scale=`` and ``generator=``, and returns the mean loss. Its noise is one call
+            ``noise.sample((num_samples, *batch, *noise_shape), ...)``; ``noise=None`` is no noise.
         max_examples: inputs tried for each law that holds draw by draw.
         max_seconds: after which no more inputs are tried for such a law.
         draws: the size of the sample for each law that holds in the mean, at least 1,000. Large

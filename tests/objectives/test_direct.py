@@ -67,7 +67,7 @@ def problem(space: sp.StructuredSpace, seed: int) -> tuple[Tensor, sp.LinearLoss
 @given(space=spaces, seed=seeds, epsilon=st.sampled_from([-2.0, 2.0]))
 def test_without_noise_it_is_classical_direct_loss_minimization(space, seed, epsilon):
     scores, loss = problem(space, seed)
-    solution = sp.PerturbedDirectLoss(space, epsilon=epsilon, num_samples=4).solve(scores, None, loss)
+    solution = sp.PerturbedDirectLoss(space, epsilon=epsilon, noise=None, num_samples=4).solve(scores, loss)
     solution.loss.sum().backward()
     plain, augmented = space.argmax(scores), space.argmax(scores + epsilon * loss.coefficients)
     assert solution.noise is None
@@ -79,8 +79,8 @@ def test_without_noise_it_is_classical_direct_loss_minimization(space, seed, eps
 def test_value_is_the_mean_task_loss_of_the_predictions(space, seed):
     scores, loss = problem(space, seed)
     objective = sp.PerturbedDirectLoss(space, epsilon=-1.0, num_samples=4)
-    value = objective(scores, 0.5, loss, generator=torch.Generator().manual_seed(seed))
-    solution = objective.solve(scores, 0.5, loss, generator=torch.Generator().manual_seed(seed))
+    value = objective(scores, loss, scale=0.5, generator=torch.Generator().manual_seed(seed))
+    solution = objective.solve(scores, loss, scale=0.5, generator=torch.Generator().manual_seed(seed))
     assert value.shape == ()
     torch.testing.assert_close(value, loss(solution.prediction).mean())
     torch.testing.assert_close(solution.loss, loss(solution.prediction))
@@ -92,7 +92,7 @@ def test_value_is_the_mean_task_loss_of_the_predictions(space, seed):
 def test_both_structures_see_the_same_noise(space, seed, central):
     scores, _ = problem(space, seed)
     no_loss = sp.LinearLoss(torch.zeros_like(scores), event_dims=len(space.shape))
-    solution = sp.PerturbedDirectLoss(space, epsilon=-1.0, num_samples=5, central=central).solve(scores, 1.0, no_loss)
+    solution = sp.PerturbedDirectLoss(space, epsilon=-1.0, num_samples=5, central=central).solve(scores, no_loss)
     assert torch.equal(solution.prediction, solution.augmented)
     assert not solution.gradient.any()
     assert solution.nonzero_fraction == 0
@@ -112,7 +112,7 @@ def stuck_problem() -> tuple[sp.OneHot, Tensor, sp.LinearLoss]:
 def test_grow_until_nonzero_grows_until_one_example_moves(central):
     space, scores, loss = stuck_problem()
     policy = sp.GrowUntilNonzero(-1.0, factor=1.25)
-    solution = sp.PerturbedDirectLoss(space, epsilon=policy, central=central).solve(scores, None, loss)
+    solution = sp.PerturbedDirectLoss(space, epsilon=policy, noise=None, central=central).solve(scores, loss)
     # A step of epsilon moves the margin by 2 |epsilon|: 1.25^2 is the first power beyond 3 / 2.
     torch.testing.assert_close(solution.epsilon, torch.full((2,), -(1.25**2)))
     assert solution.nonzero_fraction == 0.5
@@ -122,7 +122,7 @@ def test_grow_until_nonzero_grows_until_one_example_moves(central):
 def test_grow_until_nonzero_treats_groups_apart():
     space, scores, loss = stuck_problem()
     policy = sp.GrowUntilNonzero(-1.0, factor=1.25, group_dims=1)
-    solution = sp.PerturbedDirectLoss(space, epsilon=policy).solve(scores, None, loss)
+    solution = sp.PerturbedDirectLoss(space, epsilon=policy, noise=None).solve(scores, loss)
     torch.testing.assert_close(solution.epsilon, torch.tensor([-(1.25**2), -(1.25**5)]))
     assert solution.nonzero_fraction == 1
 
@@ -130,7 +130,7 @@ def test_grow_until_nonzero_treats_groups_apart():
 def test_grow_until_nonzero_works_without_batch_dimensions():
     space, scores, _ = stuck_problem()
     loss = space.hamming(torch.tensor([0, 1]))
-    solution = sp.PerturbedDirectLoss(space, epsilon=sp.GrowUntilNonzero(-1.0)).solve(scores[0], None, loss)
+    solution = sp.PerturbedDirectLoss(space, epsilon=sp.GrowUntilNonzero(-1.0), noise=None).solve(scores[0], loss)
     assert solution.epsilon.shape == ()
     assert solution.epsilon < -1.5
     assert solution.nonzero_fraction == 1
@@ -138,19 +138,19 @@ def test_grow_until_nonzero_works_without_batch_dimensions():
 
 def test_grow_until_nonzero_gives_up_at_its_limit():
     space, scores, loss = stuck_problem()
-    policy = sp.GrowUntilNonzero(-0.1, limit=-0.3)
-    solution = sp.PerturbedDirectLoss(space, epsilon=policy).solve(scores, None, loss)
+    policy = sp.GrowUntilNonzero(-0.1, limit=3)
+    solution = sp.PerturbedDirectLoss(space, epsilon=policy, noise=None).solve(scores, loss)
     torch.testing.assert_close(solution.epsilon, torch.full((2,), -0.3))
     assert solution.nonzero_fraction == 0
 
 
 def test_epsilon_can_be_assigned_between_calls():
     space, scores, loss = stuck_problem()
-    objective = sp.PerturbedDirectLoss(space, epsilon=-1.0)
-    assert objective.solve(scores, None, loss).nonzero_fraction == 0
+    objective = sp.PerturbedDirectLoss(space, epsilon=-1.0, noise=None)
+    assert objective.solve(scores, loss).nonzero_fraction == 0
     objective.epsilon = -2.0
     assert objective.epsilon == sp.FixedEpsilon(-2.0)
-    assert objective.solve(scores, None, loss).nonzero_fraction == 0.5
+    assert objective.solve(scores, loss).nonzero_fraction == 0.5
 
 
 # --- shapes, types and forbidden parts
@@ -162,7 +162,7 @@ def test_any_batch_dimensions(space, batch, seed, central):
     target = space.argmax(draw((*batch, *space.shape), seed + 1))
     scale = torch.ones(*batch, *(1 for _ in space.noise_shape), dtype=torch.float64, requires_grad=True)
     objective = sp.PerturbedDirectLoss(space, epsilon=-1.0, num_samples=2, central=central)
-    solution = objective.solve(scores, scale, space.hamming(target))
+    solution = objective.solve(scores, space.hamming(target), scale=scale)
     solution.loss.mean().backward()
     assert solution.loss.shape == (2, *batch)
     assert solution.gradient.shape == solution.augmented.shape == (2, *batch, *space.shape)
@@ -176,9 +176,9 @@ def test_an_empty_batch_has_solutions_but_no_mean():
     space = sp.KSubset(4, 2)
     scores, loss = torch.zeros(0, 4), sp.LinearLoss(torch.zeros(0, 4))
     objective = sp.PerturbedDirectLoss(space, epsilon=sp.GrowUntilNonzero(-1.0), num_samples=3)
-    assert objective.solve(scores, 1.0, loss).loss.shape == (3, 0)
+    assert objective.solve(scores, loss).loss.shape == (3, 0)
     with pytest.raises(sp.ArgumentError, match=r"scores: expected at least one example, got a float32 tensor of shape"):
-        objective(scores, 1.0, loss)
+        objective(scores, loss)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -187,7 +187,7 @@ def test_gradients_come_in_the_dtype_of_the_scores(dtype):
     scores = torch.zeros(2, 3, 3, dtype=dtype, requires_grad=True)
     scale = torch.ones(2, 1, 1, dtype=dtype, requires_grad=True)
     loss = space.hamming(torch.eye(3).expand(2, 3, 3))
-    sp.PerturbedDirectLoss(space, epsilon=-2.0, num_samples=3)(scores, scale, loss).backward()
+    sp.PerturbedDirectLoss(space, epsilon=-2.0, num_samples=3)(scores, loss, scale=scale).backward()
     assert scores.grad.dtype == scale.grad.dtype == dtype
     assert scores.grad.any()
 
@@ -198,7 +198,7 @@ def test_forbidden_parts_are_never_used_and_get_no_gradient(central):
     scores = torch.tensor([[0.0, -torch.inf, 0.1, 0.2]], requires_grad=True)
     scale = torch.tensor(1.0, requires_grad=True)
     objective = sp.PerturbedDirectLoss(space, epsilon=-5.0, num_samples=50, central=central)
-    solution = objective.solve(scores, scale, space.hamming(torch.tensor([[1, 1, 0, 0]])))
+    solution = objective.solve(scores, space.hamming(torch.tensor([[1, 1, 0, 0]])), scale=scale)
     solution.loss.mean().backward()
     assert not solution.prediction[..., 1].any()
     assert not solution.augmented[..., 1].any()
@@ -212,7 +212,7 @@ def test_a_loss_that_depends_on_parameters_is_differentiated_too():
     space = sp.OneHot(3)
     weight = torch.tensor(2.0, requires_grad=True)
     loss = sp.LinearLoss(weight * torch.tensor([[1.0, 2.0, 3.0]]))
-    solution = sp.PerturbedDirectLoss(space, epsilon=-1.0).solve(torch.tensor([[0.0, 9.0, 0.0]]), None, loss)
+    solution = sp.PerturbedDirectLoss(space, noise=None).solve(torch.tensor([[0.0, 9.0, 0.0]]), loss)
     solution.loss.sum().backward()
     assert weight.grad == 2
 
@@ -223,7 +223,7 @@ def test_a_generator_repeats_the_draws():
     objective = sp.PerturbedDirectLoss(space, epsilon=-1.0)
 
     def noise(seed: int) -> Tensor:
-        return objective.solve(scores, 1.0, loss, generator=torch.Generator().manual_seed(seed)).noise
+        return objective.solve(scores, loss, generator=torch.Generator().manual_seed(seed)).noise
 
     assert torch.equal(noise(1), noise(1))
     assert not torch.equal(noise(1), noise(2))
@@ -233,7 +233,7 @@ def test_nothing_is_recorded_under_no_grad():
     space = sp.OneHot(5)
     scores, loss = problem(space, 0)
     with torch.no_grad():
-        assert not sp.PerturbedDirectLoss(space, epsilon=-1.0)(scores, 1.0, loss).requires_grad
+        assert not sp.PerturbedDirectLoss(space, epsilon=-1.0)(scores, loss).requires_grad
 
 
 def test_the_objective_is_a_module_that_copies_pickles_and_reads_well():
@@ -242,8 +242,8 @@ def test_the_objective_is_a_module_that_copies_pickles_and_reads_well():
         assert (other.space, other.epsilon, other.noise) == (objective.space, objective.epsilon, objective.noise)
     assert objective.state_dict() == {}
     assert repr(objective) == (
-        "PerturbedDirectLoss(Matching(rows=3, cols=3), epsilon=FixedEpsilon(value=-12.0), noise=Gumbel(), "
-        "num_samples=5, central=False)"
+        "PerturbedDirectLoss(space=Matching(rows=3, cols=3), noise=Gumbel(), scale=1.0, num_samples=5, "
+        "reduction='mean', epsilon=FixedEpsilon(value=-12.0), central=False)"
     )
 
 
@@ -258,7 +258,7 @@ def test_training_finds_the_classes_and_less_noise():
     loss = space.hamming(torch.eye(4))
     for _ in range(200):
         optimizer.zero_grad()
-        objective(scores, log_scale.exp(), loss, generator=generator).backward()
+        objective(scores, loss, scale=log_scale.exp(), generator=generator).backward()
         optimizer.step()
     assert torch.equal(space.argmax(scores), torch.eye(4))
     assert log_scale < -0.1
@@ -278,7 +278,10 @@ GOOD_LOSS = sp.LinearLoss(torch.ones(2, 4))
         ({"epsilon": "12"}, r"epsilon: expected a finite number, got '12' \(str\)"),
         ({"num_samples": 0}, r"num_samples: expected an integer of at least 1, got 0 \(int\)"),
         ({"num_samples": 2.5}, r"num_samples: expected an integer of at least 1, got 2.5 \(float\)"),
-        ({"noise": 1.0}, r"noise: expected a Noise, got 1.0 \(float\); write for example Gumbel\(\)"),
+        (
+            {"noise": 1.0},
+            r"noise: expected a Noise, or None for no noise, got 1.0 \(float\); write for example Gumbel\(\)",
+        ),
         ({"space": 10}, r"space: expected a StructuredSpace, got 10 \(int\); write for example Matching\(10\)"),
     ],
 )
@@ -296,7 +299,7 @@ def test_bad_settings_are_refused(arguments, message):
         ([[0.0] * 4], 1.0, GOOD_LOSS, r"scores: expected a torch tensor, got .*torch.as_tensor\(scores\)"),
         (torch.full((2, 4), torch.nan), 1.0, GOOD_LOSS, r"scores: expected finite numbers or -inf, got NaN in"),
         (torch.full((2, 4), torch.inf), 1.0, GOOD_LOSS, r"scores: expected finite numbers or -inf, got \+inf in"),
-        (torch.zeros(2, 4), 0.0, GOOD_LOSS, r"scale: expected a positive number, got 0.0 .*scale=None means no noise"),
+        (torch.zeros(2, 4), 0.0, GOOD_LOSS, r"scale: expected a positive number, got 0.0 .*noise=None means no noise"),
         (torch.zeros(2, 4), -torch.ones(2, 1), GOOD_LOSS, r"scale: expected positive finite entries, got .*Softplus"),
         (torch.zeros(2, 4), torch.ones(2), GOOD_LOSS, r"scale: expected a number or a tensor of 2 dim.*\(2, 1\)"),
         (torch.zeros(2, 4), torch.ones(3, 1), GOOD_LOSS, r"scale: expected .* that broadcasts to \(2, 4\), got a"),
@@ -309,11 +312,11 @@ def test_bad_settings_are_refused(arguments, message):
 )  # fmt: skip
 def test_bad_calls_are_refused(scores, scale, loss, message):
     with pytest.raises(sp.ArgumentError, match=message):
-        sp.PerturbedDirectLoss(sp.OneHot(4), epsilon=-1.0)(scores, scale, loss)
+        sp.PerturbedDirectLoss(sp.OneHot(4), epsilon=-1.0)(scores, loss, scale=scale)
 
 
 def test_an_example_with_nothing_left_is_named():
     scores = torch.zeros(2, 4)
     scores[1] = -torch.inf
     with pytest.raises(sp.InfeasibleError, match=r"forbidden by -inf in example 1; allow more"):
-        sp.PerturbedDirectLoss(sp.OneHot(4), epsilon=-1.0)(scores, 1.0, GOOD_LOSS)
+        sp.PerturbedDirectLoss(sp.OneHot(4), epsilon=-1.0)(scores, GOOD_LOSS)

@@ -17,7 +17,7 @@ class Plain:
         self.space, self.noise, self.num_samples = space, noise, num_samples
         self.low, self.high = (-epsilon if central else 0.0), epsilon
 
-    def __call__(self, scores: Tensor, scale: Tensor | None, loss: sp.LinearLoss, *, generator=None) -> Tensor:
+    def __call__(self, scores: Tensor, loss: sp.LinearLoss, *, scale: Tensor | None = None, generator=None) -> Tensor:
         perturbed = self.perturb(scores, scale, generator)  # (draws, batch, *shape)
         y = self.space.argmax(perturbed)
         gradient = self.gradient(perturbed.detach(), loss.coefficients)
@@ -190,7 +190,7 @@ class ForgetsSharedNoise(Plain):
 @broken("value_is_the_mean_loss_under_noise")
 @broken("value_is_the_derivative_of_the_maximum")
 class LossOfTheAugmented(Plain):
-    def __call__(self, scores, scale, loss, *, generator=None):
+    def __call__(self, scores, loss, *, scale=None, generator=None):
         perturbed = self.perturb(scores, scale, generator)
         y = self.space.argmax(perturbed.detach() + self.high * loss.coefficients)
         gradient = self.gradient(perturbed.detach(), loss.coefficients)
@@ -200,8 +200,8 @@ class LossOfTheAugmented(Plain):
 
 @broken("value_is_the_derivative_of_the_maximum")
 class ForgetsTheConstant(Plain):
-    def __call__(self, scores, scale, loss, *, generator=None):
-        return super().__call__(scores, scale, attrs.evolve(loss, constant=0.0), generator=generator)
+    def __call__(self, scores, loss, *, scale=None, generator=None):
+        return super().__call__(scores, attrs.evolve(loss, constant=0.0), scale=scale, generator=generator)
 
 
 class GreedyPair(sp.KSubset):
@@ -222,9 +222,9 @@ BROKEN_GRADIENTS.append((DirectGradient(GreedyPair(6, 2)), "the_mean_maximum_is_
 
 @broken("noise_is_drawn_once")
 class NewNoiseForEachSolve(Plain):
-    def __call__(self, scores, scale, loss, *, generator=None):
+    def __call__(self, scores, loss, *, scale=None, generator=None):
         if scale is None:
-            return super().__call__(scores, scale, loss, generator=generator)
+            return super().__call__(scores, loss, scale=scale, generator=generator)
         one, other = (self.perturb(scores, scale, generator) for _ in range(2))
         y = self.space.argmax(one)
         gradient = (self.space.argmax(other + self.high * loss.coefficients) - y) / self.high
@@ -259,6 +259,7 @@ class IgnoresTheGenerator(Plain):
 @broken("without_noise_it_is_the_classical_gradient")
 class AlwaysNoisy(Plain):
     def perturb(self, scores, scale, generator):
+        self.noise = self.noise or sp.Gumbel()
         return super().perturb(scores, 1.0 if scale is None else scale, generator)
 
 
@@ -273,14 +274,14 @@ class IgnoresWhatFollows(Plain):
         def backward(ctx, upstream):
             return None, torch.ones_like(upstream)
 
-    def __call__(self, scores, scale, loss, *, generator=None):
-        value = super().__call__(scores, scale, loss, generator=generator)
+    def __call__(self, scores, loss, *, scale=None, generator=None):
+        value = super().__call__(scores, loss, scale=scale, generator=generator)
         return self.Fixed.apply(value.detach(), value)
 
 
 @broken("forbidden_parts_have_no_gradient")
 class MinusInfTimesZero(Plain):
-    def __call__(self, scores, scale, loss, *, generator=None):
+    def __call__(self, scores, loss, *, scale=None, generator=None):
         perturbed = self.perturb(scores, scale, generator)
         y = self.space.argmax(perturbed)
         surrogate = self.inner(perturbed, self.gradient(perturbed.detach(), loss.coefficients))
@@ -289,17 +290,17 @@ class MinusInfTimesZero(Plain):
 
 @broken("forbidden_parts_have_no_gradient")
 class GradientEverywhere(Plain):
-    def __call__(self, scores, scale, loss, *, generator=None):
+    def __call__(self, scores, loss, *, scale=None, generator=None):
         scores.register_hook(lambda gradient: gradient + 1e-3)
-        return super().__call__(scores, scale, loss, generator=generator)
+        return super().__call__(scores, loss, scale=scale, generator=generator)
 
 
 @broken("gradients_keep_dtype_and_shape")
 class DoubleOnly(Plain):
-    def __call__(self, scores, scale, loss, *, generator=None):
+    def __call__(self, scores, loss, *, scale=None, generator=None):
         if scores.dtype != torch.float64:
             raise TypeError("expected float64")
-        return super().__call__(scores, scale, loss, generator=generator)
+        return super().__call__(scores, loss, scale=scale, generator=generator)
 
 
 @broken("arguments_are_left_alone")
@@ -308,6 +309,23 @@ class AddsNoiseInPlace(Plain):
         if scale is not None:
             scores.data += 1e-12
         return super().perturb(scores, scale, generator)
+
+
+# --- units
+
+
+@broken("the_unit_of_the_loss_changes_no_structure")
+@broken("a_common_factor_of_scores_and_scale_changes_no_structure")
+class FixedByDefault(sp.PerturbedDirectLoss):
+    def __init__(self, space, *, epsilon=-1.0, **settings):
+        super().__init__(space, epsilon=epsilon, **settings)
+
+
+@broken("a_constant_of_the_loss_changes_no_structure")
+class StepByTheLoss(sp.PerturbedDirectLoss):
+    def solve(self, scores, supervision, **settings):
+        self.epsilon = -1e-6 - supervision(self.space.argmax(scores)).abs().mean().item()
+        return super().solve(scores, supervision, **settings)
 
 
 # --- in the mean

@@ -29,7 +29,7 @@ def noise_is_drawn_once(
 ) -> None:
     """All structures of a call see the same noise: one sample of shape (num_samples, *batch, *noise_shape)."""
     noise = Recorded(subject.noise)
-    subject.make(epsilon, 2, noise)(scores, scale, loss, generator=torch.Generator().manual_seed(seed))
+    subject.make(epsilon, 2, noise)(scores, loss, scale=scale, generator=torch.Generator().manual_seed(seed))
     got, expected = [tuple(draw.shape) for draw in noise.draws], [(2, 3, *subject.space.noise_shape)]
     if got != expected:
         raise ViolationError("other noise is drawn; the shapes of the samples", got=got, expected=expected)
@@ -54,12 +54,12 @@ def a_generator_repeats_the_call(
 def without_noise_it_is_the_classical_gradient(
     subject: DirectGradient, scores: Tensor, scale: Tensor, loss: LinearLoss, epsilon: float, seed: int
 ) -> None:
-    """With scale=None the gradient is the classical one, (y(eps) - y) / eps of the scores as they are."""
+    """With noise=None the gradient is the classical one, (y(eps) - y) / eps of the scores as they are."""
     scores = scores + torch.randn(scores.shape, generator=torch.Generator().manual_seed(seed), dtype=scores.dtype)
     low, high = (subject.space.argmax(scores + step * loss.coefficients) for step in subject.steps(epsilon))
     width = subject.steps(epsilon)[1] - subject.steps(epsilon)[0]
     leaf = scores.clone().requires_grad_()
-    (got,) = torch.autograd.grad(subject.make(epsilon, 2)(leaf, None, loss), leaf)
+    (got,) = torch.autograd.grad(subject.make(epsilon, 2, None)(leaf, loss), leaf)
     _expect_close(got, (high - low) / width / 3, "the gradient without noise differs")
 
 
@@ -71,7 +71,7 @@ def gradients_follow_the_chain_rule(
     plain = call(subject, scores, scale, loss, epsilon, 2, seed)
     before, log_scale = (scores / 2).requires_grad_(), scale.log().requires_grad_()
     objective = subject.make(epsilon, 2, Recorded(subject.noise))
-    value = objective(2 * before, log_scale.exp(), loss, generator=torch.Generator().manual_seed(seed))
+    value = objective(2 * before, loss, scale=log_scale.exp(), generator=torch.Generator().manual_seed(seed))
     got = torch.autograd.grad(-3 * value, [before, log_scale])
     _expect_close(got[0], -6 * plain.for_scores, "after 2 x before, and times -3, the gradient for scores / 2 differs")
     _expect_close(got[1], -3 * scale * plain.for_scale, "times -3, the gradient for log(scale) differs")
@@ -115,7 +115,8 @@ def arguments_are_left_alone(
     arguments = {"scores": scores, "scale": scale, "loss.coefficients": loss.coefficients}
     before = {name: tensor.clone() for name, tensor in arguments.items()}
     leaf = scores.requires_grad_()
-    subject.make(epsilon, 2)(leaf, scale, loss, generator=torch.Generator().manual_seed(seed)).backward()
+    objective = subject.make(epsilon, 2, subject.noise)
+    objective(leaf, loss, scale=scale, generator=torch.Generator().manual_seed(seed)).backward()
     for name, tensor in arguments.items():
         if not torch.equal(tensor, before[name]):
             raise ViolationError(f"{name} was changed", got=tensor, expected=before[name])

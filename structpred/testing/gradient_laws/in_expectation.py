@@ -103,7 +103,7 @@ class _Problem:
         scores = self.scores.expand(draws, *space.shape).clone().requires_grad_()
         scale = torch.full((draws, *(1,) * len(space.noise_shape)), self.sigma, dtype=torch.float64).requires_grad_()
         loss = LinearLoss(self.costs.expand(draws, *space.shape), event_dims=len(space.shape))
-        value = self.subject.make(epsilon)(scores, scale, loss, generator=self.generator)
+        value = self.subject.make(epsilon, 1, self.subject.noise)(scores, loss, scale=scale, generator=self.generator)
         for_scores, for_scale = torch.autograd.grad(draws * value, [scores, scale])  # value is a mean
         return for_scores, for_scale.reshape(draws)
 

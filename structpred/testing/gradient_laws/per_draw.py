@@ -180,7 +180,7 @@ def _direction(like: Tensor, seed: int) -> Tensor:
 
 def _slope(at: Call, move: Callable[[float], tuple[Tensor, Tensor]]) -> Tensor:
     """The derivative of the perturbed difference along a line, at 0."""
-    low, high = at.subject.steps(at.epsilon)
+    low, high = at.subject.steps(at.epsilon or 0.0)
 
     def maximum(multiple: float) -> Tensor:
         return _one_sided_slopes_agree(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -54,11 +55,16 @@ class DirectGradient:
         default=PerturbedDirectLoss, validator=_is_callable, repr=lambda it: getattr(it, "__name__", repr(it))
     )
 
-    def make(self, epsilon: float, num_samples: int = 1, noise: Noise | None = None) -> Any:
-        """An objective with this step, to be called with scores, scale, loss and ``generator=``."""
-        return self.objective(
-            self.space, epsilon=epsilon, noise=noise or self.noise, num_samples=num_samples, central=self.central
-        )
+    def make(self, epsilon: float | None, num_samples: int, noise: Noise | None) -> Any:
+        """An objective, to be called with scores, loss, ``scale=`` and ``generator=``; ``None`` is its own step."""
+        step = {} if epsilon is None else {"epsilon": epsilon}
+        return self.objective(self.space, noise=noise, num_samples=num_samples, central=self.central, **step)
+
+    @property
+    def has_a_step_of_its_own(self) -> bool:
+        """Whether objectives can be made without ``epsilon``."""
+        epsilon = inspect.signature(self.objective).parameters.get("epsilon")
+        return epsilon is None or epsilon.default is not inspect.Parameter.empty
 
     def steps(self, epsilon: float) -> tuple[float, float]:
         """Where the loss is added: the two multiples of it between which the difference is taken."""
@@ -82,7 +88,7 @@ class Call:
     scores: Tensor
     scale: Tensor
     loss: LinearLoss
-    epsilon: float
+    epsilon: float | None
     noise: Tensor
     value: Tensor
     for_scores: Tensor
@@ -94,7 +100,7 @@ def call(
     scores: Tensor,
     scale: Tensor,
     loss: LinearLoss,
-    epsilon: float,
+    epsilon: float | None,
     num_samples: int,
     seed: int,
 ) -> Call:
@@ -102,7 +108,7 @@ def call(
     noise = Recorded(subject.noise)
     objective = subject.make(epsilon, num_samples, noise)
     scores, scale = scores.clone().requires_grad_(), scale.clone().requires_grad_()
-    value = objective(scores, scale, loss, generator=torch.Generator().manual_seed(seed))
+    value = objective(scores, loss, scale=scale, generator=torch.Generator().manual_seed(seed))
     gradients = torch.autograd.grad(value, [scores, scale], allow_unused=True)
     for_scores, for_scale = (
         torch.zeros_like(leaf) if gradient is None else gradient
