@@ -25,7 +25,7 @@ class SortingStep:
         self.x = torch.rand(SEQUENCES, length)
         self.score_net = nn.Sequential(nn.Linear(1, 32), nn.ReLU(), nn.Linear(32, length))
         self.scale_net = nn.Sequential(nn.Linear(length, 1), nn.Softplus())
-        self.objective = sp.PerturbedDirectLoss(sp.Matching(length), epsilon=-12.0, num_samples=DRAWS)
+        self.objective = sp.PerturbedDirectLoss(sp.Matching(length), num_samples=DRAWS)
         self.generator = torch.Generator().manual_seed(0)
         positions = self.x.argsort(-1).argsort(-1)
         self.loss = sp.LinearLoss.hamming(nn.functional.one_hot(positions, length))
@@ -34,9 +34,9 @@ class SortingStep:
             torch.optim.SGD(self.scale_net.parameters(), lr=1e-6),
         ]
 
-    def solve(self) -> sp.Solution:
+    def solve(self) -> sp.DirectSolution:
         scores, scale = self.score_net(self.x[..., None]), self.scale_net(self.x)[..., None]
-        return self.objective.solve(scores, scale, self.loss, generator=self.generator)
+        return self.objective.solve(scores, self.loss, scale=scale, generator=self.generator)
 
     def run(self) -> None:
         for optimizer in self.optimizers:
@@ -54,7 +54,8 @@ class SortingStep:
         assert solution.noise is not None
         scores, scale = self.score_net(self.x[..., None]), self.scale_net(self.x)[..., None]
         plain = scores + scale * solution.noise
-        both: Tensor = torch.stack([plain, plain - 12 * self.loss.coefficients])
+        step = solution.epsilon[:, None, None] * self.loss.coefficients
+        both: Tensor = torch.stack([plain, plain + step])
         return both.flatten(0, -3).double().numpy()
 
 

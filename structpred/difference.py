@@ -12,6 +12,7 @@ linear loss as direction it tends to the gradient of the expected loss; with dL/
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -78,7 +79,7 @@ def direct_difference(
         opposite = solved[-1] if central else prediction
         while True:
             difference = augmented - opposite
-            grown = epsilon.grow(step, start, difference, None if loss is None else loss(prediction))
+            grown = epsilon.grow(step, start, difference, None if loss is None else functools.partial(loss, prediction))
             if grown is None or torch.equal(grown, step):
                 break
             again = (grown != step).expand(scores.shape[: scores.ndim - event_dims])  # (samples, *batch)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import abc
 import math
+from collections.abc import Callable
 
 import torch
 from attrs import field, frozen
@@ -23,6 +24,8 @@ from structpred._validation import (
     validate_nonzero_number,
 )
 from structpred.errors import Words, argument_error
+
+Loss = Callable[[], Tensor]
 
 
 class Epsilon(abc.ABC):
@@ -45,14 +48,14 @@ class Epsilon(abc.ABC):
             event_dims: the number of dimensions of ``shape``.
         """
 
-    def grow(self, epsilon: Tensor, start: Tensor, difference: Tensor, loss: Tensor | None) -> Tensor | None:
+    def grow(self, epsilon: Tensor, start: Tensor, difference: Tensor, loss: Loss | None) -> Tensor | None:
         """The epsilon to try next, or None to stop. Examples whose epsilon changes are solved again.
 
         Args:
             epsilon: ``(*batch)``, as tried.
             start: ``(*batch)``, as ``start`` returned it.
             difference: ``(samples, *batch, *shape)``, y(epsilon) - y.
-            loss: ``(samples, *batch)``, the task loss of y; None where no loss is known.
+            loss: returns the task loss of y, ``(samples, *batch)``; None where no loss is known.
         """
         return None
 
@@ -172,13 +175,13 @@ class GrowUntilNonzero(Epsilon):
     def start(self, scores: Tensor, direction: Tensor, noise_std: Tensor | None, event_dims: int) -> Tensor:
         return self.initial.start(scores, direction, noise_std, event_dims)
 
-    def grow(self, epsilon: Tensor, start: Tensor, difference: Tensor, loss: Tensor | None) -> Tensor | None:
+    def grow(self, epsilon: Tensor, start: Tensor, difference: Tensor, loss: Loss | None) -> Tensor | None:
         if not epsilon.numel():
             return None
         groups = _groups(epsilon, self.group_dims)
         stuck = ~difference.any(0).reshape(*groups, -1).any(-1)  # (*groups)
         if loss is not None:
-            stuck &= loss.mean(0).reshape(*groups, -1).mean(-1) > 0
+            stuck &= loss().mean(0).reshape(*groups, -1).mean(-1) > 0
         stuck = stuck.reshape(groups + (1,) * (epsilon.ndim - self.group_dims))  # broadcasts to (*batch)
         grown = epsilon * self.factor
         limit = start * self.limit

@@ -29,7 +29,9 @@ def grow(policy, epsilon, moved=(), loss=1.0, first=-1.0):
     for example in moved:
         difference[(1, *example, 2)] = -1.0
     return stopped(
-        policy.grow(epsilon, torch.full_like(epsilon, first), difference, torch.full((DRAWS, *epsilon.shape), loss)),
+        policy.grow(
+            epsilon, torch.full_like(epsilon, first), difference, lambda: torch.full((DRAWS, *epsilon.shape), loss)
+        ),
         epsilon,
     )
 
@@ -90,7 +92,7 @@ def test_nothing_grows_once_the_loss_is_zero():
 def test_it_is_the_mean_loss_that_counts():
     loss = torch.zeros(DRAWS, *BATCH)
     loss[2, 0, 1] = 1e-3
-    assert GROW.grow(start(GROW), start(GROW), torch.zeros(DRAWS, *BATCH, *SHAPE), loss).eq(-2).all()
+    assert GROW.grow(start(GROW), start(GROW), torch.zeros(DRAWS, *BATCH, *SHAPE), lambda: loss).eq(-2).all()
 
 
 def test_only_stuck_groups_grow():
@@ -103,7 +105,7 @@ def test_a_group_is_stuck_by_its_own_loss():
     policy = attrs.evolve(GROW, group_dims=1)
     loss = torch.ones(DRAWS, *BATCH)
     loss[:, 1] = 0
-    grown = policy.grow(start(policy), start(policy), torch.zeros(DRAWS, *BATCH, *SHAPE), loss)
+    grown = policy.grow(start(policy), start(policy), torch.zeros(DRAWS, *BATCH, *SHAPE), lambda: loss)
     assert grown.tolist() == [[-2.0] * 5, [-1.0] * 5]
 
 
@@ -337,6 +339,9 @@ def test_a_policy_of_ones_own_needs_only_a_start():
         def start(self, scores, direction, noise_std, event_dims):
             return scores.new_full(scores.shape[: scores.ndim - event_dims], -1.0)
 
-    assert as_policy(Shrinking()).grow(torch.ones(2), torch.ones(2), torch.zeros(1, 2, 3), torch.ones(1, 2)) is None
+    assert (
+        as_policy(Shrinking()).grow(torch.ones(2), torch.ones(2), torch.zeros(1, 2, 3), lambda: torch.ones(1, 2))
+        is None
+    )
     with pytest.raises(TypeError, match="abstract"):
         sp.Epsilon()
