@@ -14,4 +14,5 @@ def tasks_extra(task: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as error:
-        raise MissingExtraError(f"{task} needs {error.name}; write pip install '.[tasks]' in the checkout") from error
+        package = (error.name or "a package").partition(".")[0]
+        raise MissingExtraError(f"{task} needs {package}; write pip install '.[tasks]' in the checkout") from error

@@ -2,7 +2,8 @@
 
 import resource
 import signal
-from collections.abc import Iterator
+import sys
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -16,3 +17,27 @@ def small_disk(request: pytest.FixtureRequest) -> Iterator[None]:
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, before)
     signal.signal(signal.SIGXFSZ, ignored)
+
+
+class _NotInstalled:
+    """Finds a package as missing, before anything else looks for it."""
+
+    def __init__(self, package: str) -> None:
+        self.package = package
+
+    def find_spec(self, name: str, *_: object) -> None:
+        if name.partition(".")[0] == self.package:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Takes a package away, and all modules of the tasks, so that they look for it again."""
+
+    def take_away(package: str) -> None:
+        for name in list(sys.modules):
+            if name.partition(".")[0] in ("tasks", package):
+                monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setattr(sys, "meta_path", [_NotInstalled(package), *sys.meta_path])
+
+    return take_away

@@ -1,7 +1,8 @@
 """A file is written whole or not at all, and what cannot be written is refused in words."""
 
 import os
-import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -176,20 +177,27 @@ def test_two_names_of_one_file_are_one_file(path: Path) -> None:
         pytest.fail("the block ran")
 
 
+HOLD = """
+import sys
+from filelock import FileLock
+
+lock = FileLock(sys.argv[1])
+lock.acquire()
+print(flush=True)
+sys.stdin.read()
+"""
+
+
 def test_another_process_is_kept_out_and_a_killed_one_keeps_nobody_out(path: Path) -> None:
-    ours, theirs = os.pipe(), os.pipe()
-    if not (child := os.fork()):  # it holds the file, says so, and waits to be killed
-        with exclusive(path, "results"):
-            os.write(theirs[1], b"!")
-            os.read(ours[0], 1)
-        os._exit(0)
-    try:
-        os.read(theirs[0], 1)
+    lock = path.with_name(".model.pt.lock")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        other.stdout.readline()  # it has the file
         with pytest.raises(sp.ArgumentError, match="no other process"), exclusive(path, "results"):
             pytest.fail("the block ran")
-    finally:
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
+        other.kill()
+    assert lock.exists()
     with exclusive(path, "results"):
         pass
     assert contents(path.parent) == {}
