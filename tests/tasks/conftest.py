@@ -1,5 +1,6 @@
 """What the tests of every experiment share."""
 
+import contextlib
 import resource
 import signal
 import sys
@@ -9,14 +10,24 @@ import pytest
 
 
 @pytest.fixture
-def small_disk(request: pytest.FixtureRequest) -> Iterator[None]:
-    """No file may grow beyond 200 bytes, or as many as asked; a write finds out as it does on a full disk."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (getattr(request, "param", 200), before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, ignored)
+def small_disk() -> Callable[..., contextlib.AbstractContextManager[None]]:
+    """Within ``with small_disk():`` no file may grow beyond 200 bytes; a write finds out as it does on a full disk.
+
+    Not for the whole test: pytest's own output may go to a file.
+    """
+
+    @contextlib.contextmanager
+    def limited(size: int = 200) -> Iterator[None]:
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+            signal.signal(signal.SIGXFSZ, ignored)
+
+    return limited
 
 
 class _NotInstalled:

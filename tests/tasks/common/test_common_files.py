@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -80,11 +81,10 @@ def test_a_block_that_fails_keeps_what_was_there_and_its_error_comes_out(
     assert contents(path.parent) == before
 
 
-@pytest.mark.usefixtures("small_disk")
-def test_what_does_not_fit_the_disk_is_refused_and_the_file_before_stays(path: Path) -> None:
+def test_what_does_not_fit_the_disk_is_refused_and_the_file_before_stays(path: Path, small_disk: Callable) -> None:
     path.write_bytes(b"before")
     refused = r"checkpoint: expected a file that can be written, got '.*model\.pt' \(File too large\); .* --checkpoint$"
-    with pytest.raises(sp.ArgumentError, match=refused), whole_file(path, "checkpoint") as unfinished:
+    with small_disk(), pytest.raises(sp.ArgumentError, match=refused), whole_file(path, "checkpoint") as unfinished:
         unfinished.write_bytes(b"x" * 300)
     assert contents(path.parent) == {"model.pt": b"before"}
 

@@ -2,6 +2,7 @@
 
 import enum
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -223,13 +224,15 @@ def test_a_folder_a_device_or_a_path_in_no_folder_is_refused(tmp_path: Path) -> 
     assert (tmp_path / "file").read_text() == "kept"
 
 
-@pytest.mark.usefixtures("small_disk")
-def test_what_does_not_fit_the_disk_is_refused_and_nothing_of_it_stays(path: Path) -> None:
+def test_what_does_not_fit_the_disk_is_refused_and_nothing_of_it_stays(path: Path, small_disk: Callable) -> None:
     file = ResultsFile(path)
     file.append([result(0)])
     before = path.read_bytes()
     assert 40 < len(before) < 150
-    with pytest.raises(sp.ArgumentError, match=r"results: expected a file that can be written.*--results"):
+    with (
+        small_disk(),
+        pytest.raises(sp.ArgumentError, match=r"results: expected a file that can be written.*--results"),
+    ):
         file.append([result(1), result(2), result(3)])
     assert path.read_bytes() == before
 

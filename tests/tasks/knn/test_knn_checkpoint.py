@@ -5,6 +5,7 @@ import io
 import pickle
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -268,21 +269,21 @@ def test_a_folder_in_its_place_or_a_file_on_the_way_are_refused(tmp_path: Path) 
     assert (tmp_path / "file").read_text() == "kept"
 
 
-@pytest.mark.parametrize("small_disk", [6000], indirect=True)
-@pytest.mark.usefixtures("small_disk")
-def test_a_full_disk_keeps_the_checkpoint_of_before_byte_for_byte(path: Path) -> None:
+def test_a_full_disk_keeps_the_checkpoint_of_before_byte_for_byte(path: Path, small_disk: Callable) -> None:
     Checkpoint(RUN, STATE).save(path)
     before = path.read_bytes()
     assert 3000 < len(before) < 6000
-    with pytest.raises(sp.ArgumentError, match=r"^checkpoint: expected a file that can be written.*\(File too large\)"):
+    with (
+        small_disk(6000),
+        pytest.raises(sp.ArgumentError, match=r"^checkpoint: expected a file that can be written.*\(File too large\)"),
+    ):
         Checkpoint(RUN, STATE | {"embedding": {"0.weight": torch.zeros(5000)}}).save(path)
     assert path.read_bytes() == before
     assert files(path.parent) == ["knn.pt"]
     assert differences(Checkpoint.load(path).state, STATE) == []
 
 
-@pytest.mark.usefixtures("small_disk")
-def test_a_full_disk_leaves_no_half_of_a_first_checkpoint(path: Path) -> None:
-    with pytest.raises(sp.ArgumentError, match=r"^checkpoint: expected a file that can be written"):
+def test_a_full_disk_leaves_no_half_of_a_first_checkpoint(path: Path, small_disk: Callable) -> None:
+    with small_disk(), pytest.raises(sp.ArgumentError, match=r"^checkpoint: expected a file that can be written"):
         Checkpoint(RUN, {"weight": torch.zeros(5000)}).save(path)
     assert files(path.parent) == []
