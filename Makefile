@@ -17,10 +17,12 @@ setup: .venv/ready
 
 # Learn to sort, with each of the paper's noise settings, on sequences never seen in training.
 demo: .venv/ready
+	mkdir -p build
 	rm -f build/demo.jsonl
 	$(RUN) -m tasks.sorting table --lengths 5 10 25 --scales none one learned --repetitions 20 --results build/demo.jsonl
 
 demo-short: .venv/ready
+	mkdir -p build
 	rm -f build/demo-short.jsonl
 	$(RUN) -m tasks.sorting table --lengths 5 10 --scales none one learned --repetitions 5 --results build/demo-short.jsonl
 

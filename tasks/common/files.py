@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written whole or not at all, by one process at a time."""
 
 from __future__ import annotations
 
@@ -8,23 +8,32 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
 import structpred as sp
 
+DEFAULT_FOLDER = Path("results")
+"""Where commands write unless told; the one folder that is made where it is missing."""
 
-def check_writable(path: Path, option: str) -> None:
-    """Refuses a path that ``whole_file`` could not write, before any long work is done for it."""
+
+def require_writable(path: Path, option: str) -> None:
+    """Refuses a path that ``whole_file`` could not write, before any long work is done for it.
+
+    Raises:
+        ArgumentError: if the file cannot be written: its folder does not exist, it is a folder, a device or a pipe.
+    """
     with _unfinished(path, option):
         pass
 
 
 @contextlib.contextmanager
 def whole_file(path: Path, option: str) -> Iterator[Path]:
-    """Gives a new file beside ``path`` to write to; it takes the place of ``path`` when the block ends well.
+    """Yields a new file beside ``path`` to write to; it takes the place of ``path`` when the block ends well.
 
     A block that fails, for want of space, say, leaves what was there before.
 
     Args:
-        path: the file to be; its folders are made.
+        path: the file to be, in a folder that exists.
         option: the command's option that names it, for the message.
 
     Raises:
@@ -41,13 +50,42 @@ def whole_file(path: Path, option: str) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
+def exclusive(path: Path, option: str) -> Iterator[None]:
+    """Keeps every other process that asks for ``path`` out while the block runs; a killed process keeps nobody out.
+
+    Raises:
+        ArgumentError: at once, if another process has the file, or it cannot be written.
+    """
+    require_writable(path, option)
+    real = path.resolve()
+    lock = FileLock(real.with_name(f".{real.name}.lock"))
+    try:
+        lock.acquire(timeout=0)
+    except Timeout as error:
+        raise sp.ArgumentError(
+            f"{option}: expected a file that no other process writes, got {str(path)!r}, which one does; "
+            f"wait until it ends, or name another with --{option}"
+        ) from error
+    except OSError as error:
+        raise cannot_write(path, option, error) from error
+    try:
+        yield
+    finally:
+        Path(lock.lock_file).unlink(missing_ok=True)  # while the lock is held: afterwards it may be another's
+        lock.release()
+
+
+@contextlib.contextmanager
 def _unfinished(path: Path, option: str) -> Iterator[Path]:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent == DEFAULT_FOLDER:
+            path.parent.mkdir(exist_ok=True)
+        if not path.parent.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, f"there is no folder {str(path.parent)!r}")
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
         if path.exists() and not path.is_file():
-            raise OSError(errno.EINVAL, "a device or a pipe, which would be replaced")
+            raise OSError(errno.EINVAL, "a device or a pipe")
         unfinished = path.with_name(f".{path.name}.unfinished")
         unfinished.open("wb").close()  # empty, whatever a killed run left there
     except OSError as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import abc
 import enum
 import errno
 import json
@@ -16,41 +15,40 @@ import attrs
 from rich.console import Console
 
 import structpred as sp
-from tasks.common.files import cannot_write, check_writable
+from tasks.common.files import cannot_write, require_writable
+from tasks.common.structure import structure
 
 Result = TypeVar("Result", bound=attrs.AttrsInstance)
 
 
-class ResultsFile(abc.ABC, Generic[Result]):
-    """Reads and appends results. Making one checks that the file can be written, before any training,
-    and does not make the file.
+class ResultsFile(Generic[Result]):
+    """Reads and appends results. Opening one checks the whole file, and that it can be written, before any training;
+    it does not make the file.
 
-    A subclass says how the fields of a line become a result.
+    A write that was killed leaves the beginning of a line at the end, after lines that are results: that is removed.
+    Nothing else is: a file with any other content is refused and stays as it is.
+
+    A subclass names the class of its results.
 
     Raises:
-        ArgumentError: if the path cannot be written, or a line is damaged. A last line without its end
-            is the trace of a killed run, and is removed.
+        ArgumentError: if the file cannot be written, or a line is no result; the message names line and field.
     """
 
+    result: type[Result]
+
     def __init__(self, path: Path) -> None:
+        require_writable(path, "results")
         self.path = path
+        self.new = not path.exists()
+        """Whether there was no such file."""
         self.cut_line = False
         """Whether the file ended in a line cut short, which was removed."""
-        try:
-            path.open("r+b").close()
-        except FileNotFoundError:
-            check_writable(path, "results")
-        except OSError as error:
-            raise cannot_write(path, "results", error) from error
-        self._remove_cut_line()
-        self.read()
+        self._mend()
 
-    @classmethod
-    @abc.abstractmethod
-    def result_of(cls, fields: dict[str, Any]) -> Result:
-        """The result that a line's JSON object stands for; any of the usual errors if it stands for none."""
-
-    def tell_of_cut_line(self, console: Console) -> None:
+    def report(self, console: Console) -> None:
+        """Says what one should know of the file before a command goes on."""
+        if self.new:
+            console.print(f"{self.path} is new; results are added to it as they come.", markup=False, highlight=False)
         if self.cut_line:
             console.print(
                 f"{self.path} ended in a line cut short; it was removed, and what it held runs again.",
@@ -58,30 +56,40 @@ class ResultsFile(abc.ABC, Generic[Result]):
                 markup=False,
             )
 
-    def _content(self) -> bytes:
-        return self.path.read_bytes() if self.path.exists() else b""
-
-    def _remove_cut_line(self) -> None:
-        content = self._content()
-        whole, newline, rest = content.rpartition(b"\n")
-        if not rest:
-            return
-        self.cut_line = True
-        os.truncate(self.path, len(whole + newline))
-
     def read(self) -> list[Result]:
         """Every result in the file, in its order."""
-        lines = self._content().splitlines()
+        return self._parse_all(b"" if not self.path.exists() else self.path.read_bytes())
+
+    def _mend(self) -> None:
+        """Removes a line cut short, and ends a whole one with its newline, if everything before is results."""
+        if self.new:
+            return
+        try:
+            with self.path.open("r+b") as file:
+                content = file.read()
+                before, newline, last = content.rpartition(b"\n")
+                self.cut_line = bool(newline) and _cut_short(last)
+                self._parse_all(before + newline if self.cut_line else content)
+                if self.cut_line:
+                    file.truncate(len(before + newline))
+                elif last:
+                    file.write(b"\n")
+        except OSError as error:
+            raise cannot_write(self.path, "results", error) from error
+
+    def _parse_all(self, content: bytes) -> list[Result]:
+        lines = content.removesuffix(b"\n").split(b"\n") if content else []
         return [self._parse(number, line) for number, line in enumerate(lines, start=1)]
 
     def _parse(self, number: int, line: bytes) -> Result:
         try:
-            return self.result_of(json.loads(line.decode()))
-        except (ValueError, TypeError, KeyError, AttributeError) as error:
+            result: Result = structure(self.result, json.loads(line.decode()))
+        except (ValueError, TypeError, RecursionError) as error:
             raise sp.ArgumentError(
                 f"results: expected a JSON line of this experiment, got another in line {number} of {str(self.path)!r} "
                 f"({error}); repair or remove that line, or name another file with --results"
             ) from error
+        return result
 
     def append(self, results: Iterable[Result]) -> None:
         """Adds lines in one write, so that no other reader sees half of one, and waits for the disk.
@@ -89,7 +97,7 @@ class ResultsFile(abc.ABC, Generic[Result]):
         Raises:
             ArgumentError: if they could not be written whole; then none of them is in the file.
         """
-        lines = "".join(json.dumps(plain(result)) + "\n" for result in results).encode()
+        lines = "".join(json.dumps(plain(result), allow_nan=False) + "\n" for result in results).encode()
         with self.path.open("ab", buffering=0) as file:
             before = file.tell()
             try:
@@ -99,6 +107,15 @@ class ResultsFile(abc.ABC, Generic[Result]):
             except OSError as error:
                 file.truncate(before)
                 raise cannot_write(self.path, "results", error) from error
+
+
+def _cut_short(line: bytes) -> bool:
+    """Whether it is the beginning of a line that ``append`` writes, and no more than that."""
+    try:
+        json.loads(line.decode())
+    except ValueError:
+        return line.startswith(b"{")
+    return False
 
 
 def plain(value: attrs.AttrsInstance) -> dict[str, Any]:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import sys
 
-from structpred import MissingExtraError
+from tasks.common.extra import tasks_extra
 
-try:
+with tasks_extra("tasks.knn"):
     import torchvision  # noqa: F401  looked for here, so that its absence is told as that
     from rich.console import Console
 
     from tasks.common.run import exit_status
     from tasks.knn.commands import Evaluate, Picture, Table, Train, parse
-except ModuleNotFoundError as error:
-    raise MissingExtraError(f"tasks.knn needs {error.name}; write pip install 'structpred[tasks]'") from error
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +34,8 @@ def _run(command: Train | Evaluate | Table | Picture, console: Console) -> None:
         case Table():
             experiment.run_table(command, console)
         case Picture():
-            from tasks.knn.picture import run_picture  # matplotlib, for this command alone
+            with tasks_extra("tasks.knn"):  # matplotlib, for this command alone
+                from tasks.knn.picture import run_picture
 
             run_picture(command, console)
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import pickle
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from attrs import frozen
 import structpred as sp
 from tasks.common.files import whole_file
 from tasks.common.results import plain
+from tasks.common.structure import structure
 from tasks.knn.config import Run
 
 State = dict[str, Any]
@@ -46,24 +49,14 @@ class Checkpoint:
         Raises:
             ArgumentError: if there is no such file, or it is no checkpoint, or damaged.
         """
-        try:
+        with damage_named(path):
             with zipfile.ZipFile(path) as archive:  # torch itself does not look at the checksums
                 if damaged := archive.testzip():
                     raise ValueError(f"{damaged!r} in it is damaged")
             saved = torch.load(path, map_location="cpu", weights_only=True)
             if saved["format"] != _FORMAT:
                 raise ValueError(f"its format is {saved['format']}, not {_FORMAT}")
-            return cls(Run.from_plain(saved["run"]), saved["state"])
-        except OSError as error:
-            raise sp.ArgumentError(
-                f"checkpoint: expected a file that can be read, got {str(path)!r} ({error.strerror}); "
-                "write one with the train command, or name another with --checkpoint"
-            ) from error
-        except Exception as error:  # on bytes of any origin, zipfile and torch raise nearly everything
-            raise sp.ArgumentError(
-                f"checkpoint: expected a checkpoint of this experiment, got {str(path)!r} ({_reason(error)}); "
-                "delete it, or name another with --checkpoint"
-            ) from error
+            return cls(structure(Run, saved["run"], "run"), saved["state"])
 
     @classmethod
     def resume(cls, path: Path, run: Run) -> Checkpoint | None:
@@ -86,7 +79,30 @@ class Checkpoint:
         return checkpoint
 
 
+@contextlib.contextmanager
+def damage_named(path: Path) -> Iterator[None]:
+    """Around all that reads a checkpoint or takes its state: whatever is wrong with that is told of the file.
+
+    Raises:
+        ArgumentError: for any error of the block.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise sp.ArgumentError(
+            f"checkpoint: expected a file that can be read, got {str(path)!r} ({error.strerror}); "
+            "write one with the train command, or name another with --checkpoint"
+        ) from error
+    except Exception as error:  # on bytes of any origin, zipfile and torch raise nearly everything
+        raise sp.ArgumentError(
+            f"checkpoint: expected a checkpoint of this experiment, got {str(path)!r} ({_reason(error)}); "
+            "delete it, or name another with --checkpoint"
+        ) from error
+
+
 def _reason(error: Exception) -> str:
+    if isinstance(error, KeyError):
+        return f"it has no {error}"
     if isinstance(error, pickle.UnpicklingError):  # whose own words say how to execute the file
         return "it holds more than numbers and words"
     return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import tyro
 from attrs import Attribute, field, frozen, validators
 
+from tasks.common.files import DEFAULT_FOLDER
 from tasks.common.settings import Scale, at_least_one, not_negative, some_at_least_one
 from tasks.knn.config import PAPER_CIFAR_10, PAPER_FASHION_MNIST, PAPER_MNIST, QUICK, Execution, Training
 
@@ -51,7 +52,7 @@ class Train:
     """The noise: sigma = 0, sigma = 1, or learned."""
     seed: int = field(default=0, validator=not_negative)
     """Fixes weights, batches and noise."""
-    checkpoint: Path = Path("results/knn.pt")
+    checkpoint: Path = DEFAULT_FOLDER / "knn.pt"
     """The file that holds the training; if it exists, it goes on from there."""
     save_every: float = field(default=60.0, validator=_seconds)
     """Seconds between two saves within an epoch."""
@@ -63,9 +64,9 @@ class Train:
 class Evaluate:
     """Classify the test images by a checkpoint's neighbours among all training images."""
 
-    checkpoint: Path = Path("results/knn.pt")
+    checkpoint: Path = DEFAULT_FOLDER / "knn.pt"
     """A finished training."""
-    results: Path = Path("results/knn.jsonl")
+    results: Path = DEFAULT_FOLDER / "knn.jsonl"
     """The file that the result is appended to."""
     source: Source = _SOURCE
     execution: Execution = _EXECUTION
@@ -86,7 +87,7 @@ class Table:
     """The seeds are this one and those after it."""
     test: bool = True
     """Classify the test images; else only the held-out ones, as for any choice."""
-    results: Path = Path("results/knn.jsonl")
+    results: Path = DEFAULT_FOLDER / "knn.jsonl"
     """The file that results are read from and appended to; checkpoints of unfinished runs lie beside it."""
     save_every: float = field(default=60.0, validator=_seconds)
     """Seconds between two saves within an epoch."""
@@ -98,11 +99,11 @@ class Table:
 class Picture:
     """Draw held-out images with their nearest neighbours, before training and after."""
 
-    checkpoint: Path = Path("results/knn.pt")
+    checkpoint: Path = DEFAULT_FOLDER / "knn.pt"
     """A training."""
     queries: int = field(default=8, validator=at_least_one)
     """How many images."""
-    output: Path = Path("results/knn.png")
+    output: Path = DEFAULT_FOLDER / "knn.png"
     """The picture."""
     source: Source = _SOURCE
     execution: Execution = _EXECUTION

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import platform
+from collections.abc import Iterator
 from pathlib import Path
 
 import torch
@@ -13,9 +15,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import structpred as sp
-from tasks.common.files import check_writable
+from tasks.common.files import exclusive
 from tasks.common.results import commit, plain
-from tasks.knn.checkpoint import Checkpoint, State
+from tasks.common.structure import structure
+from tasks.knn.checkpoint import Checkpoint, State, damage_named
 from tasks.knn.commands import Evaluate, Source, Table, Train
 from tasks.knn.config import DataSet, Execution, Run
 from tasks.knn.data import Data, load
@@ -30,8 +33,7 @@ _STEPS_PER_LOOK = 10  # to show the measures waits for the device, and so not ev
 def run_train(command: Train, console: Console) -> None:
     """Trains, with what it is doing on show, and saves as it goes."""
     run = Run(command.training, command.k, command.scale, command.seed)
-    check_writable(command.checkpoint, "checkpoint")
-    with _progress(console) as progress:
+    with exclusive(command.checkpoint, "checkpoint"), _progress(console) as progress:
         session = _Session(run.training.dataset, command.source, command.execution, command.save_every, progress)
         state = session.train(run, command.checkpoint)
     print_result(session.result(run, state, test=None), console)
@@ -42,28 +44,33 @@ def run_evaluate(command: Evaluate, console: Console) -> None:
     """Classifies the test images by a finished training."""
     checkpoint = Checkpoint.load(command.checkpoint)
     run, state = checkpoint.run, checkpoint.state
-    done, epochs = len(state["epochs"]), run.training.epochs
+    with damage_named(command.checkpoint):
+        done, epochs = len(_epochs_of(state)), run.training.epochs
     if done < epochs:
         raise sp.ArgumentError(
             f"checkpoint: expected a finished training, got one of {done} of {epochs} epochs in "
             f"{str(command.checkpoint)!r}; finish it with the train command"
         )
-    file = _open(command.results, console)
-    with _progress(console) as progress:
-        session = _Session(run.training.dataset, command.source, command.execution, 0.0, progress)
-        result = session.result(run, state, session.test(run, state))
-    if run not in [known.run for known in file.read() if known.test is not None]:
-        file.append([result])
+    with _opened(command.results, console) as file:
+        with _progress(console) as progress:
+            session = _Session(run.training.dataset, command.source, command.execution, 0.0, progress)
+            result = session.result(run, state, session.test(checkpoint, command.checkpoint))
+        if run not in [known.run for known in file.read() if known.test is not None]:
+            file.append([result])
     print_result(result, console)
 
 
 def run_table(command: Table, console: Console) -> None:
     """Runs the missing trainings one by one, and prints the table of all."""
+    with _opened(command.results, console) as file:
+        _fill(file, command, console)
+
+
+def _fill(file: ResultsFile, command: Table, console: Console) -> None:
     seeds = range(command.first_seed, command.first_seed + command.repetitions)
     cells = list(dict.fromkeys((k, scale) for k in command.ks for scale in command.scales))
     # Seed by seed, so that a table cut short has every cell.
     runs = [Run(command.training, k, scale, seed) for seed in seeds for k, scale in cells]
-    file = _open(command.results, console)
     done = [result.run for result in file.read() if result.test is not None or not command.test]
     missing = [run for run in runs if run not in done]
     if missing:
@@ -75,7 +82,8 @@ def run_table(command: Table, console: Console) -> None:
             for run in missing:
                 checkpoint = _checkpoint_beside(command.results, run)
                 state = session.train(run, checkpoint)
-                file.append([session.result(run, state, session.test(run, state) if command.test else None)])
+                test = session.test(Checkpoint(run, state), checkpoint) if command.test else None
+                file.append([session.result(run, state, test)])
                 checkpoint.unlink()
                 progress.advance(whole)
     # A run may have two lines, as of a table without the test images and then one with: it counts once, as tested.
@@ -99,10 +107,12 @@ class _Session:
         self.__attrs_init__(load(dataset, source.data_dir, source.download), execution, save_every, progress)
 
     def train(self, run: Run, path: Path) -> State:
-        """Goes on from the checkpoint if there is one, to the end; saves there; gives the last state."""
+        """Goes on from the checkpoint if there is one, to the end; saves there; returns the last state."""
         trainer = Trainer(run, *self._data.hold_out(run.training.held_out), self._execution)
         if checkpoint := Checkpoint.resume(path, run):
-            trainer.load_state(checkpoint.state)
+            with damage_named(path):
+                _epochs_of(checkpoint.state)
+                trainer.load_state(checkpoint.state)
         task = self._progress.add_task("", total=trainer.total_steps, completed=trainer.steps)
 
         def show() -> None:
@@ -113,18 +123,25 @@ class _Session:
         self._progress.remove_task(task)
         return trainer.state()
 
-    def test(self, run: Run, state: State) -> float:
+    def test(self, checkpoint: Checkpoint, path: Path) -> float:
         """The accuracy on the test images, whose neighbours are all training images, those held out among them."""
         device, bf16 = self._execution.resolve()
-        network = deployed(run, state, self._data.train).to(device)
-        return accuracy(network, self._data.test.to(device), self._data.train.to(device), run.k, bf16)
+        with damage_named(path):
+            network = deployed(checkpoint.run, checkpoint.state, self._data.train).to(device)
+        return accuracy(network, self._data.test.to(device), self._data.train.to(device), checkpoint.run.k, bf16)
 
     def result(self, run: Run, state: State, test: float | None) -> Result:
         device, _ = self._execution.resolve()
-        epochs = [Epoch.from_plain(dict(epoch)) for epoch in state["epochs"]]
+        epochs = _epochs_of(state)
         training, seconds = run.training, sum(epoch.seconds for epoch in epochs)
         speed = state["steps"] * (training.queries + training.candidates) / seconds
         return Result(run, test, epochs, round(speed, 1), _name_of(device), commit())
+
+
+def _epochs_of(state: State) -> list[Epoch]:
+    """The epochs of a checkpoint's state, each field of which is held to its type."""
+    epochs: list[Epoch] = structure(list[Epoch], state["epochs"], "epochs")
+    return epochs
 
 
 def _told(trainer: Trainer) -> str:
@@ -147,10 +164,12 @@ def _checkpoint_beside(results: Path, run: Run) -> Path:
     return results.with_name(f"{results.stem}-k{run.k}-{run.scale.value}-seed{run.seed}-{digest}.pt")
 
 
-def _open(path: Path, console: Console) -> ResultsFile:
-    file = ResultsFile(path)
-    file.tell_of_cut_line(console)
-    return file
+@contextlib.contextmanager
+def _opened(path: Path, console: Console) -> Iterator[ResultsFile]:
+    with exclusive(path, "results"):
+        file = ResultsFile(path)
+        file.report(console)
+        yield file
 
 
 def _progress(console: Console) -> Progress:

@@ -13,8 +13,8 @@ from rich.console import Console
 from torch import Tensor, nn
 
 import structpred as sp
-from tasks.common.files import check_writable, whole_file
-from tasks.knn.checkpoint import Checkpoint
+from tasks.common.files import require_writable, whole_file
+from tasks.knn.checkpoint import Checkpoint, damage_named
 from tasks.knn.commands import Picture
 from tasks.knn.data import Images, load
 from tasks.knn.neighbours import embed, nearest, vote
@@ -42,8 +42,8 @@ class Neighbours:
 
 
 def run_picture(command: Picture, console: Console) -> None:
-    """Draws held-out images, as many as there are of those that training put right and of those it left wrong."""
-    check_writable(command.output, "output")
+    """Draws held-out images, as many as there are of those that training put right and of those wrong after it."""
+    require_writable(command.output, "output")
     checkpoint = Checkpoint.load(command.checkpoint)
     run, (device, _) = checkpoint.run, command.execution.resolve()
     if not run.training.held_out:
@@ -53,7 +53,8 @@ def run_picture(command: Picture, console: Console) -> None:
         )
     data = load(run.training.dataset, command.source.data_dir, command.source.download)
     train, held_out = (images.to(device) for images in data.hold_out(run.training.held_out))
-    networks = networks_of(run, train)[0], deployed(run, checkpoint.state, train)
+    with damage_named(command.checkpoint):
+        networks = networks_of(run, train)[0], deployed(run, checkpoint.state, train)
     before, after = (Neighbours.found(network.to(device), held_out, train, run.k) for network in networks)
     shown = choose(before.voted != held_out.labels, after.voted != held_out.labels, command.queries)
     with whole_file(command.output, "output") as unfinished:
@@ -62,11 +63,11 @@ def run_picture(command: Picture, console: Console) -> None:
 
 
 def choose(wrong_before: Tensor, wrong_after: Tensor, count: int) -> Tensor:
-    """Which images are worth a look: half of them put right by training, half still wrong, as far as there are."""
+    """Which images are worth a look: half of them put right by training, half wrong after it, as far as there are."""
     mended, left = (wrong_before & ~wrong_after).nonzero()[:, 0], wrong_after.nonzero()[:, 0]
     others = (~wrong_before & ~wrong_after).nonzero()[:, 0]
-    still_wrong = left[: max(count // 2, count - len(mended))]
-    return torch.cat([mended[: count - len(still_wrong)], still_wrong, others])[:count]
+    now_wrong = left[: max(count // 2, count - len(mended))]
+    return torch.cat([mended[: count - len(now_wrong)], now_wrong, others])[:count]
 
 
 def draw(queries: Images, references: Images, before: Neighbours, after: Neighbours, path: Path) -> None:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from attrs import frozen
+from attrs import field, frozen, validators
 
 from tasks.common import results
 from tasks.knn.config import Run
@@ -18,7 +16,7 @@ class Result:
     run: Run
     test: float | None
     """Accuracy on the test images, by the neighbours among all training images; None if not asked for."""
-    epochs: list[Epoch]
+    epochs: list[Epoch] = field(validator=validators.min_len(1))
     images_per_second: float
     """Queries and candidates embedded a second, over the training steps."""
     device: str
@@ -42,7 +40,4 @@ class Result:
 class ResultsFile(results.ResultsFile[Result]):
     """The results of trainings."""
 
-    @classmethod
-    def result_of(cls, fields: dict[str, Any]) -> Result:
-        run, epochs = Run.from_plain(fields.pop("run")), [Epoch.from_plain(epoch) for epoch in fields.pop("epochs")]
-        return Result(run=run, epochs=epochs, **fields)
+    result = Result

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from structpred import MissingExtraError
+from tasks.common.extra import tasks_extra
 
-try:
+with tasks_extra("tasks.sorting"):
     from rich.console import Console
 
     from tasks.common.run import exit_status
     from tasks.sorting.commands import Figure, Table, Train, parse
-except ModuleNotFoundError as error:
-    raise MissingExtraError(f"tasks.sorting needs {error.name}; write pip install 'structpred[tasks]'") from error
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -35,7 +33,8 @@ def _run(command: Train | Table | Figure, console: Console) -> None:
 
             run_table(command, console)
         case Figure():
-            from tasks.sorting.figure import run_figure  # matplotlib, for this command alone
+            with tasks_extra("tasks.sorting"):  # matplotlib, for this command alone
+                from tasks.sorting.figure import run_figure
 
             run_figure(command, console)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 import tyro
 from attrs import field, frozen, validators
 
+from tasks.common.files import DEFAULT_FOLDER
 from tasks.common.settings import Scale, at_least_one, some_at_least_one
 from tasks.sorting.config import BEST, PAPER, Training
 
@@ -28,7 +29,7 @@ class Train:
     """The noise: sigma = 0, sigma = 1, or learned."""
     seed: int = field(default=0, validator=validators.ge(0))
     """Fixes data, initial weights and noise."""
-    results: Path = Path("results/sorting.jsonl")
+    results: Path = DEFAULT_FOLDER / "sorting.jsonl"
     """The file that the result is appended to."""
 
 
@@ -47,7 +48,7 @@ class Table:
     """The seeds are this one and those after it."""
     together: int | None = field(default=None, validator=validators.optional(at_least_one))
     """How many train as one batch; by default as many as make a step worth its overhead."""
-    results: Path = Path("results/sorting.jsonl")
+    results: Path = DEFAULT_FOLDER / "sorting.jsonl"
     """The file that results are read from and appended to."""
 
 
@@ -62,7 +63,7 @@ class Figure:
     """How long every run trains; there is no early stop here."""
     runs: int = field(default=5, validator=at_least_one)
     """How many runs each curve is the mean of."""
-    output: Path = Path("results/sorting-figure-3.png")
+    output: Path = DEFAULT_FOLDER / "sorting-figure-3.png"
     """The picture."""
 
 

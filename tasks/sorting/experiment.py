@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import structpred as sp
+from tasks.common.files import exclusive
 from tasks.common.results import commit, plain
 from tasks.common.settings import Scale
 from tasks.sorting.commands import Table, Train
@@ -25,8 +27,7 @@ _MOST_TOGETHER = 100
 
 def run_train(command: Train, console: Console) -> None:
     """Trains one repetition with its loss and sigma on show."""
-    file = _open(command.results, console)
-    with _progress(console) as progress:
+    with _opened(command.results, console) as file, _progress(console) as progress:
         task = progress.add_task("", total=command.training.epochs)
 
         def show(epoch: int, solution: sp.Solution) -> None:
@@ -39,7 +40,11 @@ def run_train(command: Train, console: Console) -> None:
 
 def run_table(command: Table, console: Console) -> None:
     """Runs the missing repetitions in batches, and prints the table of all."""
-    file = _open(command.results, console)
+    with _opened(command.results, console) as file:
+        _fill(file, command, console)
+
+
+def _fill(file: ResultsFile, command: Table, console: Console) -> None:
     training, wanted = command.training, range(command.first_seed, command.first_seed + command.repetitions)
     done = _results_of(file, training)
     cells = list(dict.fromkeys((length, scale) for length in command.lengths for scale in command.scales))
@@ -82,10 +87,12 @@ def _repeat(
     return results
 
 
-def _open(path: Path, console: Console) -> ResultsFile:
-    file = ResultsFile(path)
-    file.tell_of_cut_line(console)
-    return file
+@contextlib.contextmanager
+def _opened(path: Path, console: Console) -> Iterator[ResultsFile]:
+    with exclusive(path, "results"):
+        file = ResultsFile(path)
+        file.report(console)
+        yield file
 
 
 def _progress(console: Console) -> Progress:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 import structpred as sp
-from tasks.common.files import check_writable, whole_file
+from tasks.common.files import require_writable, whole_file
 from tasks.common.settings import Scale
 from tasks.sorting.commands import Figure
 from tasks.sorting.config import Training
@@ -40,7 +40,7 @@ class Curves:
 def run_figure(command: Figure, console: Console) -> None:
     """Trains with epsilon of both signs at each length, and draws the picture."""
     output = command.output
-    check_writable(output, "output")
+    require_writable(output, "output")
     curves = {}
     with Progress(console=console) as progress:
         for length in command.lengths:
@@ -77,8 +77,12 @@ def follow(training: Training, length: int, runs: int, advance: Callable[[], Non
 
 def draw(curves: dict[tuple[int, int], Curves], epsilon: float, path: Path) -> None:
     """Three panels, the paper's (a) to (c), as a PNG."""
-    picture = Canvas(figsize=(13, 3.8), layout="constrained")
+    picture = Canvas(figsize=(13, 4.6), layout="constrained")
     FigureCanvasAgg(picture)
+    picture.suptitle(
+        "Learning to sort d numbers through a matching, with epsilon of either sign.  "
+        "$y$: the noisy prediction;  $y(\\epsilon)$: the prediction with $\\epsilon\\cdot$loss added to its scores"
+    )
     loss, negative, positive = picture.subplots(1, 3)
     lengths = sorted({length for length, _ in curves})
     for color, length in enumerate(lengths):
@@ -88,10 +92,12 @@ def draw(curves: dict[tuple[int, int], Curves], epsilon: float, path: Path) -> N
             loss.plot(scaled, style, color=f"C{color}", label=f"d = {length}, $\\epsilon$ = {sign * epsilon:+g}")
             panel.plot(of_run.correct, color=f"C{color}", label=f"$y$, d = {length}")
             panel.plot(of_run.augmented_correct, ":", color=f"C{color}", label=f"$y(\\epsilon)$, d = {length}")
-    loss.set(title="(a) loss, relative to the first epoch", xlabel="epoch", ylim=(0, None))
+    loss.set(
+        title="(a) training loss of $y$", xlabel="epoch", ylabel="loss, relative to the first epoch", ylim=(0, None)
+    )
     for panel, sign in ((negative, -1), (positive, 1)):
-        title = f"({'b' if sign < 0 else 'c'}) % correct entries, $\\epsilon$ = {sign * epsilon:+g}"
-        panel.set(title=title, xlabel="epoch", ylim=(0, 102))
+        title = f"({'b' if sign < 0 else 'c'}) $y$ and $y(\\epsilon)$ at $\\epsilon$ = {sign * epsilon:+g}"
+        panel.set(title=title, xlabel="epoch", ylabel="numbers in their right place, %", ylim=(0, 102))
     for panel in (loss, negative, positive):
         panel.legend(fontsize=8)
         panel.grid(alpha=0.3)

@@ -27,10 +27,13 @@ _WIDTH = 96  # whatever the terminal's: a wrapped table cannot be read
 
 
 def print_table(results: Sequence[Result], cells: Sequence[tuple[int, Scale]], console: Console) -> None:
-    """One row for each length and noise setting; epochs, seconds and sigma are medians over the runs."""
+    """One row for each length and noise setting; epochs, seconds and sigma are medians over the runs.
+
+    The last column is the mean sigma of the training lists, in the first epoch and in the last.
+    """
     title = "Sorting an unseen list without noise, in percent; the paper's figures in brackets"
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, width=_WIDTH, padding=(0, 1, 0, 0))
-    for heading in ("d", "sigma", "runs", "perfect", "", "wrong ± std", "", "epochs", "s/run", "its path"):
+    for heading in ("d", "sigma", "runs", "perfect", "", "wrong ± std", "", "epochs", "s/run", "sigma,\nfirst→last"):
         table.add_column(heading, justify="right", no_wrap=True)
     for length, scale in cells:
         outcomes = [r.outcome for r in results if (r.length, r.scale) == (length, scale)]

@@ -18,7 +18,7 @@ class Result:
     length: int
     scale: Scale
     training: dict[str, Any]
-    """The fields of ``Training``, enums by value, as ``plain`` gives them."""
+    """The fields of ``Training``, enums by value, as ``plain`` returns them."""
     outcome: Outcome
     commit: str
 
@@ -26,7 +26,4 @@ class Result:
 class ResultsFile(results.ResultsFile[Result]):
     """The results of repetitions."""
 
-    @classmethod
-    def result_of(cls, fields: dict[str, Any]) -> Result:
-        outcome = Outcome(**fields.pop("outcome"))
-        return Result(scale=Scale(fields.pop("scale")), outcome=outcome, **fields)
+    result = Result

@@ -1,13 +1,16 @@
 """A file is written whole or not at all, and what cannot be written is refused in words."""
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import structpred as sp
 from tasks.common import files
-from tasks.common.files import check_writable, whole_file
+from tasks.common.files import DEFAULT_FOLDER, exclusive, require_writable, whole_file
 
 
 @pytest.fixture
@@ -35,10 +38,14 @@ def test_the_block_writes_to_an_empty_file_beside_the_one_to_be(path: Path) -> N
         assert not path.exists()
 
 
-def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
-    with whole_file(tmp_path / "a" / "b" / "model.pt", "checkpoint") as unfinished:
+def test_the_folder_of_the_defaults_is_made_and_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with whole_file(DEFAULT_FOLDER / "model.pt", "checkpoint") as unfinished:
         unfinished.write_bytes(b"whole")
-    assert contents(tmp_path) == {"a/b/model.pt": b"whole"}
+    assert contents(tmp_path) == {"results/model.pt": b"whole"}
+    with pytest.raises(sp.ArgumentError, match="there is no folder 'result'"):
+        require_writable(Path("result/model.pt"), "checkpoint")
+    assert list(tmp_path.iterdir()) == [tmp_path / "results"]
 
 
 def test_a_new_file_has_the_permissions_of_any_other(path: Path) -> None:
@@ -74,11 +81,10 @@ def test_a_block_that_fails_keeps_what_was_there_and_its_error_comes_out(
     assert contents(path.parent) == before
 
 
-@pytest.mark.usefixtures("small_disk")
-def test_what_does_not_fit_the_disk_is_refused_and_the_file_before_stays(path: Path) -> None:
+def test_what_does_not_fit_the_disk_is_refused_and_the_file_before_stays(path: Path, small_disk: Callable) -> None:
     path.write_bytes(b"before")
     refused = r"checkpoint: expected a file that can be written, got '.*model\.pt' \(File too large\); .* --checkpoint$"
-    with pytest.raises(sp.ArgumentError, match=refused), whole_file(path, "checkpoint") as unfinished:
+    with small_disk(), pytest.raises(sp.ArgumentError, match=refused), whole_file(path, "checkpoint") as unfinished:
         unfinished.write_bytes(b"x" * 300)
     assert contents(path.parent) == {"model.pt": b"before"}
 
@@ -100,8 +106,10 @@ def refusals(tmp_path: Path) -> dict[Path, str]:
     (tmp_path / "folder").mkdir()
     return {
         tmp_path / "folder": "Is a directory",
-        tmp_path / "file" / "model.pt": "File exists",
-        tmp_path / "file" / "below" / "model.pt": "Not a directory",
+        tmp_path / "file" / "model.pt": f"there is no folder {str(tmp_path / 'file')!r}",
+        tmp_path / "file" / "below" / "model.pt": f"there is no folder {str(tmp_path / 'file' / 'below')!r}",
+        tmp_path / "mistyped" / "model.pt": f"there is no folder {str(tmp_path / 'mistyped')!r}",
+        Path("/dev/full"): "a device or a pipe",
         tmp_path / ("x" * 300): "File name too long",
         Path("."): "Is a directory",
         Path("/"): "Is a directory",
@@ -118,7 +126,7 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_block(
             pytest.fail("the block ran")
         assert str(refused.value) == expected
         with pytest.raises(sp.ArgumentError) as refused:
-            check_writable(path, "output")
+            require_writable(path, "output")
         assert str(refused.value) == expected
     assert contents(tmp_path) == {"file": b"kept"}
     assert (tmp_path / "folder").is_dir()
@@ -128,14 +136,76 @@ def test_a_path_that_cannot_be_written_is_refused_before_the_block(
 def test_a_check_leaves_every_file_as_it_was(path: Path, before: dict[str, bytes]) -> None:
     for name, content in before.items():
         (path.parent / name).write_bytes(content)
-    check_writable(path, "checkpoint")
+    require_writable(path, "checkpoint")
     assert contents(path.parent) == before
 
 
 def test_a_pipe_is_refused_and_stays(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    with pytest.raises(sp.ArgumentError, match=r"output: expected a file .* \(a device or a pipe, which would"):
-        check_writable(pipe, "output")
+    with pytest.raises(sp.ArgumentError, match=r"output: expected a file .* \(a device or a pipe\);"):
+        require_writable(pipe, "output")
     assert pipe.is_fifo()
     assert list(tmp_path.iterdir()) == [pipe]
+
+
+# One process at a time.
+
+
+def test_a_file_that_is_taken_is_refused_at_once_and_free_again_afterwards(path: Path) -> None:
+    refused = (
+        r"^results: expected a file that no other process writes, got '.*model\.pt', which one does; .* --results$"
+    )
+    with exclusive(path, "results"):
+        with pytest.raises(sp.ArgumentError, match=refused), exclusive(path, "results"):
+            pytest.fail("the block ran")
+        with exclusive(path.with_name("other.pt"), "results"):
+            pass
+    with exclusive(path, "results"):
+        path.write_bytes(b"mine")
+    assert contents(path.parent) == {"model.pt": b"mine"}
+
+
+def test_two_names_of_one_file_are_one_file(path: Path) -> None:
+    link = path.with_name("link.pt")
+    link.symlink_to(path)
+    with (
+        exclusive(path, "results"),
+        pytest.raises(sp.ArgumentError, match="no other process"),
+        exclusive(link, "results"),
+    ):
+        pytest.fail("the block ran")
+
+
+HOLD = """
+import sys
+from filelock import FileLock
+
+lock = FileLock(sys.argv[1])
+lock.acquire()
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+def test_another_process_is_kept_out_and_a_killed_one_keeps_nobody_out(path: Path) -> None:
+    lock = path.with_name(".model.pt.lock")
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(lock)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as other:
+        other.stdout.readline()  # it has the file
+        with pytest.raises(sp.ArgumentError, match="no other process"), exclusive(path, "results"):
+            pytest.fail("the block ran")
+        other.kill()
+    assert lock.exists()
+    with exclusive(path, "results"):
+        pass
+    assert contents(path.parent) == {}
+
+
+def test_a_block_that_fails_sets_the_file_free(path: Path) -> None:
+    with pytest.raises(RuntimeError, match="on purpose"), exclusive(path, "results"):
+        raise RuntimeError("on purpose")
+    with exclusive(path, "results"):
+        pass
+    assert contents(path.parent) == {}

@@ -2,8 +2,8 @@
 
 import enum
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import attrs
 import pytest
@@ -31,9 +31,7 @@ class Result:
 
 
 class ResultsFile(results.ResultsFile[Result]):
-    @classmethod
-    def result_of(cls, fields: dict[str, Any]) -> Result:
-        return Result(Colour(fields.pop("colour")), Outcome(**fields.pop("outcome")), **fields)
+    result = Result
 
 
 def result(seed: int = 0, commit: str = "abc") -> Result:
@@ -88,14 +86,9 @@ def test_two_open_files_of_one_path_both_append(path: Path) -> None:
     assert [r.outcome.seed for r in first.read()] == [0, 1, 2]
 
 
-def test_folders_on_the_way_are_made(tmp_path: Path) -> None:
-    ResultsFile(tmp_path / "a" / "b" / "results.jsonl").append([result()])
-    assert (tmp_path / "a" / "b" / "results.jsonl").exists()
-
-
 def test_a_line_cut_anywhere_is_removed_and_reported_and_the_whole_lines_stay(path: Path) -> None:
     last = line(2)
-    for kept in [*range(1, len(last), 29), len(last) - 2, len(last) - 1]:  # the last: all but its newline
+    for kept in [*range(1, len(last), 29), len(last) - 2]:
         path.write_bytes(line(0) + line(1) + last[:kept])
         file = ResultsFile(path)
         assert file.cut_line
@@ -105,7 +98,7 @@ def test_a_line_cut_anywhere_is_removed_and_reported_and_the_whole_lines_stay(pa
 
 
 def test_a_file_that_had_a_cut_line_has_the_permissions_it_had(path: Path) -> None:
-    path.write_bytes(line() + b"cut")
+    path.write_bytes(line() + line()[:30])
     path.chmod(0o640)
     assert ResultsFile(path).cut_line
     assert path.stat().st_mode & 0o777 == 0o640
@@ -119,13 +112,46 @@ def test_a_line_cut_within_a_character_is_removed(path: Path) -> None:
     assert path.read_bytes() == line(0, commit="für")
 
 
-def test_a_file_of_one_cut_line_is_empty_again_and_can_be_appended_to(path: Path) -> None:
-    path.write_bytes(line()[:10])
+def test_a_whole_last_line_without_its_newline_is_kept_and_gets_one(path: Path) -> None:
+    for before in (b"", line(0) + line(1)):
+        path.write_bytes(before + line(2)[:-1])
+        file = ResultsFile(path)
+        assert not file.cut_line
+        assert path.read_bytes() == before + line(2)
+        file.append([result(3)])
+        assert [r.outcome.seed for r in file.read()][-2:] == [2, 3]
+
+
+def test_an_empty_file_can_be_appended_to(path: Path) -> None:
+    path.touch()
     file = ResultsFile(path)
-    assert file.cut_line
-    assert path.read_bytes() == b""
     file.append([result()])
     assert file.read() == [result()]
+
+
+NOT_RESULTS = {
+    "a JSON file": b'{"name": "a package", "version": 3}',
+    "a JSON file of many lines": b'{\n  "name": "a package"\n}',
+    "text": b"some text",
+    "text after a result": line() + b"some text",
+    "another's line after a result": line() + b'{"name": 3}',
+    "a checkpoint": b"PK\x03\x04\x00\n{\x00\xff",
+    "one line cut short": line()[:40],
+    "a cut line after damage": b"damaged\n" + line(1) + line(2)[:20],
+    "a cut line after a blank one": line(0) + b"\n" + line(2)[:20],
+    "zeros after a result": line() + bytes(20),
+    "a newline": b"\n",
+    "brackets without end": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("content", NOT_RESULTS.values(), ids=NOT_RESULTS.keys())
+def test_a_file_of_anything_else_is_refused_and_stays_byte_for_byte(path: Path, content: bytes) -> None:
+    path.write_bytes(content)
+    with pytest.raises(sp.ArgumentError, match=r"^results: expected a JSON line of this experiment, got another in li"):
+        ResultsFile(path)
+    assert path.read_bytes() == content
+    assert list(path.parent.iterdir()) == [path]
 
 
 DAMAGED = {
@@ -158,27 +184,55 @@ def test_a_damaged_last_line_that_ends_in_a_newline_was_not_cut_and_is_named(pat
         ResultsFile(path)
 
 
-def test_a_cut_line_goes_before_damage_is_looked_for(path: Path) -> None:
-    path.write_bytes(b"damaged\n" + line(1) + line(2)[:20])
-    with pytest.raises(sp.ArgumentError, match="line 1 of"):
+FIELDS = [
+    ('"loss":0.3333333333333333', '"loss":null', "outcome.loss: expected a finite number, got None"),
+    ('"loss":0.3333333333333333', '"loss":NaN', "outcome.loss: expected a finite number, got nan"),
+    ('"loss":0.3333333333333333', '"loss":"0.3"', "outcome.loss: expected a finite number, got '0.3'"),
+    ('"loss":0.3333333333333333', '"loss":true', "outcome.loss: expected a finite number, got True"),
+    ('"seed":0', '"seed":0.5', "outcome.seed: expected an integer, got 0.5"),
+    ('"seed":0', '"seed":false', "outcome.seed: expected an integer, got False"),
+    ('"seed":0 , ', "", "outcome.seed: expected a value, got none"),
+    ('"red"', "3", "colour: expected one of red, got 3"),
+    ('"abc"', "null", "commit: expected a string, got None"),
+    ('"abc"', '"abc" , "more":1', "more: expected no such field"),
+]
+
+
+@pytest.mark.parametrize(("good", "bad", "told"), FIELDS)
+def test_the_field_that_is_wrong_is_named_with_its_line(path: Path, good: str, bad: str, told: str) -> None:
+    content = line(1) + line(0).replace(good.encode(), bad.encode())
+    assert content != line(1) + line(0)
+    path.write_bytes(content)
+    with pytest.raises(sp.ArgumentError) as refused:
         ResultsFile(path)
+    assert f"in line 2 of {str(path)!r} ({told}); repair or remove that line" in str(refused.value)
+    assert path.read_bytes() == content
 
 
-def test_a_folder_or_a_path_below_a_file_is_refused(tmp_path: Path) -> None:
+def test_what_could_not_be_read_again_is_not_written(path: Path) -> None:
+    file = ResultsFile(path)
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        file.append([Result(Colour.RED, Outcome(0, float("nan")), "abc")])
+    assert not path.exists()
+
+
+def test_a_folder_a_device_or_a_path_in_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("kept")
-    for path in (tmp_path, tmp_path / "file" / "results.jsonl"):
+    for path in (tmp_path, tmp_path / "file" / "results.jsonl", tmp_path / "none" / "r.jsonl", Path("/dev/full")):
         with pytest.raises(sp.ArgumentError, match=r"results: expected a file that can be written.*--results"):
             ResultsFile(path)
     assert (tmp_path / "file").read_text() == "kept"
 
 
-@pytest.mark.usefixtures("small_disk")
-def test_what_does_not_fit_the_disk_is_refused_and_nothing_of_it_stays(path: Path) -> None:
+def test_what_does_not_fit_the_disk_is_refused_and_nothing_of_it_stays(path: Path, small_disk: Callable) -> None:
     file = ResultsFile(path)
     file.append([result(0)])
     before = path.read_bytes()
     assert 40 < len(before) < 150
-    with pytest.raises(sp.ArgumentError, match=r"results: expected a file that can be written.*--results"):
+    with (
+        small_disk(),
+        pytest.raises(sp.ArgumentError, match=r"results: expected a file that can be written.*--results"),
+    ):
         file.append([result(1), result(2), result(3)])
     assert path.read_bytes() == before
 

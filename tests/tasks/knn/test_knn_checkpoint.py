@@ -5,6 +5,7 @@ import io
 import pickle
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -53,15 +54,14 @@ def test_what_is_saved_is_loaded(path: Path) -> None:
     assert files(path.parent) == ["knn.pt"]
 
 
-def test_each_save_takes_the_place_of_the_one_before_and_folders_on_the_way_are_made(tmp_path: Path) -> None:
-    path = tmp_path / "a" / "b" / "knn.pt"
+def test_each_save_takes_the_place_of_the_one_before(path: Path) -> None:
     Checkpoint(RUN, STATE | {"steps": 1}).save(path)
     content = path.read_bytes()
     with path.open("rb") as reader:
         Checkpoint(RUN, STATE | {"steps": 2}).save(path)
         assert reader.read() == content  # in one move: whoever reads has the one or the other
     assert Checkpoint.load(path).state["steps"] == 2
-    assert files(tmp_path) == ["a/b/knn.pt"]
+    assert files(path.parent) == ["knn.pt"]
 
 
 def test_what_a_kill_left_half_written_goes_with_the_next_save(path: Path) -> None:
@@ -188,6 +188,11 @@ def test_a_damaged_weight_is_told_as_damage(path: Path) -> None:
     assert "in it is damaged" in refused(path, bytes(whole))
 
 
+def test_what_is_missing_or_of_another_type_is_named(path: Path) -> None:
+    assert "(it has no 'state')" in refused(path, saved({"format": 1, "run": plain(RUN)}))
+    assert "(run.k: expected an integer, got None)" in refused(path, saved(content(run=plain(RUN) | {"k": None})))
+
+
 NO_CHECKPOINTS = {
     "empty": b"",
     "text": b"some text\n" * 100,
@@ -250,7 +255,10 @@ def test_code_in_a_file_is_refused_and_not_executed(path: Path) -> None:
 def test_a_folder_in_its_place_or_a_file_on_the_way_are_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("kept")
     (tmp_path / "folder").mkdir()
-    for path, reason in ((tmp_path / "folder", "Is a directory"), (tmp_path / "file" / "knn.pt", "File exists")):
+    for path, reason in (
+        (tmp_path / "folder", "Is a directory"),
+        (tmp_path / "file" / "knn.pt", f"there is no folder {str(tmp_path / 'file')!r}"),
+    ):
         with pytest.raises(sp.ArgumentError) as caught:
             Checkpoint(RUN, STATE).save(path)
         assert str(caught.value) == (
@@ -261,21 +269,21 @@ def test_a_folder_in_its_place_or_a_file_on_the_way_are_refused(tmp_path: Path) 
     assert (tmp_path / "file").read_text() == "kept"
 
 
-@pytest.mark.parametrize("small_disk", [6000], indirect=True)
-@pytest.mark.usefixtures("small_disk")
-def test_a_full_disk_keeps_the_checkpoint_of_before_byte_for_byte(path: Path) -> None:
+def test_a_full_disk_keeps_the_checkpoint_of_before_byte_for_byte(path: Path, small_disk: Callable) -> None:
     Checkpoint(RUN, STATE).save(path)
     before = path.read_bytes()
     assert 3000 < len(before) < 6000
-    with pytest.raises(sp.ArgumentError, match=r"^checkpoint: expected a file that can be written.*\(File too large\)"):
+    with (
+        small_disk(6000),
+        pytest.raises(sp.ArgumentError, match=r"^checkpoint: expected a file that can be written.*\(File too large\)"),
+    ):
         Checkpoint(RUN, STATE | {"embedding": {"0.weight": torch.zeros(5000)}}).save(path)
     assert path.read_bytes() == before
     assert files(path.parent) == ["knn.pt"]
     assert differences(Checkpoint.load(path).state, STATE) == []
 
 
-@pytest.mark.usefixtures("small_disk")
-def test_a_full_disk_leaves_no_half_of_a_first_checkpoint(path: Path) -> None:
-    with pytest.raises(sp.ArgumentError, match=r"^checkpoint: expected a file that can be written"):
+def test_a_full_disk_leaves_no_half_of_a_first_checkpoint(path: Path, small_disk: Callable) -> None:
+    with small_disk(), pytest.raises(sp.ArgumentError, match=r"^checkpoint: expected a file that can be written"):
         Checkpoint(RUN, {"weight": torch.zeros(5000)}).save(path)
     assert files(path.parent) == []

@@ -2,7 +2,7 @@
 
 import enum
 import importlib
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import attrs
@@ -142,23 +142,18 @@ def test_a_bad_value_is_refused_with_status_2_and_named_and_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-class NotInstalled:
-    """Finds a package as missing, before anything else looks for it."""
-
-    def __init__(self, package: str) -> None:
-        self.package = package
-
-    def find_spec(self, name: str, *_: object) -> None:
-        if name == self.package:
-            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
-
-
-@pytest.mark.parametrize("package", ["rich", "tyro", "torchvision"])
-def test_a_missing_extra_is_named(package: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in list(sys.modules):
-        if name.split(".")[0] in ("tasks", package):
-            monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr(sys, "meta_path", [NotInstalled(package), *sys.meta_path])
+@pytest.mark.parametrize("package", ["rich", "tyro", "torchvision", "filelock"])
+def test_a_missing_extra_is_named(package: str, without: Callable[[str], None]) -> None:
+    without(package)
     with pytest.raises(sp.MissingExtraError) as caught:
         importlib.import_module("tasks.knn.__main__")
-    assert str(caught.value) == f"tasks.knn needs {package}; write pip install 'structpred[tasks]'"
+    assert str(caught.value) == f"tasks.knn needs {package}; write pip install '.[tasks]' in the checkout"
+
+
+def test_a_picture_without_matplotlib_names_the_extra(
+    without: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    without("matplotlib")
+    assert importlib.import_module("tasks.knn.__main__").main(["picture"]) == 2
+    told = "error: tasks.knn needs matplotlib; write pip install '.[tasks]' in the checkout\n"
+    assert capsys.readouterr().out == told

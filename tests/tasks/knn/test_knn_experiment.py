@@ -81,9 +81,9 @@ def test_a_stopped_training_goes_on_from_its_last_save(
 
 def test_evaluate_writes_the_test_accuracy_once(command: Command) -> None:
     command(*TRAIN)
-    printed = [command("evaluate", "--device", "cpu", "--results", "folder/results.jsonl") for _ in range(2)]
-    assert files(Path()) == ["folder/results.jsonl", "results/knn.pt"]
-    (result,) = ResultsFile(Path("folder/results.jsonl")).read()
+    printed = [command("evaluate", "--device", "cpu", "--results", "results/results.jsonl") for _ in range(2)]
+    assert files(Path()) == ["results/knn.pt", "results/results.jsonl"]
+    (result,) = ResultsFile(Path("results/results.jsonl")).read()
     run, state = Checkpoint.load(Path("results/knn.pt")).run, Checkpoint.load(Path("results/knn.pt")).state
     assert result.run == run
     # The neighbours are all training images, those held out from training among them.

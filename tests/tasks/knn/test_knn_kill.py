@@ -54,10 +54,10 @@ def kill_in_the_middle(command: list[str], checkpoint: Path) -> int:
 
 def test_a_training_that_was_killed_ends_as_one_that_was_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     killed, whole = tmp_path / "killed.pt", tmp_path / "whole.pt"
-    command = ["train", *OPTIONS, "--epochs", "20", "--best-epoch", "--schedule", "one-cycle"]
+    command = ["train", *OPTIONS, "--epochs", "6", "--best-epoch", "--schedule", "one-cycle"]
     assert kill_in_the_middle([*command, "--save-every", "0", "--checkpoint", str(killed)], killed) == -signal.SIGKILL
     state = Checkpoint.load(killed).state
-    done, total = state["steps"], 20 * 3
+    done, total = state["steps"], 6 * 3
     assert 0 < done < total
 
     steps, step = [], Trainer.step

@@ -173,14 +173,14 @@ def fail(*_: object, **__: object) -> None:
 
 
 def test_a_run_writes_one_picture_and_nothing_else(folder: Path) -> None:
-    paths = ["--checkpoint", str(folder / "knn.pt"), "--output", str(folder / "pictures" / "knn.png")]
+    paths = ["--checkpoint", str(folder / "knn.pt"), "--output", str(folder / "new.png")]
     assert main(["picture", *paths, "--queries", "2", "--device", "cpu"]) == 0
-    content = (folder / "pictures" / "knn.png").read_bytes()
+    content = (folder / "new.png").read_bytes()
     assert content.startswith(SIGNATURE)
     assert content.rstrip().endswith(b"IEND\xaeB`\x82")
     width, height = struct.unpack(">II", content[16:24])
     assert width > height > 200
-    assert files(folder) == ["knn.pt", "pictures/knn.png"]
+    assert files(folder) == ["knn.pt", "new.png"]
 
 
 def test_the_picture_is_of_held_out_images_among_those_trained_on_with_the_networks_before_and_after(

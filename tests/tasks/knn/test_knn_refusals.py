@@ -7,12 +7,15 @@ from pathlib import Path
 import attrs
 import pytest
 import torch
-from tiny_knn import OPTIONS, TINY, data, files, run, trainer_of
+from tiny_knn import CPU, FINISHED, OPTIONS, TINY, data, files, run, trained, trainer_of
 
+from tasks.common.files import exclusive
 from tasks.common.settings import Scale
 from tasks.knn import experiment, picture
 from tasks.knn.checkpoint import Checkpoint
+from tasks.knn.commands import parse
 from tasks.knn.config import Run
+from tasks.knn.train import Trainer
 
 Refused = Callable[..., str]
 TRAIN = ["train", *OPTIONS]
@@ -76,7 +79,7 @@ def test_more_images_held_out_than_there_are(refused: Refused) -> None:
     ["tpu", "meta", pytest.param("cuda", marks=pytest.mark.skipif(torch.cuda.is_available(), reason="there is a GPU"))],
 )
 def test_a_device_that_is_not_there(name: str, command: list[str], refused: Refused, loaded: list) -> None:
-    Checkpoint(Run(TINY, 3, Scale.ONE, 0), {"epochs": [{}] * TINY.epochs}).save(Path("results/knn.pt"))
+    Checkpoint(Run(TINY, 3, Scale.ONE, 0), FINISHED).save(Path("results/knn.pt"))
     message = refused(*command, "--device", name)
     assert message.startswith(f"device: expected cpu, or cuda where there is a GPU, got {name!r} (")
     assert message.endswith("); write for example --device cpu")
@@ -97,7 +100,7 @@ def really_load(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("really_load")
 @pytest.mark.parametrize("command", [TRAIN, TABLE, ["evaluate"], ["picture"]], ids=lambda command: command[0])
 def test_a_root_without_the_set(command: list[str], refused: Refused) -> None:
-    Checkpoint(Run(TINY, 3, Scale.ONE, 0), {"epochs": [{}] * TINY.epochs}).save(Path("results/knn.pt"))
+    Checkpoint(Run(TINY, 3, Scale.ONE, 0), FINISHED).save(Path("results/knn.pt"))
     options = ["--checkpoint", "new.pt"] if command is TRAIN else []
     assert refused(*command, *options, "--device", "cpu", "--data-dir", "root") == (
         "data_dir: expected mnist in 'root/MNIST/raw', found no such folder; add --download to fetch it, "
@@ -143,6 +146,49 @@ def test_a_damaged_checkpoint(command: list[str], refused: Refused) -> None:
         )
 
 
+@pytest.mark.parametrize("command", [TRAIN, ["evaluate"], ["picture"]], ids=lambda command: command[0])
+@pytest.mark.parametrize("part", ["embedding", "best"])
+def test_a_checkpoint_without_a_part_of_its_state(command: list[str], part: str, refused: Refused) -> None:
+    run_ = Run(parse(TRAIN).training, 5, Scale.LEARNED, 0)
+    trainer = trained(Trainer(run_, *data().hold_out(20), CPU))
+    state = trainer.state()
+    del state[part]
+    Checkpoint(run_, state).save(Path("knn.pt"))
+    assert refused(*command, "--checkpoint", "knn.pt", *([] if command is TRAIN else ["--device", "cpu"])) == (
+        f"checkpoint: expected a checkpoint of this experiment, got 'knn.pt' (it has no '{part}'); "
+        "delete it, or name another with --checkpoint"
+    )
+
+
+def test_a_checkpoint_whose_epochs_are_damaged(refused: Refused, loaded: list) -> None:
+    measures = FINISHED["epochs"][1]["measures"] | {"loss": None}
+    epochs = [*FINISHED["epochs"][:1], FINISHED["epochs"][1] | {"measures": measures}]
+    Checkpoint(Run(TINY, 3, Scale.ONE, 0), {"epochs": epochs}).save(Path("knn.pt"))
+    message = refused("evaluate", "--checkpoint", "knn.pt")
+    assert "got 'knn.pt' (epochs[1].measures.loss: expected a finite number, got None)" in message
+    assert loaded == []
+
+
+def test_weights_of_another_shape(refused: Refused) -> None:
+    trainer = trainer_of()
+    state = trained(trainer).state()
+    state["embedding"]["1.0.weight"] = torch.zeros(2)
+    Checkpoint(trainer.run, state).save(Path("knn.pt"))
+    assert "got 'knn.pt' (Error(s) in loading" in refused("evaluate", "--checkpoint", "knn.pt", "--device", "cpu")
+
+
+@pytest.mark.parametrize(("command", "option"), [(TRAIN, "checkpoint"), (TABLE, "results"), (["evaluate"], "results")])
+def test_a_file_that_another_process_writes(command: list[str], option: str, refused: Refused, loaded: list) -> None:
+    Checkpoint(Run(TINY, 3, Scale.ONE, 0), FINISHED).save(Path("results/knn.pt"))
+    with exclusive(Path("taken"), option):
+        message = refused(*command, f"--{option}", "taken")
+    assert message == (
+        f"{option}: expected a file that no other process writes, got 'taken', which one does; "
+        f"wait until it ends, or name another with --{option}"
+    )
+    assert loaded == []
+
+
 @pytest.mark.parametrize("command", ["evaluate", "picture"])
 def test_a_checkpoint_that_is_not_there(command: str, refused: Refused, loaded: list) -> None:
     assert refused(command, "--checkpoint", "knn.pt") == (
@@ -178,10 +224,10 @@ def test_a_picture_of_a_training_without_held_out_images(refused: Refused, loade
     [(TRAIN, "checkpoint"), (TABLE, "results"), (["evaluate"], "results"), (["picture"], "output")],
 )
 def test_a_path_that_cannot_be_written(command: list[str], option: str, refused: Refused, loaded: list) -> None:
-    Checkpoint(Run(TINY, 3, Scale.ONE, 0), {"epochs": [{}] * TINY.epochs}).save(Path("results/knn.pt"))
+    Checkpoint(Run(TINY, 3, Scale.ONE, 0), FINISHED).save(Path("results/knn.pt"))
     Path("file").write_text("kept")
     Path("folder").mkdir()
-    for path in ("file/below", "folder"):
+    for path in ("file/below", "folder", "mistyped/file", "/dev/full"):
         message = refused(*command, f"--{option}", path)
         assert message.startswith(f"{option}: expected a file that can be written, got {path!r} (")
         assert message.endswith(f"); name another with --{option}")
@@ -189,12 +235,14 @@ def test_a_path_that_cannot_be_written(command: list[str], option: str, refused:
 
 
 def test_a_results_file_that_is_damaged(refused: Refused, loaded: list) -> None:
-    Checkpoint(Run(TINY, 3, Scale.ONE, 0), {"epochs": [{}] * TINY.epochs}).save(Path("results/knn.pt"))
-    for content in ("damaged\n", '{"run": {}, "test": null}\n'):
+    Checkpoint(Run(TINY, 3, Scale.ONE, 0), FINISHED).save(Path("results/knn.pt"))
+    for content in ("damaged\n", '{"run": {}, "test": null}\n', '{"name": "a JSON file"}'):
         Path("results.jsonl").write_text(content)
         for command in (TABLE, ["evaluate"]):
             message = refused(*command, "--results", "results.jsonl")
             assert message.startswith("results: expected a JSON line of this experiment, got another in line 1 of")
+    message = refused("evaluate", "--results", "results/knn.pt")  # the checkpoint itself
+    assert message.startswith("results: expected a JSON line of this experiment, got another in line 1 of")
     assert loaded == []
 
 

@@ -16,7 +16,7 @@ from tasks.common.settings import Optimizer, Scale
 from tasks.knn.__main__ import main
 from tasks.knn.config import QUICK, DataSet, Execution, Growth, Loss, Network, Run, Schedule
 from tasks.knn.data import Data, Images
-from tasks.knn.train import Trainer
+from tasks.knn.train import Epoch, Measures, Trainer
 
 CPU = Execution(device="cpu")
 
@@ -49,6 +49,12 @@ OPTIONS = (
     *("--schedule", "constant", "--no-best-epoch", "--num-samples", "1", "--validate-every", "1", "--device", "cpu"),
 )
 """What makes the quick preset as small on the command line."""
+
+
+FINISHED = {
+    "epochs": [attrs.asdict(Epoch(n, Measures(0.1, 0.2, 0.3, 0.4), seconds=1.0, held_out=0.5)) for n in (1, 2, 3)]
+}
+"""As much of the state of a finished training as commands look at before they load images."""
 
 
 def images(count: int, seed: int) -> Images:

@@ -1,15 +1,16 @@
 """The command line: presets and fields, refusals, and what ``table`` runs and skips."""
 
+import importlib
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import attrs
 import pytest
 
+import structpred as sp
+from tasks.common.files import exclusive
 from tasks.common.results import commit, plain
 from tasks.common.settings import Optimizer, Scale
 from tasks.sorting import experiment
@@ -19,7 +20,6 @@ from tasks.sorting.config import BEST, PAPER, Decomposition, Training, Weights
 from tasks.sorting.results import Result, ResultsFile
 from tasks.sorting.train import Outcome
 
-ROOT = Path(__file__).parents[3]
 Calls = list[tuple[Training, Scale, int, list[int]]]
 
 
@@ -154,7 +154,7 @@ def test_an_unwritable_results_file_is_refused_before_any_training(
 ) -> None:
     (tmp_path / "file").touch()
     for command in ("train", "table"):
-        for path in (tmp_path, tmp_path / "file" / "results.jsonl"):
+        for path in (tmp_path, tmp_path / "file" / "results.jsonl", tmp_path / "none" / "r.jsonl", "/dev/full"):
             status, printed = run([command, "--results", path], capsys)
             assert status == 2
             assert "error: results: expected a file that can be written" in printed
@@ -164,10 +164,12 @@ def test_an_unwritable_results_file_is_refused_before_any_training(
 def test_a_damaged_results_file_is_refused_before_any_training(
     calls: Calls, results: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    results.write_text("damaged\n")
-    for command in ("train", "table"):
-        status, printed = run([command, "--results", results], capsys)
-        assert (status, "line 1 of" in printed) == (2, True)
+    for damaged in ("damaged\n", '{"name": "a JSON file"}'):
+        results.write_text(damaged)
+        for command in ("train", "table"):
+            status, printed = run([command, "--results", results], capsys)
+            assert (status, "line 1 of" in printed) == (2, True)
+            assert results.read_text() == damaged
     assert calls == []
 
 
@@ -187,7 +189,8 @@ def test_a_cut_line_is_reported_whatever_the_path_is_called(
 ) -> None:
     results = tmp_path / "[/of] results.jsonl"
     results.parent.mkdir()
-    results.write_text("cut short")
+    main(["train", "--results", str(results)])
+    results.write_text(results.read_text() + results.read_text()[:30])
     status, printed = run(["train", "--results", results], capsys)
     assert (status, "[/of] results.jsonl ended in a line cut short" in printed) == (0, True)
 
@@ -300,11 +303,37 @@ def test_a_cut_line_is_reported_and_its_repetition_runs_again(
     assert [seeds for *_, seeds in calls] == [[2]]
 
 
-@pytest.mark.parametrize("module", ["rich", "tyro"])
-def test_a_missing_extra_is_named(module):
-    code = f"import sys; sys.modules[{module!r}] = None; import tasks.sorting.__main__"
-    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert run.returncode == 1
-    last = run.stderr.strip().splitlines()[-1]
-    assert "MissingExtraError: tasks.sorting needs" in last
-    assert "pip install 'structpred[tasks]'" in last
+@pytest.mark.parametrize("package", ["rich", "tyro", "filelock"])
+def test_a_missing_extra_is_named(package: str, without: Callable[[str], None]) -> None:
+    without(package)
+    with pytest.raises(sp.MissingExtraError) as caught:
+        importlib.import_module("tasks.sorting.__main__")
+    assert str(caught.value) == f"tasks.sorting needs {package}; write pip install '.[tasks]' in the checkout"
+
+
+def test_a_figure_without_matplotlib_names_the_extra(
+    without: Callable[[str], None], capsys: pytest.CaptureFixture[str]
+) -> None:
+    without("matplotlib")
+    assert importlib.import_module("tasks.sorting.__main__").main(["figure"]) == 2
+    told = "error: tasks.sorting needs matplotlib; write pip install '.[tasks]' in the checkout\n"
+    assert capsys.readouterr().out == told
+
+
+def test_a_new_results_file_is_told_as_new_and_one_that_is_there_is_not(
+    calls: Calls, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["table", "--lengths", 3, "--repetitions", 1, "--results", results]
+    assert "results.jsonl is new; results are added to it" in run(command, capsys)[1]
+    assert "is new" not in run(command, capsys)[1]
+
+
+def test_a_results_file_that_another_process_writes_is_refused_before_any_training(
+    calls: Calls, results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with exclusive(results, "results"):
+        for command in ("train", "table"):
+            status, printed = run([command, "--results", results], capsys)
+            assert (status, "results: expected a file that no other process writes" in printed) == (2, True)
+    assert calls == []
+    assert not results.exists()

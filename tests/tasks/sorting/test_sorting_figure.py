@@ -31,13 +31,13 @@ def fail(*_: object, **__: object) -> None:
 
 
 def test_a_run_writes_one_picture_and_nothing_else(tmp_path: Path) -> None:
-    output = tmp_path / "pictures" / "figure.png"
+    output = tmp_path / "figure.png"
     options = ["--lengths", "3", "4", "--epochs", "2", "--runs", "2", "--output", str(output)]
     assert main(["figure", *options]) == 0
     content = output.read_bytes()
     assert content.startswith(SIGNATURE)
     assert content.rstrip().endswith(b"IEND\xaeB`\x82")
-    assert struct.unpack(">II", content[16:24]) == (1560, 456)
+    assert struct.unpack(">II", content[16:24]) == (1560, 552)
     assert len(content) > 10_000
     assert list(tmp_path.rglob("*.*")) == [output]
 

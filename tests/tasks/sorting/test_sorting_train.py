@@ -48,29 +48,64 @@ def timeless(outcomes: list[Outcome]) -> list[Outcome]:
     return [attrs.evolve(outcome, seconds=0.0) for outcome in outcomes]
 
 
+@pytest.fixture
+def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Trains in float64.
+
+    The sums of a batch of networks are rounded unlike those of one network. In float32 what is left of gradients that
+    cancel, about 1e-8, is as large as the epsilon that Adam divides by, so that a step may go anywhere: which structure
+    is best soon differs. In float64 it is 1e-16, and no step shows it.
+    """
+    fraction_wrong = train_module._fraction_wrong
+    monkeypatch.setattr(train_module, "_fraction_wrong", lambda *arguments: fraction_wrong(*arguments).double())
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
 def assert_a_batch_is_its_runs(training: Training, scale: Scale) -> list[Outcome]:
-    seeds = [3, 0, 11]
-    together = train(training, scale, 5, seeds)
-    alone = [train(training, scale, 5, [seed])[0] for seed in seeds]
-    for one, single, seed in zip(together, alone, seeds, strict=True):
+    """Epoch by epoch, and in what comes of it."""
+    seeds, watcher = [3, 0, 11], Watcher()
+    together = train(training, scale, 5, seeds, watcher)
+    losses: list[list[float]] = [[] for _ in seeds]
+    for epoch, solution in zip(watcher.epochs, watcher.solutions, strict=True):
+        running = [run for run, outcome in enumerate(together) if outcome.epochs >= epoch]
+        for run, loss in zip(running, solution.loss.mean((0, 2)).tolist(), strict=True):
+            losses[run].append(loss)
+    for seed, one, of_one in zip(seeds, together, losses, strict=True):
+        alone = Watcher()
+        (single,) = train(training, scale, 5, [seed], alone)
         assert (one.seed, one.wrong, one.epochs) == (seed, single.wrong, single.epochs)
-        assert one.train_loss == pytest.approx(single.train_loss, rel=1e-5, abs=1e-6)
-        assert one.scale_path == pytest.approx(single.scale_path, rel=1e-5)
-    assert len({one.train_loss for one in together}) > 1 or len({one.epochs for one in together}) > 1
+        assert of_one == pytest.approx(alone.losses, rel=1e-9, abs=1e-9)
+        assert one.train_loss == of_one[-1]
+        assert one.scale_path == pytest.approx(single.scale_path, rel=1e-9)
+    assert losses[0] != losses[1] != losses[2]
     return together
 
 
-@pytest.mark.parametrize("weights", Weights)
 @pytest.mark.parametrize("scale", Scale)
-def test_a_batch_of_runs_gives_what_single_runs_give(scale: Scale, weights: Weights) -> None:
-    assert_a_batch_is_its_runs(attrs.evolve(SHORT, weights=weights), scale)
+def test_a_run_does_not_depend_on_which_others_are_in_its_batch(scale: Scale) -> None:
+    watchers, outcomes = (Watcher(), Watcher()), []
+    for watcher, seeds in zip(watchers, ([3, 0, 11], [7, 0, 4]), strict=True):
+        outcomes.append(timeless(train(SHORT, scale, 5, seeds, watcher)))
+    assert outcomes[0][1] == outcomes[1][1]
+    first, second = (torch.stack([s.loss.mean((0, 2)) for s in w.solutions]) for w in watchers)  # (epochs, runs)
+    assert (first == second).all(0).tolist() == [False, True, False]
 
 
+@pytest.mark.usefixtures("double")
+@pytest.mark.parametrize("scale", Scale)
+def test_a_batch_of_runs_is_each_of_them_alone(scale: Scale) -> None:
+    assert_a_batch_is_its_runs(SHORT, scale)
+
+
+@pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("decomposition", Decomposition)
-def test_a_batch_gives_what_single_runs_give_with_every_loss(decomposition: Decomposition) -> None:
+def test_a_batch_is_its_runs_with_every_loss(decomposition: Decomposition) -> None:
     assert_a_batch_is_its_runs(attrs.evolve(PAPER, decomposition=decomposition, epochs=8), Scale.LEARNED)
 
 
+@pytest.mark.usefixtures("double")
 def test_epsilon_grows_for_the_runs_that_are_stuck_and_for_no_other() -> None:
     watcher = Watcher()
     training = attrs.evolve(SHORT, epsilon=-0.02, epochs=6, sequences=2)
@@ -80,6 +115,7 @@ def test_epsilon_grows_for_the_runs_that_are_stuck_and_for_no_other() -> None:
     assert_a_batch_is_its_runs(training, Scale.NONE)
 
 
+@pytest.mark.usefixtures("double")
 @pytest.mark.parametrize("weights", Weights)
 def test_runs_that_stop_at_different_epochs_give_what_they_give_alone(weights: Weights) -> None:
     outcomes = assert_a_batch_is_its_runs(attrs.evolve(STOPPING, weights=weights), Scale.LEARNED)
