@@ -70,8 +70,9 @@ class Training:
     """The linear loss trained on."""
     epochs: int = field(validator=at_least_one)
     """One epoch shows every training image as a candidate once."""
-    epsilon: float = field(validator=nonzero)
-    """The step of the loss perturbation; negative moves towards better neighbours."""
+    epsilon: float | None = field(validator=validators.optional(nonzero))
+    """The step of the loss perturbation; negative moves towards better neighbours. The objective's default, in units of
+    the noise and of the loss, if None."""
     epsilon_limit: float = field(validator=nonzero)
     """Where it stops growing."""
     growth: Growth = field(converter=Growth)
@@ -106,24 +107,32 @@ class Training:
     def __attrs_post_init__(self) -> None:
         if self.best_epoch and not self.held_out:
             raise ValueError("held_out: expected at least 1, to tell which epoch is best, got 0; or --no-best-epoch")
-        if self.growth is not Growth.NONE and self.epsilon_limit / self.epsilon < 1:
+        if self.growth is Growth.NONE:
+            return
+        if self.epsilon is None:
+            raise ValueError("growth: expected none, as epsilon is the default step, got another; or give --epsilon")
+        if self.epsilon_limit / self.epsilon < 1:
             raise ValueError(
                 f"epsilon_limit: expected a number beyond epsilon = {self.epsilon}, with its sign, "
                 f"got {self.epsilon_limit}"
             )
 
-    def objective(self, k: int) -> sp.PerturbedDirectLoss:
+    def objective(self, k: int, scale: Scale) -> sp.PerturbedDirectLoss:
         """The objective for k neighbours out of the candidates."""
-        epsilon: sp.Epsilon | float = self.epsilon
-        if self.growth is not Growth.NONE:
+        epsilon: sp.Epsilon | float = sp.RelativeToNoise() if self.epsilon is None else self.epsilon
+        if self.growth is not Growth.NONE and self.epsilon is not None:
             epsilon = sp.GrowUntilNonzero(
                 self.epsilon,
                 factor=self.epsilon_factor,
-                limit=self.epsilon_limit,
+                limit=self.epsilon_limit / self.epsilon,
                 group_dims=1 if self.growth is Growth.QUERY else 0,
             )
         return sp.PerturbedDirectLoss(
-            sp.KSubset(self.candidates, k), epsilon=epsilon, num_samples=self.num_samples, central=self.central
+            sp.KSubset(self.candidates, k),
+            epsilon=epsilon,
+            noise=None if scale is Scale.NONE else sp.Gumbel(),
+            num_samples=self.num_samples,
+            central=self.central,
         )
 
 

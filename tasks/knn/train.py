@@ -81,7 +81,7 @@ class Trainer:
         if execution.compile:
             self.embedding.compile()
             self.scale_network.compile()
-        self.objective = training.objective(run.k)
+        self.objective = training.objective(run.k, run.scale)
         self._noise = torch.Generator(self.device)
         self._optimizer = torch.optim.Adam(self.embedding.parameters(), lr=training.rate, fused=True)
         scale_optimizer = {Optimizer.SGD: torch.optim.SGD, Optimizer.ADAM: torch.optim.Adam}[training.scale_optimizer]
@@ -134,7 +134,7 @@ class Trainer:
 
     def solve(
         self, embedded: Tensor, scale: Tensor | float | None, queries: Tensor, candidates: Tensor
-    ) -> tuple[sp.Solution, Tensor]:
+    ) -> tuple[sp.DirectSolution, Tensor]:
         """The objective's part of a step: distances, noise, both top-k; and the fraction of right neighbours."""
         distances = torch.cdist(embedded[: len(queries)], embedded[len(queries) :])  # (queries, candidates)
         labels = self.images.labels
@@ -143,8 +143,8 @@ class Trainer:
         scores = (-distances).masked_fill(itself, -math.inf)
         loss = linear_loss(self.run.training.loss, distances, same_class & ~itself, self.run.k)
         self._noise.manual_seed(seed_for(self.run.seed, Stream.NOISE, self.steps))
-        solution = self.objective.solve(scores, scale, loss, generator=self._noise)
-        return solution, (solution.prediction * same_class).sum(-1).mean() / self.run.k
+        solution = self.objective.solve(scores, loss, scale=scale, generator=self._noise)
+        return solution, (solution.prediction.detach() * same_class).sum(-1).mean() / self.run.k
 
     def update(self, loss: Tensor) -> None:
         """The step of the optimizers."""

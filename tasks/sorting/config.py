@@ -6,6 +6,7 @@ import enum
 
 from attrs import field, frozen, validators
 
+import structpred as sp
 from tasks.common.settings import Optimizer, at_least_one, nonzero, positive
 
 
@@ -49,14 +50,25 @@ class Training:
     """Where sigma starts; the scale network's own initialisation, about 0.7, if None."""
     average_from: int = field(default=0, validator=validators.ge(0))
     """How many epochs pass before the weights count in the average."""
-    epsilon: float = field(default=-12.0, validator=nonzero)
-    """The step of the loss perturbation; negative moves towards better matchings."""
+    epsilon: float | None = field(default=None, validator=validators.optional(nonzero))
+    """The step of the loss perturbation; negative moves towards better matchings. The objective's default, in units of
+    the noise and of the repetition's loss, if None."""
     epsilon_factor: float = field(default=1.1, validator=validators.gt(1))
-    """What epsilon grows by where all gradients of a repetition are zero and its loss is not."""
+    """What epsilon grows by where all gradients of a repetition are zero and its loss is not. The
+    default step does not grow."""
     num_samples: int = field(default=5, validator=at_least_one)
     """Noise draws a sequence."""
     sequences: int = field(default=10, validator=at_least_one)
     """Training sequences a repetition."""
+
+    def objective(self, length: int, noise: sp.Noise | None) -> sp.PerturbedDirectLoss:
+        """The objective for sequences of this length, whose first batch dimension is the repetitions."""
+        epsilon: sp.Epsilon = sp.RelativeToNoise(group_dims=1)
+        if self.epsilon is not None:
+            epsilon = sp.GrowUntilNonzero(self.epsilon, factor=self.epsilon_factor, group_dims=1)
+        return sp.PerturbedDirectLoss(
+            sp.Matching(length), epsilon=epsilon, noise=noise, num_samples=self.num_samples, reduction="none"
+        )
 
     def __attrs_post_init__(self) -> None:
         if self.weights is Weights.AVERAGE and self.average_from >= self.epochs:
@@ -72,6 +84,7 @@ PAPER = Training(
     scale_optimizer=Optimizer.SGD,
     scale_rate=1e-6,
     initial_scale=None,
+    epsilon=-12.0,
 )
 
 BEST = Training(

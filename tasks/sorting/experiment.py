@@ -30,7 +30,7 @@ def run_train(command: Train, console: Console) -> None:
     with _opened(command.results, console) as file, _progress(console) as progress:
         task = progress.add_task("", total=command.training.epochs)
 
-        def show(epoch: int, solution: sp.Solution) -> None:
+        def show(epoch: int, solution: sp.DirectSolution) -> None:
             loss, moved = solution.loss.mean().item(), 100 * solution.nonzero_fraction.item()
             progress.update(task, completed=epoch, description=f"loss {loss:.4g}, gradients in {moved:.0f} %")
 

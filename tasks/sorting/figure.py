@@ -18,7 +18,7 @@ import structpred as sp
 from tasks.common.files import require_writable, whole_file
 from tasks.common.settings import Scale
 from tasks.sorting.commands import Figure
-from tasks.sorting.config import Training
+from tasks.sorting.config import PAPER, Training
 from tasks.sorting.losses import sorting
 from tasks.sorting.repetitions import Randomness, draw_sequences
 from tasks.sorting.train import train
@@ -42,17 +42,18 @@ def run_figure(command: Figure, console: Console) -> None:
     output = command.output
     require_writable(output, "output")
     curves = {}
+    size = abs(command.training.epsilon or PAPER.epsilon or 1.0)
     with Progress(console=console) as progress:
         for length in command.lengths:
             for sign in _STYLES:
                 task = progress.add_task(f"d = {length}, eps {'+' if sign > 0 else '-'}", total=command.epochs)
-                epsilon = sign * abs(command.training.epsilon)
+                epsilon = sign * size
                 training = attrs.evolve(
                     command.training, epsilon=epsilon, epochs=command.epochs, patience=None, average_from=0
                 )
                 curves[length, sign] = follow(training, length, command.runs, functools.partial(progress.advance, task))
     with whole_file(output, "output") as unfinished:
-        draw(curves, abs(command.training.epsilon), unfinished)
+        draw(curves, size, unfinished)
     console.print(f"drew {output}")
 
 
@@ -65,10 +66,10 @@ def follow(training: Training, length: int, runs: int, advance: Callable[[], Non
     def percent_correct(y: torch.Tensor) -> float:
         return 100 * (y * target).sum((-1, -2)).mean().item() / length
 
-    def record(_: int, solution: sp.Solution) -> None:
+    def record(_: int, solution: sp.DirectSolution) -> None:
         curves.loss.append(solution.loss.mean().item())
-        curves.correct.append(percent_correct(solution.prediction))
-        curves.augmented_correct.append(percent_correct(solution.augmented))
+        curves.correct.append(percent_correct(solution.prediction.detach()))
+        curves.augmented_correct.append(percent_correct(solution.augmented.detach()))
         advance()
 
     train(training, Scale.LEARNED, length, range(runs), record)

@@ -18,7 +18,7 @@ from tasks.sorting.config import Training, Weights
 from tasks.sorting.losses import linear_loss, sorting
 from tasks.sorting.repetitions import NoiseOfRuns, Randomness, ScaleNetworks, ScoreNetworks, draw_sequences
 
-Observer = Callable[[int, sp.Solution], None]
+Observer = Callable[[int, sp.DirectSolution], None]
 
 _PATH_STEPS = 10
 
@@ -67,11 +67,7 @@ def train(
         torch.optim.Adam(score_nets.parameters(), lr=training.score_rate, fused=True),
         _SCALE_OPTIMIZERS[training.scale_optimizer](scale_nets.parameters(), lr=training.scale_rate),
     ]
-    objective = sp.PerturbedDirectLoss(
-        sp.Matching(length),
-        epsilon=sp.GrowUntilNonzero(training.epsilon, factor=training.epsilon_factor, group_dims=1),
-        num_samples=training.num_samples,
-    )
+    objective = training.objective(length, sp.Gumbel())
     deployed = _Deployed(training, score_nets)
     logs = [_Log(training) for _ in seeds]
     wrong = torch.zeros(len(seeds))
@@ -80,9 +76,10 @@ def train(
     for epoch in range(1, training.epochs + 1):
         if loss is None:
             loss = linear_loss(training.decomposition, train_x[running])
-            objective.noise = NoiseOfRuns(sp.Gumbel(), [random[run].noise for run in running.tolist()])
+            noise = NoiseOfRuns(sp.Gumbel(), [random[run].noise for run in running.tolist()])
+            objective.noise = None if scale is Scale.NONE else noise
         sigma = _sigma(scale, scale_nets, train_x, running)
-        solution = objective.solve(score_nets(train_x)[running], sigma, loss)
+        solution = objective.solve(score_nets(train_x)[running], loss, scale=sigma)
         run_losses = solution.loss.mean((0, 2))  # (running,)
         for optimizer in optimizers:
             optimizer.zero_grad()
