@@ -68,7 +68,7 @@ def test_the_quick_preset_is_mnist_by_the_small_network() -> None:
 
 
 def test_the_objective_chooses_k_of_the_candidates_as_the_training_says() -> None:
-    objective = attrs.evolve(TINY, num_samples=4, central=True).objective(3)
+    objective = attrs.evolve(TINY, num_samples=4, central=True).objective(3, Scale.ONE)
     assert objective.space == sp.KSubset(20, 3)
     assert (objective.num_samples, objective.central) == (4, True)
     assert objective.noise == sp.Gumbel()
@@ -79,10 +79,10 @@ def test_epsilon_is_fixed_or_grows_together_or_for_each_query(epsilon: float) ->
     training = attrs.evolve(TINY, epsilon=epsilon, epsilon_limit=6 * epsilon, epsilon_factor=1.5)
     for growth, policy in (
         (Growth.NONE, sp.FixedEpsilon(epsilon)),
-        (Growth.BATCH, sp.GrowUntilNonzero(epsilon, factor=1.5, limit=6 * epsilon, group_dims=0)),
-        (Growth.QUERY, sp.GrowUntilNonzero(epsilon, factor=1.5, limit=6 * epsilon, group_dims=1)),
+        (Growth.BATCH, sp.GrowUntilNonzero(epsilon, factor=1.5, limit=6, group_dims=0)),
+        (Growth.QUERY, sp.GrowUntilNonzero(epsilon, factor=1.5, limit=6, group_dims=1)),
     ):
-        assert attrs.evolve(training, growth=growth).objective(3).epsilon == policy
+        assert attrs.evolve(training, growth=growth).objective(3, Scale.ONE).epsilon == policy
 
 
 def test_with_a_growth_for_each_query_each_has_an_epsilon_of_its_own() -> None:
@@ -91,7 +91,9 @@ def test_with_a_growth_for_each_query_each_has_an_epsilon_of_its_own() -> None:
         torch.tensor([[0.0, -1.0, 0.0], [0.0, -1.0, 0.0], [0.0, 0.0, 0.0]]), constant=torch.tensor([1.0, 1.0, 0.0])
     )
     training = attrs.evolve(TINY, candidates=3)
-    epsilons = {g: attrs.evolve(training, growth=g).objective(1).solve(scores, None, loss).epsilon for g in Growth}
+    epsilons = {
+        g: attrs.evolve(training, growth=g).objective(1, Scale.NONE).solve(scores, loss).epsilon for g in Growth
+    }
     assert epsilons[Growth.NONE].tolist() == [-0.5, -0.5, -0.5]
     assert epsilons[Growth.BATCH].tolist() == [-0.5, -0.5, -0.5]  # the first query's is enough
     first, second, third = epsilons[Growth.QUERY].tolist()
@@ -132,8 +134,10 @@ def test_a_limit_that_epsilon_never_reaches_is_named_unless_epsilon_stays(limit:
     for growth in (Growth.BATCH, Growth.QUERY):
         with pytest.raises(ValueError, match=expected):
             attrs.evolve(TINY, epsilon_limit=limit, growth=growth)
-    assert attrs.evolve(TINY, epsilon_limit=limit, growth=Growth.NONE).objective(3).epsilon == sp.FixedEpsilon(-0.5)
-    assert attrs.evolve(TINY, epsilon_limit=-0.5).objective(3)
+    assert attrs.evolve(TINY, epsilon_limit=limit, growth=Growth.NONE).objective(
+        3, Scale.ONE
+    ).epsilon == sp.FixedEpsilon(-0.5)
+    assert attrs.evolve(TINY, epsilon_limit=-0.5).objective(3, Scale.ONE)
 
 
 def test_the_best_epoch_wants_held_out_images() -> None:
@@ -204,3 +208,15 @@ def test_a_device_that_is_not_there_is_refused(name: str) -> None:
     assert message.startswith(f"device: expected cpu, or cuda where there is a GPU, got {name!r} (")
     assert message.endswith("); write for example --device cpu")
     assert "\n" not in message
+
+
+def test_without_an_epsilon_the_objective_takes_its_default_step() -> None:
+    training = attrs.evolve(TINY, epsilon=None, growth=Growth.NONE)
+    assert training.objective(3, Scale.ONE).epsilon == sp.PerturbedDirectLoss(sp.OneHot(2)).epsilon
+    with pytest.raises(ValueError, match="growth: expected none, as epsilon is the default step"):
+        attrs.evolve(training, growth=Growth.QUERY)
+
+
+def test_only_sigma_zero_is_without_noise() -> None:
+    noises = {scale: TINY.objective(3, scale).noise for scale in Scale}
+    assert noises == {Scale.NONE: None, Scale.ONE: sp.Gumbel(), Scale.LEARNED: sp.Gumbel()}

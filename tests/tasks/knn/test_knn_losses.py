@@ -82,8 +82,8 @@ def test_the_best_choice_among_many_loses_nothing_to_the_last_bit(loss: Loss, k:
     distances = 10 * torch.rand(50, 800, generator=generator)
     same_class = torch.rand(50, 800, generator=generator) < 0.1
     charges = linear_loss(loss, distances, same_class, k)
-    objective = sp.PerturbedDirectLoss(sp.KSubset(800, k), epsilon=sp.GrowUntilNonzero(-0.1, group_dims=1))
-    solution = objective.solve(-1000 * charges.coefficients, None, charges)
+    objective = sp.PerturbedDirectLoss(sp.KSubset(800, k), epsilon=sp.GrowUntilNonzero(-0.1, group_dims=1), noise=None)
+    solution = objective.solve(-1000 * charges.coefficients, charges)
     assert torch.equal(solution.loss, torch.zeros(1, 50))
     assert (solution.epsilon == -0.1).all()  # a loss above 0 by rounding alone would make it grow in vain
 

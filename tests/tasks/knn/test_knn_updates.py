@@ -157,8 +157,8 @@ def test_channels_last_changes_the_layout_and_next_to_nothing_else() -> None:
         assert all(p.is_contiguous(memory_format=torch.channels_last) for p in convolutions) == last
         assert all(p.is_contiguous() for p in convolutions) != last
     torch.testing.assert_close(first.embed(*first.batches(0)), other.embed(*other.batches(0)))
-    for one, two in zip(trained(first).epochs, trained(other).epochs, strict=True):
-        assert attrs.astuple(one.measures) == pytest.approx(attrs.astuple(two.measures), rel=1e-2, abs=1e-3)
+    one, two = (trained(trainer, 1).measures for trainer in (first, other))  # later steps may differ by a close call
+    assert attrs.astuple(one) == pytest.approx(attrs.astuple(two), rel=1e-4)
 
 
 @pytest.mark.parametrize("compiled", [True, False])

@@ -98,11 +98,11 @@ class Watch:
         self._solve = trainer.objective.solve
         trainer.objective.solve = self
 
-    def __call__(self, scores: Tensor, scale: Any, loss: sp.LinearLoss, *, generator: torch.Generator) -> sp.Solution:
+    def __call__(self, scores: Tensor, loss: sp.LinearLoss, *, scale: Any, generator: torch.Generator) -> sp.Solution:
         self.scores.append(scores.detach())
         self.scales.append(scale.detach().clone() if isinstance(scale, Tensor) else scale)
         self.losses.append(loss)
-        self.solutions.append(self._solve(scores, scale, loss, generator=generator))
+        self.solutions.append(self._solve(scores, loss, scale=scale, generator=generator))
         return self.solutions[-1]
 
 

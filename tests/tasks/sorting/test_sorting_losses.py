@@ -82,7 +82,7 @@ def test_the_sorting_loses_nothing_to_the_last_bit(decomposition: Decomposition,
     x = torch.rand(5, 10, length, generator=torch.Generator().manual_seed(0))
     scores = 1000 * sorting(x)
     objective = sp.PerturbedDirectLoss(sp.Matching(length), epsilon=sp.GrowUntilNonzero(-12.0, group_dims=1))
-    solution = objective.solve(scores, 1.0, linear_loss(decomposition, x))
+    solution = objective.solve(scores, linear_loss(decomposition, x))
     assert torch.equal(solution.loss, torch.zeros(1, 5, 10))
     assert (solution.epsilon == -12).all()  # a loss above 0 by rounding alone would make it grow in vain
 

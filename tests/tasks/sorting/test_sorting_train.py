@@ -136,12 +136,16 @@ def test_a_run_is_the_plain_training_loop_with_one_network(preset: Training) -> 
         step_sigma(scale.parameters(), lr=training.scale_rate),
     ]
     objective = sp.PerturbedDirectLoss(
-        sp.Matching(4), epsilon=sp.GrowUntilNonzero(training.epsilon), num_samples=training.num_samples
+        sp.Matching(4),
+        epsilon=sp.RelativeToNoise() if training.epsilon is None else sp.GrowUntilNonzero(training.epsilon),
+        num_samples=training.num_samples,
     )
     losses, sigmas = [], []
     for _ in range(training.epochs):
         sigma = scale(x[None])[0]
-        loss = objective(scores(x[None])[0], sigma, linear_loss(training.decomposition, x), generator=random.noise)
+        loss = objective(
+            scores(x[None])[0], linear_loss(training.decomposition, x), scale=sigma, generator=random.noise
+        )
         losses.append(loss.item())
         sigmas.append(sigma.mean().item())
         for optimizer in optimizers:
