@@ -29,7 +29,8 @@ from structpred.errors import Words, argument_error
 
 def _finite_floating(instance: object, attribute: attrs.Attribute[Any], value: object) -> None:
     tensor = validate_floating(attribute.name, value)
-    if not tensor.isfinite().all():
+    # Elsewhere the answer would have to be waited for: the objective's solver finds it without.
+    if tensor.device.type == "cpu" and not tensor.isfinite().all():
         came = Words("NaN" if tensor.isnan().any() else "an infinite entry")
         raise argument_error(attribute.name, "finite entries", came, "forbid a part by a score of -inf")
 
@@ -67,7 +68,8 @@ class LinearLoss:
             ``constant``, or the first dimension alone.
 
     Raises:
-        ArgumentError: for coefficients or a constant that are not finite and floating point.
+        ArgumentError: for coefficients or a constant that are not floating point, or not finite. On a GPU it is the
+            objective that refuses coefficients which are not finite.
 
     >>> loss = LinearLoss(torch.tensor([[1.0, 5.0, 2.0]]), constant=-1.0)
     >>> loss(torch.tensor([[0.0, 1.0, 0.0]]))
@@ -102,9 +104,9 @@ class LinearLoss:
             weights: broadcasts to the target's shape; 1 unless given.
             event_dims: see the class; unless given, all dimensions but the first.
         """
-        target = _as_floating("target", target)
+        target = as_floating("target", target)
         event_dims = _event_dims(event_dims, target)
-        weights = torch.ones_like(target) if weights is None else _as_floating("weights", weights)
+        weights = torch.ones_like(target) if weights is None else as_floating("weights", weights)
         validate_broadcast("weights", weights, tuple(target.shape), "the target has it")
         weights = weights.expand_as(target)
         constant = inner(weights, target, event_dims)
@@ -119,22 +121,9 @@ class LinearLoss:
                 candidates of the right class, say.
             event_dims: see the class; unless given, all dimensions but the first.
         """
-        target = _as_floating("target", target)
+        target = as_floating("target", target)
         event_dims = _event_dims(event_dims, target)
         return cls(-target, target.flatten(-event_dims).sum(-1), event_dims=event_dims)
-
-    @classmethod
-    def regret(cls, costs: Tensor, best: Tensor, *, event_dims: int | None = None) -> LinearLoss:
-        """What y costs beyond the best structure: ``<costs, y> - <costs, best>``.
-
-        Args:
-            costs: ``(*batch, *shape)``, the true cost of each part.
-            best: ``(*batch, *shape)``, a structure of least cost, ``space.argmax(-costs)``.
-            event_dims: see the class; unless given, all dimensions but the first.
-        """
-        costs = _as_floating("costs", costs)
-        event_dims = _event_dims(event_dims, costs)
-        return cls(costs, -inner(costs, best, event_dims), event_dims=event_dims)
 
     @classmethod
     def squared_error(cls, values: Tensor, targets: Tensor) -> LinearLoss:
@@ -146,11 +135,11 @@ class LinearLoss:
             values: ``(*batch, rows)``, what each row carries.
             targets: ``(*batch, cols)``, what each column should receive.
         """
-        values, targets = _as_floating("values", values), _as_floating("targets", targets)
+        values, targets = as_floating("values", values), as_floating("targets", targets)
         return cls((values[..., :, None] - targets[..., None, :]).square(), event_dims=2)
 
 
-def _as_floating(name: str, tensor: Tensor) -> Tensor:
+def as_floating(name: str, tensor: Tensor) -> Tensor:
     """In float32 or finer, since the sums of half precision are not exact even for counts."""
     if not validate_tensor(name, tensor).is_floating_point():
         return tensor.to(torch.get_default_dtype())

@@ -45,11 +45,18 @@ def test_missed_counts_the_parts_that_y_lacks(target, y):
     assert LinearLoss.missed(target)(y).tolist() == ((target == 1) & (y == 0)).sum((-1, -2)).tolist()
 
 
+def test_regret_takes_costs_of_any_kind():
+    space = sp.KSubset(3, 1)
+    for costs in (torch.tensor([3, 1, 2]), torch.tensor([3.0, 1.0, 2.0]).half()):
+        assert space.regret(costs)(torch.eye(3)).tolist() == [2.0, 0.0, 1.0]
+    assert space.regret(torch.zeros(0, 3)).coefficients.shape == (0, 3)
+
+
 @given(tensors(INTEGERS, 4, 3, 3))
 def test_regret_is_zero_at_the_best_and_never_negative(costs):
     space = sp.Matching(3)
     best = space.argmax(-costs)
-    regret = LinearLoss.regret(costs, best)
+    regret = space.regret(costs)
     assert regret(best).eq(0).all()
     for y in space.enumerate().double():
         assert torch.equal(regret(y.expand_as(costs)), (costs * y).sum((-1, -2)) - (costs * best).sum((-1, -2)))
@@ -84,7 +91,6 @@ def test_targets_of_any_dtype(dtype):
         lambda y: LinearLoss(torch.ones(2, 3, 4, 5), torch.arange(6.0).reshape(2, 3)),
         lambda y: LinearLoss.hamming(y[0], event_dims=2),
         lambda y: LinearLoss.missed(y[0], event_dims=2),
-        lambda y: LinearLoss.regret(torch.ones(2, 3, 4, 5), y[0], event_dims=2),
         lambda y: LinearLoss.squared_error(torch.ones(2, 3, 4), torch.zeros(2, 3, 5)),
     ],
 )
@@ -158,7 +164,9 @@ def test_a_loss_is_frozen_and_equal_only_to_itself():
         (lambda: LinearLoss.missed(torch.eye(3), event_dims=0), "event_dims: expected an integer of at least 1"),
         (lambda: LinearLoss.hamming([1, 0]), "target: expected a torch tensor, got [1, 0] (list)"),
         (lambda: LinearLoss.missed([1, 0]), "target: expected a torch tensor, got [1, 0] (list)"),
-        (lambda: LinearLoss.regret([1.0], torch.ones(1)), "costs: expected a torch tensor, got [1.0] (list)"),
+        (lambda: sp.OneHot(1).regret([1.0]), "costs: expected a torch tensor, got [1.0] (list)"),
+        (lambda: sp.OneHot(2).regret(torch.ones(3)), "costs: expected a tensor of shape (*batch, 2) for OneHot(n=2)"),
+        (lambda: sp.OneHot(1).regret(torch.tensor([torch.nan])), "coefficients: expected finite entries, got NaN"),
         (lambda: LinearLoss.squared_error([1.0], torch.ones(1)), "values: expected a torch tensor, got [1.0] (list)"),
         (lambda: LinearLoss(torch.ones(2, 3))([1, 0, 0]), "y: expected a torch tensor, got [1, 0, 0] (list)"),
         (

@@ -27,7 +27,7 @@ from structpred.errors import (
     describe,
     name_examples,
 )
-from structpred.loss import LinearLoss
+from structpred.loss import LinearLoss, as_floating
 
 Index = tuple[int, ...]
 """The place of an example in a batch; ``()`` where there are no batch dimensions."""
@@ -211,6 +211,23 @@ class StructuredSpace(abc.ABC):
             ArgumentError: if the shape is another, or a target is not in the space.
         """
         return LinearLoss.hamming(self.validate_members("target", target), event_dims=len(self.shape))
+
+    def regret(self, costs: Tensor) -> LinearLoss:
+        """What a prediction costs beyond the best structure, as a linear loss: ``<costs, y> - min_y' <costs, y'>``.
+
+        Solves for the best structures. Where their cost is known, ``LinearLoss(costs, -known)`` is the same without.
+
+        Args:
+            costs: ``(*batch, *shape)``, the true cost of each part, finite.
+
+        Raises:
+            ArgumentError: for another shape, or costs that are not finite.
+        """
+        self.batch_shape("costs", costs)
+        costs = as_floating("costs", costs)
+        dims = len(self.shape)
+        loss = LinearLoss(costs, event_dims=dims)  # refuses what is not finite
+        return LinearLoss(costs, -inner(costs, self.argmax(-loss.coefficients), dims), event_dims=dims)
 
     def batch_shape(self, name: str, tensor: Tensor) -> tuple[int, ...]:
         """The leading dimensions of ``(*batch, *shape)``; ``ArgumentError`` if the shape is another."""

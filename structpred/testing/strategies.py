@@ -202,7 +202,7 @@ def losses(draw: DrawFn, space: StructuredSpace, *, batch: Sequence[int] = (3,))
             [
                 lambda: LinearLoss.hamming(target, event_dims=dims),
                 lambda: LinearLoss.missed(target, event_dims=dims),
-                lambda: LinearLoss.regret(draw(directions((*batch, *space.shape))), target, event_dims=dims),
+                lambda: space.regret(draw(directions((*batch, *space.shape)))),
                 lambda: LinearLoss(draw(directions((*batch, *space.shape))), draw(directions(batch)), event_dims=dims),
             ]
         )

@@ -36,5 +36,4 @@ def linear_loss(loss: Loss, distances: Tensor, same_class: Tensor, k: int) -> sp
             weights = distances.mean().expand_as(distances)
     coefficients = -weights * same_class
     # Less what the best k candidates are charged, so that epsilon can grow for as long as there is something to gain.
-    best = sp.KSubset(coefficients.shape[-1], k).argmax(-coefficients)
-    return sp.LinearLoss.regret(coefficients, best)
+    return sp.KSubset(coefficients.shape[-1], k).regret(coefficients)
