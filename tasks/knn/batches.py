@@ -24,7 +24,7 @@ class Stream(enum.IntEnum):
 
 
 def seed_for(seed: int, stream: Stream, number: int = 0) -> int:
-    """The seed of a stream's ``number``-th generator; near seeds give unrelated ones."""
+    """The seed of a stream's ``number``-th generator; near seeds lead to unrelated ones."""
     (drawn,) = np.random.SeedSequence([seed, stream, number]).generate_state(1, np.uint64)
     return int(drawn >> np.uint64(1))  # torch takes seeds below 2^63
 

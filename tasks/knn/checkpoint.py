@@ -37,7 +37,7 @@ class Checkpoint:
         Raises:
             ArgumentError: if it cannot be written; the file before stays.
         """
-        content = io.BytesIO()  # torch's own writer gives an error without a cause on a full disk
+        content = io.BytesIO()  # on a full disk torch's own writer raises an error without a cause
         torch.save({"format": _FORMAT, "run": plain(self.run), "state": self.state}, content)
         with whole_file(path, "checkpoint") as unfinished, unfinished.open("wb") as file:
             file.write(content.getbuffer())

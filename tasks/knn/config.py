@@ -153,11 +153,6 @@ class Run:
         if k >= self.training.candidates:  # one of which may be the query itself, that is no neighbour
             raise ValueError(f"k: expected less than candidates = {self.training.candidates}, got {k}")
 
-    @classmethod
-    def from_plain(cls, fields: dict[str, Any]) -> Run:
-        """The run whose plain JSON values these are."""
-        return cls(Training(**fields["training"]), **{name: fields[name] for name in ("k", "scale", "seed")})
-
 
 @frozen
 class Execution:

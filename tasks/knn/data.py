@@ -95,7 +95,7 @@ def load(dataset: DataSet, root: Path, download: bool = False) -> Data:
             "or name a root that has it with --data-dir"
         )
     for name, checksum in source.checksums.items():
-        _check(root / source.folder / name, checksum, dataset)
+        _require_checksum(root / source.folder / name, checksum, dataset)
     return source.read(root)
 
 
@@ -113,7 +113,7 @@ def _download(dataset: DataSet, sources: tuple[_Source, ...], root: Path) -> _So
     return source
 
 
-def _check(path: Path, checksum: str, dataset: DataSet) -> None:
+def _require_checksum(path: Path, checksum: str, dataset: DataSet) -> None:
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "md5").hexdigest()

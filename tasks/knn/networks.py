@@ -50,7 +50,7 @@ def scale_network(dataset: DataSet, images: Images, initial: float | None, seed:
 
     Args:
         dataset: CIFAR-10 has a smaller network than the others.
-        images: what the network is for; gives the statistics of its inputs.
+        images: what the network is for; the statistics of its inputs are theirs.
         initial: what sigma is near at first; about 0.7, as initialised, if None.
         seed: fixes the weights.
     """
@@ -74,7 +74,7 @@ def _lenet(images: Images) -> nn.Sequential:
 
 
 def _convolution(images: Images, channels: int) -> nn.Sequential:
-    """One 5 x 5 convolution, halved. Pooling first gives what ReLU first would, on a quarter of the numbers."""
+    """One 5 x 5 convolution, halved. Pooling first returns what ReLU first would, on a quarter of the numbers."""
     return nn.Sequential(nn.Conv2d(images.pixels.shape[1], channels, 5), nn.MaxPool2d(2), nn.ReLU(), nn.Flatten())
 
 

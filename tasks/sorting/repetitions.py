@@ -1,7 +1,7 @@
 """Many repetitions as one batch: data, networks and noise of each come from its own seed.
 
-A repetition's randomness does not depend on which others share its batch, so that a batch gives what
-single runs with the same seeds give.
+A repetition's randomness does not depend on which others share its batch, so that a batch returns what
+single runs with the same seeds return, but for rounding.
 """
 
 from __future__ import annotations

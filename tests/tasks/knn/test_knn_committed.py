@@ -1,4 +1,4 @@
-"""The tables of README and documentation are what the committed results give, for the presets as they are."""
+"""The tables of README and documentation follow from the committed results, for the presets as they are."""
 
 from __future__ import annotations
 

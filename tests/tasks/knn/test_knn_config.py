@@ -1,4 +1,4 @@
-"""The presets have the paper's numbers, a training gives its objective, and an impossible value is refused."""
+"""The presets have the paper's numbers, a training makes its objective, and an impossible value is refused."""
 
 import json
 from typing import Any
@@ -11,6 +11,7 @@ from tiny_knn import TINY
 import structpred as sp
 from tasks.common.results import plain
 from tasks.common.settings import Optimizer, Scale
+from tasks.common.structure import structure
 from tasks.knn.config import (
     PAPER_CIFAR_10,
     PAPER_FASHION_MNIST,
@@ -161,9 +162,9 @@ def test_fewer_neighbours_than_candidates_are_left_by_the_query_itself() -> None
 def test_a_run_comes_back_from_json(training: Training) -> None:
     run = Run(training, 3, Scale.LEARNED, 2**40)
     fields: dict[str, Any] = json.loads(json.dumps(plain(run)))
-    assert Run.from_plain(fields) == run
-    assert hash(Run.from_plain(fields)) == hash(run)
-    assert Run.from_plain(fields | {"k": 4}) != run
+    assert structure(Run, fields) == run
+    assert hash(structure(Run, fields)) == hash(run)
+    assert structure(Run, fields | {"k": 4}) != run
 
 
 # Where it runs.

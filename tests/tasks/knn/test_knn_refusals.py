@@ -1,5 +1,6 @@
 """What a command cannot do it says in one line, with status 2, before it trains; no file comes of it."""
 
+import functools
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
@@ -146,14 +147,19 @@ def test_a_damaged_checkpoint(command: list[str], refused: Refused) -> None:
         )
 
 
+@functools.cache
+def finished() -> Trainer:
+    """What TRAIN trains."""
+    return trained(Trainer(Run(parse(TRAIN).training, 5, Scale.LEARNED, 0), *data().hold_out(20), CPU))
+
+
 @pytest.mark.parametrize("command", [TRAIN, ["evaluate"], ["picture"]], ids=lambda command: command[0])
 @pytest.mark.parametrize("part", ["embedding", "best"])
 def test_a_checkpoint_without_a_part_of_its_state(command: list[str], part: str, refused: Refused) -> None:
-    run_ = Run(parse(TRAIN).training, 5, Scale.LEARNED, 0)
-    trainer = trained(Trainer(run_, *data().hold_out(20), CPU))
+    trainer = finished()
     state = trainer.state()
     del state[part]
-    Checkpoint(run_, state).save(Path("knn.pt"))
+    Checkpoint(trainer.run, state).save(Path("knn.pt"))
     assert refused(*command, "--checkpoint", "knn.pt", *([] if command is TRAIN else ["--device", "cpu"])) == (
         f"checkpoint: expected a checkpoint of this experiment, got 'knn.pt' (it has no '{part}'); "
         "delete it, or name another with --checkpoint"
@@ -170,8 +176,8 @@ def test_a_checkpoint_whose_epochs_are_damaged(refused: Refused, loaded: list) -
 
 
 def test_weights_of_another_shape(refused: Refused) -> None:
-    trainer = trainer_of()
-    state = trained(trainer).state()
+    trainer = finished()
+    state = trainer.state()
     state["embedding"]["1.0.weight"] = torch.zeros(2)
     Checkpoint(trainer.run, state).save(Path("knn.pt"))
     assert "got 'knn.pt' (Error(s) in loading" in refused("evaluate", "--checkpoint", "knn.pt", "--device", "cpu")

@@ -117,7 +117,7 @@ def test_every_tensor_of_a_state_is_on_the_cpu_and_knows_of_no_gradient() -> Non
 
 @pytest.fixture
 def scripted(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[tuple[object, ...]]]:
-    """Held-out accuracies as told; gives the list of what each was asked for."""
+    """Held-out accuracies as told; returns the list of what each was asked for."""
 
     def script(*accuracies: float) -> list[tuple[object, ...]]:
         left, asked = list(accuracies), []
@@ -145,9 +145,7 @@ def embeddings(trainer: Trainer) -> list[State]:
 @pytest.mark.parametrize(
     ("accuracies", "best"),
     [
-        ((0.5, 0.7, 0.6, 0.65), 1),
-        ((0.5, 0.7, 0.7, 0.7), 1),
-        ((0.4, 0.3, 0.2, 0.1), 0),
+        ((0.5, 0.7, 0.7, 0.6), 1),
         ((0.1, 0.2, 0.3, 0.4), 3),
         ((0.0,) * 4, 0),
     ],
