@@ -1,4 +1,4 @@
-"""Solvers run outside of torch.compile's graphs and of torch.func's transforms."""
+"""Solvers run outside of torch.compile's graphs, and not inside of torch.func's transforms."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Callable
 from typing import ParamSpec, TypeVar
 
 import torch
+from torch import Tensor
+from torch._C._functorch import is_functorch_wrapped_tensor  # torch has no public name for it
+
+from structpred.errors import Words, argument_error
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -26,3 +30,11 @@ def eager(function: Callable[P, R]) -> Callable[P, R]:
         return function(*args, **kwargs)
 
     return call
+
+
+def refuse_transforms(scores: Tensor) -> None:
+    """Raises ``ArgumentError`` inside ``torch.func.grad``, ``vmap`` and the like, whose tensors no solver can read."""
+    if is_functorch_wrapped_tensor(scores):
+        instead = "write loss.backward() or torch.autograd.grad, and batch dimensions of the scores in place of vmap"
+        came = Words("one inside a transform of torch.func")
+        raise argument_error("scores", "a plain tensor", came, instead)

@@ -15,6 +15,7 @@ import torch
 from attrs import Factory, field, frozen
 from torch import Tensor
 
+from structpred._eager import eager
 from structpred._tensors import inner
 from structpred._validation import (
     positive_int,
@@ -137,6 +138,9 @@ class LinearLoss:
         """
         values, targets = as_floating("values", values), as_floating("targets", targets)
         return cls((values[..., :, None] - targets[..., None, :]).square(), event_dims=2)
+
+
+LinearLoss.__init__ = eager(LinearLoss.__init__)  # type: ignore[method-assign]  # torch.compile fails in that of attrs
 
 
 def as_floating(name: str, tensor: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ import torch
 from attrs import frozen
 from torch import Tensor, nn
 
-from structpred._eager import eager
+from structpred._eager import eager, refuse_transforms
 from structpred._validation import validate_floating, validate_positive_int
 from structpred.errors import argument_error
 from structpred.noise import Gumbel, Noise
@@ -137,6 +137,7 @@ class Objective(nn.Module, abc.ABC):
     def _validate_scores(self, scores: Tensor) -> Tensor:
         """The scores in float32 or finer: half precision would make ties."""
         self.space.batch_shape("scores", validate_floating("scores", scores))
+        refuse_transforms(scores)
         return scores.to(torch.promote_types(scores.dtype, torch.float32))
 
     def _perturb(self, scores: Tensor, scale: Tensor | float | None, generator: torch.Generator | None) -> Perturbed:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from structpred._eager import eager, refuse_transforms
 from structpred._tensors import inner
 from structpred._threads import map_chunks
 from structpred._validation import validate_floating, validate_tensor
@@ -150,6 +151,7 @@ class StructuredSpace(abc.ABC):
 
     # --- what this class does with it
 
+    @eager
     def argmax(self, scores: Tensor) -> Tensor:
         """A structure of largest score for each example.
 
@@ -174,6 +176,7 @@ class StructuredSpace(abc.ABC):
             example: maps an index of the batch of ``scores`` to the index of the example that it came from.
         """
         batch = self.batch_shape("scores", validate_floating("scores", scores))
+        refuse_transforms(scores)
         scores = scores.detach()
         examples = math.prod(batch)
         if not examples:

@@ -41,7 +41,11 @@ def gradients(model: nn.Module, call, x: Tensor) -> list[Tensor]:
 
 # --- torch.compile
 
+# What torch's own compiler warns of, within itself.
+loading_the_compiler = pytest.mark.filterwarnings("ignore")
 
+
+@loading_the_compiler
 def test_a_compiled_model_breaks_its_graph_at_the_objective():
     torch.manual_seed(0)
     model = Model()
@@ -58,6 +62,7 @@ def test_a_compiled_model_breaks_its_graph_at_the_objective():
     torch._dynamo.reset()
 
 
+@loading_the_compiler
 def test_a_compiled_function_may_solve():
     compiled = torch.compile(lambda scores: 2 * SPACE.argmax(scores + 1) + 1, backend="eager")
     scores = torch.randn(4, 3, 3, generator=torch.Generator().manual_seed(0))
@@ -68,6 +73,7 @@ def test_a_compiled_function_may_solve():
 # --- torch.func
 
 
+@loading_the_compiler
 @pytest.mark.parametrize(
     "transform",
     [
