@@ -44,6 +44,7 @@ def within(module: str, *packages: str) -> bool:
 
 LIBRARY = package("structpred")
 TASKS = package("tasks")
+KERNEL = ("perturbation", "difference", "gradient")  # in the order of the data's path
 CONCRETE_SPACES = {
     name
     for name in LIBRARY
@@ -73,17 +74,29 @@ def test_the_test_kit_knows_no_concrete_space(module):
 
 @pytest.mark.parametrize("part", ["noise", "scale", "loss", "epsilon", "spaces"])
 def test_the_building_blocks_do_not_know_one_another(part):
-    others = {f"structpred.{name}" for name in ("noise", "scale", "loss", "epsilon", "spaces", "objectives")}
+    blocks = ("noise", "scale", "loss", "epsilon", "spaces", *KERNEL, "objectives")
+    others = {f"structpred.{name}" for name in blocks}
     allowed = {f"structpred.{part}"} | ({"structpred.loss"} if part == "spaces" else set())
     for module, imported in LIBRARY.items():
         if within(module, f"structpred.{part}"):
             assert not [name for name in imported if within(name, *(others - allowed))], module
 
 
-def test_objectives_use_only_the_abstract_space():
+@pytest.mark.parametrize("piece", KERNEL)
+def test_the_kernel_knows_no_objective_and_no_step_after_it(piece):
+    later = {f"structpred.{name}" for name in KERNEL[KERNEL.index(piece) + 1 :]}
+    imported = LIBRARY[f"structpred.{piece}"]
+    assert not imported & (CONCRETE_SPACES | later)
+    assert not [name for name in imported if within(name, "structpred.objectives", "structpred.loss")]
+
+
+def test_objectives_use_only_the_abstract_space_and_do_not_know_one_another():
+    shared = {"structpred.objectives", "structpred.objectives.base"}
     for module, imported in LIBRARY.items():
-        if within(module, "structpred.objectives"):
+        if within(module, "structpred.objectives") and module != "structpred.objectives.__init__":
             assert not imported & CONCRETE_SPACES, module
+            objectives = {name for name in imported if within(name, "structpred.objectives") and "._" not in name}
+            assert not objectives - shared, module
 
 
 @pytest.mark.parametrize("space", sorted(CONCRETE_SPACES))
