@@ -37,9 +37,10 @@ class Matching(StructuredSpace):
         # The solver names one column for each row, so rows must be the fewer. For as many rows as columns
         # the transpose is solved too: networks that score each row alone give every column an offset of
         # its own, over which rows contend; as offsets of rows they cost nothing (benchmarks/step.py has both times).
+        y = torch.zeros(scores.shape, dtype=torch.bool)
         if self.rows >= self.cols:
-            return _match_every_row(scores.mT).mT
-        return _match_every_row(scores)
+            return y.scatter_(-2, _match_every_row(scores.mT)[:, None], True)
+        return y.scatter_(-1, _match_every_row(scores)[..., None], True)
 
     def contains(self, y: Tensor) -> Tensor:
         self.batch_shape("y", y)
@@ -58,7 +59,7 @@ class Matching(StructuredSpace):
 
 
 def _match_every_row(scores: Tensor) -> Tensor:
-    """The best matchings for rows <= cols: ``(n, rows, cols) -> (n, rows, cols)``, bool."""
+    """The column of each row in the best matchings, for rows <= cols: ``(n, rows, cols) -> (n, rows)``."""
     # Imported here, because scipy.optimize would make importing structpred slower by much.
     from scipy.optimize import linear_sum_assignment
 
@@ -69,5 +70,4 @@ def _match_every_row(scores: Tensor) -> Tensor:
             example[:] = linear_sum_assignment(matrix)[1]
         except ValueError:  # infeasible: any matching does, the base class sees that it is forbidden
             example[:] = np.arange(len(example))
-    y = torch.zeros(scores.shape, dtype=torch.bool)
-    return y.scatter_(-1, torch.from_numpy(columns)[..., None], True)
+    return torch.from_numpy(columns)
