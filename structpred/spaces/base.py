@@ -268,7 +268,8 @@ class StructuredSpace(abc.ABC):
 
     def _argmax_in_float64(self, scores: Tensor) -> Tensor:
         # By numpy, because torch would start a team of threads of its own inside each worker.
-        return self._checked_argmax(torch.from_numpy(scores.numpy().astype(np.float64, order="C", copy=False)))
+        y = self._checked_argmax(torch.from_numpy(scores.numpy().astype(np.float64, order="C", copy=False)))
+        return y.to(scores.dtype)
 
     def _checked_argmax(self, scores: Tensor) -> Tensor:
         y = self._argmax(scores)
