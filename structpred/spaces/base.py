@@ -70,7 +70,7 @@ class OutOfTimeError(Exception):
         if self.y is None:
             raise SolverTimeoutError(examples) from None
         found = f"the time limit ended the search in {name_examples(examples)}; the best structure found is taken"
-        warnings.warn(found, SolverTimeoutWarning, stacklevel=4)
+        warnings.warn(found, SolverTimeoutWarning, stacklevel=5)
         return self.y
 
 
