@@ -19,11 +19,11 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from structpred._scale import explain_scale
 from structpred._tensors import on_parts
 from structpred.epsilon import Epsilon
 from structpred.errors import ArgumentError, Words, argument_error
 from structpred.perturbation import Perturbed
-from structpred.scale import explain_scale
 from structpred.spaces.base import Index, StructuredSpace, validate_scores
 
 

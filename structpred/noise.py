@@ -90,7 +90,7 @@ class Gumbel(Noise):
     """
 
     def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
-        # Not by exponential_(), which saves a logarithm but takes five times as long where torch has no MKL to draw with.
+        # Not by exponential_(): it saves a logarithm, but without MKL it takes five times as long.
         uniform = _fill_open_uniform(draws, generator)
         return uniform.log_().neg_().log_().add_(_EULER_GAMMA).neg_()
 

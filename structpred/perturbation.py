@@ -13,8 +13,8 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from structpred._scale import usable_scale
 from structpred.noise import Noise
-from structpred.scale import usable_scale
 from structpred.spaces.base import StructuredSpace
 
 
@@ -49,7 +49,7 @@ def perturb(
         space: says the shape of the noise, and how it is laid on the parts.
         scores: ``(*batch, *shape)``, float32 or float64.
         noise: None is no noise: one sample, the scores themselves.
-        scale: a number or a tensor that ``structpred.scale.validate_scale`` returned. Where an entry is no size of
+        scale: a number or a tensor that ``structpred._scale.validate_scale`` returned. Where an entry is no size of
             noise (not positive, not finite), the scores become NaN, which the solver's own validation finds: to look
             at the entries here would make the host wait for the device once more.
         num_samples: draws an example.

@@ -72,9 +72,9 @@ def test_the_test_kit_knows_no_concrete_space(module):
     assert not LIBRARY[module] & CONCRETE_SPACES
 
 
-@pytest.mark.parametrize("part", ["noise", "scale", "loss", "epsilon", "spaces"])
+@pytest.mark.parametrize("part", ["noise", "_scale", "loss", "epsilon", "spaces"])
 def test_the_building_blocks_do_not_know_one_another(part):
-    blocks = ("noise", "scale", "loss", "epsilon", "spaces", *KERNEL, "objectives")
+    blocks = ("noise", "_scale", "loss", "epsilon", "spaces", *KERNEL, "objectives")
     others = {f"structpred.{name}" for name in blocks}
     allowed = {f"structpred.{part}"} | ({"structpred.loss"} if part == "spaces" else set())
     for module, imported in LIBRARY.items():

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 import structpred as sp
-from structpred.scale import explain_scale, validate_scale
+from structpred._scale import explain_scale, validate_scale
 
 BATCH, NOISE = (5,), (3, 4)
 

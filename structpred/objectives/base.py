@@ -11,11 +11,11 @@ from attrs import frozen
 from torch import Tensor, nn
 
 from structpred._eager import eager, refuse_transforms
+from structpred._scale import validate_own_scale, validate_scale
 from structpred._validation import validate_floating, validate_positive_int
 from structpred.errors import argument_error
 from structpred.noise import Gumbel, Noise
 from structpred.perturbation import Perturbed, perturb
-from structpred.scale import validate_own_scale, validate_scale
 from structpred.spaces.base import StructuredSpace
 
 Reduction = Literal["mean", "sum", "none"]

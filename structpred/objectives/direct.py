@@ -23,7 +23,7 @@ from structpred.errors import argument_error
 from structpred.gradient import refusing_gradient, with_gradient
 from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Noise
-from structpred.objectives._stuck import Watch
+from structpred.objectives._zero_gradients import ZeroGradientWatch
 from structpred.objectives.base import Objective, Reduction, Solution
 from structpred.spaces.base import StructuredSpace
 
@@ -90,7 +90,7 @@ class PerturbedDirectLoss(Objective):
         super().__init__(space, noise=noise, scale=scale, num_samples=num_samples, reduction=reduction)
         self.epsilon = as_policy(epsilon)
         self.central = central
-        self._watch = Watch()
+        self._watch = ZeroGradientWatch()
 
     @eager
     def solve(

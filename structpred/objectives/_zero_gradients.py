@@ -13,7 +13,7 @@ from structpred.errors import ZeroGradientWarning
 CALLS = 50
 
 
-class Watch:
+class ZeroGradientWatch:
     """Warns once, after ``CALLS`` calls in a row whose gradients were all zero while better structures exist.
 
     It looks only once in ``CALLS`` calls, so that a GPU need not be waited for in the others.
