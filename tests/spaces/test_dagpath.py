@@ -221,7 +221,9 @@ def test_long_paths_lose_no_precision_in_float32():
     space = sp.DagPath(nx.DiGraph([arc for pair in arcs for arc in pair]), (0, "in"), (diamonds, "in"))
     scores = randn(*space.shape, dtype=torch.float32) + 1000
     value = dict(zip(space.graph.edges, scores.double().tolist(), strict=True))
-    better = [max(pair, key=lambda two: sum(value[arc] for arc in two)) for pair in zip(arcs[::2], arcs[1::2])]
+    better = [
+        max(pair, key=lambda two: sum(value[arc] for arc in two)) for pair in zip(arcs[::2], arcs[1::2], strict=True)
+    ]
     assert set(path_of(space, space.argmax(scores))) == {arc for pair in better for arc in pair}
 
 
