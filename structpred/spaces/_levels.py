@@ -10,6 +10,8 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from structpred._tensors import new_sums
+
 Level = dict[int, list[int]]
 """The nodes of one level, each with the arcs into it."""
 
@@ -95,7 +97,7 @@ class LongestPaths:
         """By which slot the best path from the source enters each node: ``(n, arcs) -> (nodes, n)``."""
         laid = scores.mT.index_select(0, arc)  # (slots, n): examples last, where memory is contiguous
         ids = torch.arange(len(arc) + 1, device=scores.device)
-        best = scores.new_zeros(1 + sum(count for count, _ in self.blocks), len(scores))
+        best = new_sums(scores, 1 + sum(count for count, _ in self.blocks), len(scores))
         entered = ids[-1].expand_as(best).clone()
         node, slot = 1, 0
         for count, degree in self.blocks:

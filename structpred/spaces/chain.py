@@ -9,6 +9,7 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
+from structpred._tensors import new_sums
 from structpred._validation import (
     positive_int,
     validate_broadcast,
@@ -28,7 +29,7 @@ def _at_least_2(space: Chain, attribute: attrs.Attribute[Any], length: int) -> N
 @frozen
 class Chain(StructuredSpace):
     """A label for each position of a sequence, scored by neighbouring pairs. Solved by Viterbi's dynamic
-    program (1967), batched in torch on the scores' device.
+    program (1967), batched in torch on the scores' device, with sums in float64.
 
     Parts are the edges: y has shape ``(length - 1, labels, labels)``, and ``y[t, i, j]`` says that position t has
     label i and position t + 1 has label j. Variables are the pairs of a position and a label, so noise has shape
@@ -141,7 +142,7 @@ class Chain(StructuredSpace):
         return torch.cat([first, later], dim=-2).long().argmax(-1)
 
     def _argmax(self, scores: Tensor) -> Tensor:
-        best = [scores.new_zeros(len(scores), self.labels)]  # of the ways that end in each label
+        best = [new_sums(scores, len(scores), self.labels)]  # of the ways that end in each label
         for edges in scores.unbind(1):
             best.append((best[-1][:, :, None] + edges).amax(1))
         # To trace back, one row of each step is maximized again: cheaper than to keep the argmax of them all.

@@ -7,9 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from attrs import field, frozen
+from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-Inputs = Mapping[str, Callable[[Any], SearchStrategy[Any]]]
+from structpred.testing._examples import PerExample, runs
+
+Inputs = Mapping[str, Callable[[Any], SearchStrategy[Any]] | PerExample]
 
 
 class ViolationError(AssertionError):
@@ -46,13 +49,15 @@ class Law:
 
     Args:
         check: raises ``ViolationError``, or whatever the subject raises, where the law is broken.
-        inputs: for each of the check's inputs, the strategy that a subject gives.
+        inputs: for each of the check's inputs, the strategy that a subject has for it.
         needs: why a subject is out of the law's reach, or None.
+        examples: the largest batch of the inputs that are ``per_example``.
     """
 
     check: Callable[..., None]
     inputs: Inputs
     needs: Callable[[Any], str | None] = field(default=lambda subject: None)
+    examples: int = 3
 
     @property
     def name(self) -> str:
@@ -63,6 +68,20 @@ class Law:
         """The law in a sentence or two: the first paragraph of its docstring."""
         paragraph = (inspect.getdoc(self.check) or "").partition("\n\n")[0]
         return " ".join(paragraph.split())
+
+    def strategy(self, subject: Any) -> SearchStrategy[dict[str, Any]]:
+        """All inputs by name, as a failure needs them: with the fewest examples, and simple values."""
+        rows: dict[str, SearchStrategy[Any]] = {}
+        rest: dict[str, SearchStrategy[Any]] = {}
+        for name, make in self.inputs.items():
+            if isinstance(make, PerExample):
+                rows[name] = make(subject, self.examples)
+            else:
+                rest[name] = make(subject)
+        if not rows:
+            return st.fixed_dictionaries(rest)
+        drawn = st.tuples(st.fixed_dictionaries(rows), st.fixed_dictionaries(rest), runs(self.examples))
+        return drawn.map(lambda it: {name: value[it[2]] for name, value in it[0].items()} | it[1])
 
     @property
     def options(self) -> frozenset[str]:
@@ -92,7 +111,8 @@ def _law_of(module: str, name: str) -> Law:
 def law(
     *,
     needs: Callable[[Any], str | None] = lambda subject: None,
-    **inputs: Callable[[Any], SearchStrategy[Any]],
+    examples: int = 3,
+    **inputs: Callable[[Any], SearchStrategy[Any]] | PerExample,
 ) -> Callable[[Callable[..., None]], Law]:
-    """Makes a law of a check. Keywords other than ``needs`` are the check's inputs."""
-    return lambda check: Law(check, inputs, needs)
+    """Makes a law of a check. Keywords other than ``needs`` and ``examples`` are the check's inputs."""
+    return lambda check: Law(check, inputs, needs, examples)

@@ -10,7 +10,6 @@ from typing import Any
 
 import hypothesis
 from attrs import field, frozen
-from hypothesis import strategies as st
 from hypothesis.errors import UnsatisfiedAssumption
 
 from structpred._validation import validate_finite_number, validate_positive_int
@@ -30,7 +29,7 @@ def _at_least_a_thousand(instance: object, attribute: Any, value: object) -> Non
         raise argument_error(attribute.name, "at least 1000, so that means are nearly normal", value)
 
 
-def _whole(instance: object, attribute: Any, value: object) -> None:
+def _integer(instance: object, attribute: Any, value: object) -> None:
     if not isinstance(value, int) or isinstance(value, bool):
         raise argument_error(attribute.name, "an integer", value)
 
@@ -45,7 +44,7 @@ class Effort:
 
     max_examples: int = field(default=50, validator=_positive)
     max_seconds: float = field(default=3.0, validator=_at_least_zero)
-    seed: int = field(default=0, validator=_whole)
+    seed: int = field(default=0, validator=_integer)
     tolerance: float = field(default=0.0, validator=_at_least_zero)
     draws: int = field(default=40_000, validator=_at_least_a_thousand)
 
@@ -98,12 +97,10 @@ class _Search:
         return None
 
     def _search(self) -> None:
-        inputs = st.fixed_dictionaries({name: make(self.subject) for name, make in self.law.inputs.items()})
-
         def test(inputs: Mapping[str, Any]) -> None:
             self(inputs)
 
-        given = hypothesis.given(inputs=inputs)(test)
+        given = hypothesis.given(inputs=self.law.strategy(self.subject))(test)
         settings = hypothesis.settings(
             max_examples=self.effort.max_examples,
             database=None,

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from structpred.loss import LinearLoss
 from structpred.spaces.base import StructuredSpace
+from structpred.testing._examples import runs
 from structpred.testing.oracles import can_enumerate, structures_of
 
 Shape = tuple[int, ...]
@@ -30,8 +31,12 @@ Shape = tuple[int, ...]
 _DTYPES = [torch.float64, torch.float64, torch.float32, torch.bfloat16, torch.float16]
 _BATCHES: list[Shape] = [(1,), (3,), (), (2, 2), (5,), (2,), (0,)]
 # Powers of two: the sums of a few small integers of them are exact.
-_EXPONENTS = {torch.float64: 900, torch.float32: 100, torch.bfloat16: 100, torch.float16: 12}
-_HAIR = 2.0**-30
+_LARGEST = {torch.float64: 2.0**900, torch.float32: 2.0**100, torch.bfloat16: 2.0**100, torch.float16: 2.0**12}
+SMALLEST = 2.0**-30
+"""The size of the smallest scores other than 0 (2^-12 in float16), and of the smallest differences.
+
+Solvers that shift scores by numbers near 1, as networkx's arborescences do, are right, but resolve 10^-16 at best.
+"""
 _MOST_DRAWN_APART = 16
 
 
@@ -64,9 +69,10 @@ def scores(
 ) -> SearchStrategy[Tensor]:
     """Scores that tempt a solver to be wrong: ``(*batch, *shape)``.
 
-    Ties among small integers, differences of a hair, generic position, very large and very tiny
+    Ties among small integers, differences of ``SMALLEST``, generic position, very large and very small
     magnitudes and both at once; parts forbidden by ``-inf``, never so many that nothing is left;
-    transposed and gappy memory; batches of any dimensions, empty ones included.
+    transposed and gappy memory; batches of any dimensions, empty ones included. Simpler ones have fewer examples,
+    ties, and nothing forbidden.
 
     Args:
         space: gives the shape, and the structures that stay allowed.
@@ -97,10 +103,11 @@ def _scores(
     rows = [draw(draw(kinds)(space.shape, dtype)) for _ in range(math.prod(leading))]
     values = torch.stack(rows).reshape(shape).to(dtype) if rows else torch.zeros(shape, dtype=dtype)
     if forbidden and draw(st.booleans()):
-        allowed = draw(_booleans(shape)) | (draw(targets(space, batch=leading)) != 0)
+        allowed = draw(masks(space, batch=leading)) | (draw(targets(space, batch=leading)) != 0)
         values = values.masked_fill(~allowed, -math.inf)
     layout = Layout.CONTIGUOUS if contiguous else draw(st.sampled_from(Layout))
-    return layout.lay(values)
+    laid = layout.lay(values)
+    return laid[draw(runs(len(laid)))] if batch is None and len(leading) == 1 and len(laid) > 1 else laid
 
 
 def _array(shape: Shape, choices: Sequence[float]) -> SearchStrategy[Tensor]:
@@ -128,7 +135,7 @@ def _integers(shape: Shape) -> SearchStrategy[Tensor]:
 
 
 def _booleans(shape: Shape) -> SearchStrategy[Tensor]:
-    return _array(shape, [False, True])
+    return _array(shape, [True, False]) | _array(shape, [False, True])
 
 
 def _ties(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
@@ -138,16 +145,15 @@ def _ties(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
 def _hairs_breadth(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
     """Differences that float64 resolves exactly, and float32 not at all."""
     ones_and_twos = _array(shape, [1.0, 2.0]).map(Tensor.double)
-    return st.tuples(ones_and_twos, _integers(shape)).map(lambda pair: pair[0] + _HAIR * pair[1])
+    return st.tuples(ones_and_twos, _integers(shape)).map(lambda pair: pair[0] + SMALLEST * pair[1])
 
 
 def _generic(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
-    return st.integers(0, 2**31).map(lambda seed: _normal(shape, seed))
+    return directions(shape, simple=True)
 
 
 def _extreme(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
-    exponent = _EXPONENTS[dtype]
-    powers = st.sampled_from([2.0**exponent, 2.0**-exponent])
+    powers = st.sampled_from([_LARGEST[dtype], 2.0**-12 if dtype == torch.float16 else SMALLEST])
     return st.tuples(_integers(shape), powers).map(lambda pair: pair[0] * pair[1])
 
 
@@ -166,19 +172,35 @@ def seeds() -> SearchStrategy[int]:
     return st.integers(0, 2**31)
 
 
-def directions(shape: Sequence[int]) -> SearchStrategy[Tensor]:
-    """Generic directions: float64 tensors of this shape, standard normal."""
-    return seeds().map(lambda seed: _normal(shape, seed))
+def directions(shape: Sequence[int], *, simple: bool = False) -> SearchStrategy[Tensor]:
+    """Generic directions: float64 tensors of this shape, standard normal.
+
+    Args:
+        shape: of the tensor.
+        simple: whether half of them are rounded to multiples of 1/4, for a failure that reads well.
+    """
+    if not simple:
+        return seeds().map(lambda seed: _normal(shape, seed))
+    steps = st.sampled_from([0.25, 2.0**-50])
+    return st.tuples(steps, seeds()).map(lambda drawn: _rounded(_normal(shape, drawn[1]), drawn[0]))
 
 
-def directions_of(space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> SearchStrategy[Tensor]:
+def _rounded(values: Tensor, step: float) -> Tensor:
+    return (values / step).round() * step + 0.0  # -0.0 reads badly
+
+
+def directions_of(
+    space: StructuredSpace, *, batch: Sequence[int] = (3,), simple: bool = False
+) -> SearchStrategy[Tensor]:
     """Generic directions in the space of the scores: ``(*batch, *shape)``."""
-    return directions((*batch, *space.shape))
+    return directions((*batch, *space.shape), simple=simple)
 
 
 def masks(space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> SearchStrategy[Tensor]:
-    """A truth value for each part: ``(*batch, *shape)``."""
-    return _booleans((*batch, *space.shape))
+    """A truth value for each part: ``(*batch, *shape)``; simpler ones are mostly true."""
+    return st.tuples(*[_booleans(space.shape)] * math.prod(batch)).map(
+        lambda rows: torch.stack(rows).reshape(*batch, *space.shape) if rows else torch.ones(*batch, *space.shape) > 0
+    )
 
 
 @st.composite

@@ -3,6 +3,7 @@
 import itertools
 import re
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
@@ -117,6 +118,21 @@ def test_long_chains_have_the_value_of_the_recursion():
     for edges in scores.unbind(1):
         best = (best[:, :, None] + edges).max(1).values
     torch.testing.assert_close(space.score(scores, y), best.max(-1).values)
+
+
+def test_long_chains_lose_no_precision_in_float32():
+    """The sums grow to 10^7, where float32 has a resolution of 1; the oracle is in numpy, in float64."""
+    scores = randn(9999, 3, 3, dtype=torch.float32) + 1000
+    best, back = np.zeros(3), []
+    for edges in scores.double().numpy():
+        ways = best[:, None] + edges
+        best = ways.max(0)
+        back.append(ways.argmax(0))
+    labels = [best.argmax()]
+    for sources in reversed(back):
+        labels.append(sources[labels[-1]])
+    space = sp.Chain(10_000, 3)
+    assert space.to_labels(space.argmax(scores)).tolist() == labels[::-1]
 
 
 def test_each_step_may_forbid_transitions():

@@ -214,6 +214,19 @@ def test_a_deep_ladder():
     assert y.sum() == rungs
 
 
+def test_long_paths_lose_no_precision_in_float32():
+    """The choices are independent of each other, so that the best one is known; the sums grow to 10^7."""
+    diamonds = 2500
+    arcs = [[((i, "in"), (i, side)), ((i, side), (i + 1, "in"))] for i in range(diamonds) for side in "lr"]
+    space = sp.DagPath(nx.DiGraph([arc for pair in arcs for arc in pair]), (0, "in"), (diamonds, "in"))
+    scores = randn(*space.shape, dtype=torch.float32) + 1000
+    value = dict(zip(space.graph.edges, scores.double().tolist(), strict=True))
+    better = [
+        max(pair, key=lambda two: sum(value[arc] for arc in two)) for pair in zip(arcs[::2], arcs[1::2], strict=True)
+    ]
+    assert set(path_of(space, space.argmax(scores))) == {arc for pair in better for arc in pair}
+
+
 def test_a_node_with_very_many_arcs_beside_many_with_few():
     spokes = range(1, 2001)
     graph = nx.DiGraph([("s", i) for i in spokes] + [(i, "hub") for i in spokes] + [(i, -i) for i in spokes])

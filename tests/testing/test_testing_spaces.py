@@ -3,7 +3,7 @@
 ``max_seconds`` is raised, so that a busy machine tries as many inputs as an idle one does by default.
 """
 
-import broken_answers  # noqa: F401 - puts its spaces on the list
+import broken_answers
 import broken_structures  # noqa: F401
 import pytest
 import torch
@@ -26,6 +26,32 @@ def test_a_broken_space_is_caught_by_the_law_meant_for_it(space, law):
         check_space(space, only=[law], max_seconds=10)
     if type(space).__name__ not in CANNOT_BE_PASTED:
         shows_again(str(caught.value))
+
+
+@pytest.mark.parametrize(
+    ("space", "examples"),
+    [
+        (broken_answers.GreedyMatching(3), 1),
+        (broken_answers.GreedyMatchingWithoutAList(4), 1),
+        (broken_answers.BySize(5), 1),
+        (broken_answers.ByDistanceFromTheLeast(5), 1),
+        (broken_answers.MinusInfIsMinusThree(5), 1),
+        (broken_answers.GivesUpEarly(4), 1),
+        (broken_answers.OneAnswerForAll(4), 2),
+        (broken_answers.CentredByTheBatch(4), 2),
+    ],
+    ids=lambda it: type(it).__name__,
+)  # fmt: skip
+def test_the_input_of_a_failure_has_the_fewest_examples_and_short_numbers(space, examples):
+    (law,) = [law for other, law in BROKEN_SPACES if other == space]
+    with pytest.raises(LawError) as caught:
+        check_space(space, only=[law], max_seconds=10)
+    inputs = caught.value.inputs
+    assert len(inputs["scores"]) == examples
+    for values in inputs.values():
+        if isinstance(values, torch.Tensor):
+            assert len(values) == examples
+            assert values[values.isfinite()].double().mul(4).remainder(1).eq(0).all()
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ HARD = {
     "ties": lambda scores: scores.numel() > 1 and len(scores.unique()) < scores.numel(),
     "generic position": lambda scores: scores.numel() > 9 and len(scores.unique()) == scores.numel(),
     "large": lambda scores: scores.dtype == torch.float64 and bool((scores.abs() > 1e200).any()),
-    "tiny": lambda scores: bool(((scores != 0) & (scores.abs() < 1e-30)).any()),
+    "small": lambda scores: bool((scores.abs() == strategies.SMALLEST).any()),
     "a hair's breadth": lambda scores: bool(((scores - 1).abs() < 1e-8).logical_and(scores != 1).any()),
     "forbidden": lambda scores: bool(scores.isneginf().any()),
     "strided": lambda scores: scores.numel() > 1 and not scores.is_contiguous(),
@@ -52,6 +52,13 @@ def test_what_is_excluded_does_not_come(scores):
     assert scores.is_contiguous()
     assert scores.abs().max() < 10
     assert ((scores == 0) | (scores.abs() > 1e-7)).all()
+
+
+@given(strategies.scores(SPACES[0], moderate=False, forbidden=False))
+def test_nothing_is_finer_than_the_smallest(scores):
+    """Else solvers that are right would fail: those that add 1 to every score resolve 10^-16."""
+    if scores.dtype == torch.float64:
+        assert ((scores == 0) | (scores.abs() >= strategies.SMALLEST * 0.999)).all()
 
 
 @every_space

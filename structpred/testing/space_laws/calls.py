@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import functools
+import math
+from collections.abc import Sequence
 
 import torch
 from hypothesis import strategies as st
-from hypothesis.strategies import SearchStrategy
 from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
+from structpred.testing._examples import per_example
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import expect_members, expect_same_value, first, threads
 from structpred.testing.strategies import Layout
 
 
-@law(scores=functools.partial(strategies.scores, batch=(2,)))
+@law(scores=per_example(strategies.scores), examples=2)
 def dtype_device_and_shape_are_kept(space: StructuredSpace, scores: Tensor) -> None:
     """The answer has the shape, dtype and device of the scores, in a batch, alone, and in a batch of batches."""
     for given in (scores, scores[0], scores[:, None]):
@@ -50,23 +52,22 @@ def arguments_are_left_alone(space: StructuredSpace, scores: Tensor) -> None:
         raise ViolationError("writing into the answer writes into the scores", got=scores, expected=before)
 
 
-def _more_than_the_threads(space: StructuredSpace) -> SearchStrategy[Tensor]:
-    return strategies.scores(space, batch=(2 * torch.get_num_threads() + 1,))
+def _repeated(examples: Tensor, batch: Sequence[int]) -> Tensor:
+    """A batch of this shape that has the examples in turn."""
+    return examples[(torch.arange(math.prod(batch)) % len(examples)).reshape(batch)]
 
 
-@law(scores=_more_than_the_threads)
+@law(scores=per_example(strategies.scores), examples=5)
 def batch_equals_loop(space: StructuredSpace, scores: Tensor, *, tolerance: float = 0.0) -> None:
-    """The answer for an example is the same alone, in a batch, and in a batch of batches."""
-    together = space.argmax(scores)
-    expect_members(space, together, "the answer to an example of the batch is not in the space")
+    """The answer for an example is the same alone, in a batch, in a large batch, and in a batch of batches."""
     alone = torch.stack([space.argmax(example) for example in scores])
-    message = "the answer to an example of the batch has another value than the answer to it alone"
-    expect_same_value(space, scores, together, alone, tolerance, message)
-    grid = scores[: len(scores) // 2 * 2].unflatten(0, (2, -1))
-    message = "the answer in a batch of two dimensions has another value than the answer in a flat batch"
-    expect_same_value(
-        space, grid, space.argmax(grid), together[: len(scores) // 2 * 2].view_as(grid), tolerance, message
-    )
+    many = max(32, 8 * torch.get_num_threads()) + 1  # several examples for each call of _argmax, and uneven chunks
+    for batch in [(len(scores),), (many,), (2, len(scores))]:
+        together = scores if batch == (len(scores),) else _repeated(scores, batch)
+        y = space.argmax(together)
+        expect_members(space, y, f"in a batch of shape {batch}, the answer to an example is not in the space")
+        message = f"in a batch of shape {batch}, the answer to an example has another value than the answer to it alone"
+        expect_same_value(space, together, y, _repeated(alone, batch), tolerance, message)
 
 
 @law()
@@ -101,22 +102,24 @@ def strided_equals_contiguous(
     expect_same_value(space, scores, y, space.argmax(scores), tolerance, message)
 
 
-@law(scores=functools.partial(strategies.scores, batch=(5,)))
+@law(scores=per_example(strategies.scores), examples=5)
 def threads_do_not_matter(space: StructuredSpace, scores: Tensor, *, tolerance: float = 0.0) -> None:
-    """One, two and three threads give the same value."""
+    """One, two and three threads return answers of the same value, for more examples than there are chunks."""
+    many = _repeated(scores, (25,))
     with threads(1):
-        expected = space.argmax(scores)
+        expected = space.argmax(many)
     for count in (2, 3):
         with threads(count):
-            y = space.argmax(scores)
-        message = f"{count} threads give another value than one"
+            y = space.argmax(many)
+        message = f"{count} threads return another value than one"
         expect_members(space, y, f"with {count} threads, the answer is not in the space")
-        expect_same_value(space, scores, y, expected, tolerance, message)
+        expect_same_value(space, many, y, expected, tolerance, message)
 
 
 @law(
-    scores=functools.partial(strategies.scores, batch=(2,)),
-    others=functools.partial(strategies.scores, batch=(2,)),
+    scores=per_example(strategies.scores),
+    others=per_example(strategies.scores),
+    examples=2,
 )
 def earlier_calls_do_not_matter(
     space: StructuredSpace, scores: Tensor, others: Tensor, *, tolerance: float = 0.0

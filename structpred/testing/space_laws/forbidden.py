@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Sequence
 
 import torch
 from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
 from torch import Tensor
 
 from structpred.errors import ArgumentError, InfeasibleError
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
+from structpred.testing._examples import per_example
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import best_of, enumerable, expect_members, expect_not_worse, first, structures_of
 
-_three = functools.partial(strategies.scores, batch=(3,), forbidden=False, contiguous=True)
+_plain = functools.partial(strategies.scores, forbidden=False, contiguous=True)
 
 
 @law(
-    scores=functools.partial(_three, dtype=torch.float64, moderate=True),
+    scores=per_example(_plain, dtype=torch.float64, moderate=True),
     level=lambda space: st.sampled_from([0.0, -1000.0, 1000.0]),
-    allowed=functools.partial(strategies.masks, batch=(3,)),
-    target=strategies.targets,
+    allowed=per_example(strategies.masks),
+    target=per_example(strategies.targets),
 )
 def minus_inf_forbids_a_part(
     space: StructuredSpace, scores: Tensor, level: float, allowed: Tensor, target: Tensor, *, tolerance: float = 0.0
@@ -40,7 +43,7 @@ def minus_inf_forbids_a_part(
     expect_not_worse(space, masked, y, target, tolerance, message, "structure")
 
 
-@law(target=strategies.targets)
+@law(target=per_example(strategies.targets))
 def what_alone_is_allowed_is_the_answer(space: StructuredSpace, target: Tensor) -> None:
     """Where -inf leaves no parts but those of one structure, the answer uses those alone."""
     scores = torch.where(target != 0, -5.0, -math.inf)
@@ -50,13 +53,17 @@ def what_alone_is_allowed_is_the_answer(space: StructuredSpace, target: Tensor) 
     expect_members(space, y, "the answer is not in the space")
 
 
-@law(scores=_three, hopeless=lambda space: st.sets(st.integers(0, 2), min_size=1).map(sorted))
-def infeasible_examples_are_named(space: StructuredSpace, scores: Tensor, hopeless: list[int]) -> None:
+def _truths(space: StructuredSpace, *, batch: Sequence[int]) -> SearchStrategy[Tensor]:
+    return st.lists(st.booleans(), min_size=math.prod(batch), max_size=math.prod(batch)).map(torch.tensor)
+
+
+@law(scores=per_example(_plain), hopeless=per_example(_truths))
+def infeasible_examples_are_named(space: StructuredSpace, scores: Tensor, hopeless: Tensor) -> None:
     """Where -inf forbids every part, InfeasibleError names just those examples, unless nothing is a structure too."""
     masked = scores.clone()
     masked[hopeless] = -math.inf
     nothing = torch.zeros(space.shape, dtype=scores.dtype)
-    expected = [] if space.contains(nothing) else [(example,) for example in hopeless]
+    expected = [] if space.contains(nothing) else [(example,) for example in hopeless.nonzero().flatten().tolist()]
     try:
         y = space.argmax(masked)
     except InfeasibleError as error:
@@ -70,8 +77,8 @@ def infeasible_examples_are_named(space: StructuredSpace, scores: Tensor, hopele
 
 
 @law(
-    scores=functools.partial(_three, dtype=torch.float32, moderate=True),
-    allowed=functools.partial(strategies.masks, batch=(3,)),
+    scores=per_example(_plain, dtype=torch.float32, moderate=True),
+    allowed=per_example(strategies.masks),
     needs=enumerable,
 )
 def only_what_is_infeasible_is_refused(space: StructuredSpace, scores: Tensor, allowed: Tensor) -> None:
@@ -90,14 +97,15 @@ def only_what_is_infeasible_is_refused(space: StructuredSpace, scores: Tensor, a
 
 
 @law(
-    scores=functools.partial(strategies.scores, batch=(2,), contiguous=True),
+    scores=per_example(functools.partial(strategies.scores, contiguous=True)),
     bad=lambda space: st.sampled_from([math.nan, math.inf]),
-    where=lambda space: st.integers(0, 2 * math.prod(space.shape) - 1),
+    part=lambda space: st.integers(0, math.prod(space.shape) - 1),
+    examples=2,
 )
-def nan_and_plus_inf_are_refused(space: StructuredSpace, scores: Tensor, bad: float, where: int) -> None:
+def nan_and_plus_inf_are_refused(space: StructuredSpace, scores: Tensor, bad: float, part: int) -> None:
     """NaN and +inf are refused by an ArgumentError, before they can steer a solver."""
-    spoilt = scores.clone()
-    spoilt.view(-1)[where] = bad
+    spoilt = scores.clone(memory_format=torch.contiguous_format)
+    spoilt[-1].view(-1)[part] = bad
     _expect_refusal(space, spoilt, "NaN" if math.isnan(bad) else "+inf")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import functools
+from collections.abc import Sequence
 
 import torch
 from hypothesis.strategies import SearchStrategy
@@ -11,26 +11,27 @@ from torch import Tensor
 from structpred.noise import Gumbel
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
+from structpred.testing._examples import per_example
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import enumerable, first, structures_of, value
 
 
-def _noise(space: StructuredSpace) -> SearchStrategy[Tensor]:
-    return strategies.directions((3, *space.noise_shape))
+def _noise(space: StructuredSpace, *, batch: Sequence[int]) -> SearchStrategy[Tensor]:
+    return strategies.directions((*batch, *space.noise_shape), simple=True)
 
 
-@law(one=_noise, other=_noise)
+@law(one=per_example(_noise), other=per_example(_noise))
 def spread_is_linear(space: StructuredSpace, one: Tensor, other: Tensor) -> None:
     """spread(2.5 a - b) = 2.5 spread(a) - spread(b): then sigma only scales what the noise does."""
     got = space.spread(2.5 * one - other)
     expected = 2.5 * space.spread(one) - space.spread(other)
-    if got.shape != (3, *space.shape):
-        raise ViolationError("spread returns another shape", got=tuple(got.shape), expected=(3, *space.shape))
+    if got.shape != (len(one), *space.shape):
+        raise ViolationError("spread returns another shape", got=tuple(got.shape), expected=(len(one), *space.shape))
     for index in first(~torch.isclose(got, expected, rtol=1e-9, atol=1e-9).flatten(1).all(1)):
         raise ViolationError("spread is not linear", example=index, got=got[index], expected=expected[index])
 
 
-@law(noise=_noise)
+@law(noise=per_example(_noise))
 def spread_treats_examples_apart(space: StructuredSpace, noise: Tensor) -> None:
     """The spread of a batch is the spread of each example, for any batch dimensions, empty ones included."""
     together = space.spread(noise)
@@ -46,7 +47,7 @@ def spread_treats_examples_apart(space: StructuredSpace, noise: Tensor) -> None:
             raise ViolationError("spread returns another shape", got=got, expected=(*batch, *space.shape))
 
 
-@law(noise=_noise, weights=functools.partial(strategies.directions_of, batch=(3,)))
+@law(noise=per_example(_noise), weights=per_example(strategies.directions_of, simple=True))
 def spread_is_differentiable(space: StructuredSpace, noise: Tensor, weights: Tensor) -> None:
     """Autograd knows spread: the gradient of <w, spread(a)> for a, times a, is <w, spread(a)> again."""
     variable = noise.clone().requires_grad_()
@@ -62,7 +63,7 @@ def spread_is_differentiable(space: StructuredSpace, noise: Tensor, weights: Ten
 
 
 @law(
-    scores=functools.partial(strategies.scores, batch=(3,), dtype=torch.float64, moderate=True),
+    scores=per_example(strategies.scores, dtype=torch.float64, moderate=True),
     seed=lambda space: strategies.seeds(),
     needs=enumerable,
 )
@@ -71,7 +72,8 @@ def noise_makes_the_answer_unique(space: StructuredSpace, scores: Tensor, seed: 
     structures = structures_of(space).double()
     if len(structures) == 1:
         return
-    noise = Gumbel().sample((3, *space.noise_shape), dtype=scores.dtype, generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(seed)
+    noise = Gumbel().sample((len(scores), *space.noise_shape), dtype=scores.dtype, generator=generator)
     perturbed = scores + space.spread(noise)
     values, best = value(space, perturbed[:, None], structures).topk(2, -1)
     # Rounding keeps equal sums apart by at most this; a smooth density comes as near with probability 1e-12.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import itertools
 import math
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
+from structpred.testing._examples import per_example
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import enumerable, first, structures_of
 
@@ -31,7 +31,7 @@ def enumerate_lists_each_structure_once(space: StructuredSpace) -> None:
         raise ViolationError(f"a structure is listed {int(counts[index])} times", got=unique[index])
 
 
-@law(scores=functools.partial(strategies.scores, batch=(5,), moderate=True), needs=enumerable)
+@law(scores=per_example(strategies.scores, moderate=True), needs=enumerable, examples=5)
 def enumerate_is_complete(space: StructuredSpace, scores: Tensor) -> None:
     """Answers are in the list, and what is in the space near a structure of the list is in the list too."""
     listed = _keys(structures_of(space))
@@ -71,7 +71,7 @@ def _neighbours(y: Tensor) -> Tensor:
 
 
 @law(
-    target=strategies.targets,
+    target=per_example(strategies.targets),
     bad=lambda space: st.sampled_from([0.5, 2.0, -1.0, math.nan, math.inf]),
     part=lambda space: st.integers(0, math.prod(space.shape) - 1),
 )
@@ -83,18 +83,19 @@ def members_are_zeros_and_ones(space: StructuredSpace, target: Tensor, bad: floa
         raise ViolationError("contains accepts an entry other than 0 and 1", got=spoilt[index])
 
 
-@law(target=strategies.targets)
+@law(target=per_example(strategies.targets))
 def contains_reads_any_dtype_and_batch(space: StructuredSpace, target: Tensor) -> None:
     """contains takes structures of any dtype, in any batch, and tells the examples of a batch apart."""
     for dtype in (torch.bool, torch.uint8, torch.int64, torch.float16, torch.float32):
         inside = space.contains(target.to(dtype))
-        if inside.dtype != torch.bool or inside.shape != (3,) or not inside.all():
+        if inside.dtype != torch.bool or inside.shape != target.shape[:1] or not inside.all():
             raise ViolationError(
-                f"structures of dtype {dtype} are not all found inside", got=inside, expected=[True] * 3
+                f"structures of dtype {dtype} are not all found inside", got=inside, expected=[True] * len(target)
             )
     mixed = target.clone()[None].expand(2, *target.shape).clone()
     mixed[1, 0] = 2
-    expected = torch.tensor([[True] * 3, [False, True, True]])
+    expected = torch.ones(2, len(target), dtype=torch.bool)
+    expected[1, 0] = False
     if not torch.equal(space.contains(mixed), expected):
         raise ViolationError(
             "one structure of a batch was spoilt, contains finds others", got=space.contains(mixed), expected=expected

@@ -1,0 +1,35 @@
+"""How many examples an input has: as few as a failure needs, once Hypothesis has made it small."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from attrs import frozen
+from hypothesis import strategies as st
+from hypothesis.strategies import SearchStrategy
+
+
+@frozen
+class PerExample:
+    """An input of a law with one row an example, in a batch that all such inputs of the law share."""
+
+    make: Callable[..., SearchStrategy[Any]]
+    options: Mapping[str, Any]
+
+    def __call__(self, subject: Any, count: int) -> SearchStrategy[Any]:
+        return self.make(subject, batch=(count,), **self.options)
+
+
+def per_example(make: Callable[..., SearchStrategy[Any]], **options: Any) -> PerExample:
+    """The input ``make(subject, batch=..., **options)``, of as many rows as the law has examples."""
+    return PerExample(make, options)
+
+
+def runs(count: int) -> SearchStrategy[slice]:
+    """Neighbors among so many examples, mostly all of them; simpler ones are fewer.
+
+    Neighbors, because a slice keeps the layout in memory.
+    """
+    counts = st.sampled_from([*range(1, count), *[count] * (2 * count)])
+    return st.tuples(counts, counts).map(lambda drawn: slice(count - drawn[0], count - drawn[0] + drawn[1]))
