@@ -8,7 +8,8 @@ import pytest
 from scipy.optimize import Bounds, LinearConstraint
 
 import structpred as sp
-from structpred.spaces._integer_program import checks, solvers
+from structpred.spaces._integer_program import arguments as argument_checks
+from structpred.spaces._integer_program import solvers
 
 Solver = sp.LinearSolver
 ONES = LinearConstraint(np.ones(3), 1, 1)
@@ -101,7 +102,7 @@ def test_an_infeasible_program_is_found_by_every_solver(solver):
 
 
 def test_a_solver_that_the_build_lacks_is_refused(monkeypatch):
-    monkeypatch.setattr(checks, "is_supported", lambda solver: solver in (Solver.GLOP, Solver.HIGHS))
+    monkeypatch.setattr(argument_checks, "is_supported", lambda solver: solver in (Solver.GLOP, Solver.HIGHS))
     message = "solver: expected one that this build of OR-Tools has, got LinearSolver.SCIP (LinearSolver); it has GLOP,"
     with pytest.raises(sp.ArgumentError, match="^" + re.escape(message)):
         sp.IntegerProgram(3, ONES)
