@@ -8,13 +8,14 @@ import os
 import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 
 import torch
 from torch import Tensor
 
 _CHUNKS_PER_THREAD = 4
 _SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_TO_END = 1.0
 _inside = threading.local()
 
 
@@ -27,7 +28,8 @@ def map_chunks(
     some examples are harder than others. Within a worker there is no further splitting: it would
     wait for the very pool it runs in.
 
-    Ctrl-C, as any error, ends the call at once: what has not begun is canceled.
+    Ctrl-C, as any error, ends the call within a second or so: what has not begun is canceled, and what does not end
+    meanwhile is left to itself.
 
     Args:
         function: computes one chunk.
@@ -47,10 +49,11 @@ def map_chunks(
         return torch.cat([_result(future) for future in futures])
     except BaseException:
         _pool.cache_clear()  # the next call must not wait for a worker that is still busy
-        for future in futures:
-            future.cancel()
+        begun = [future for future in futures if not future.cancel()]
         if interrupt is not None:
             interrupt()
+        # A process that ends while a thread returns from a solver crashes: what can end should have.
+        wait(begun, _SECONDS_TO_END)
         raise
 
 

@@ -181,10 +181,13 @@ class IntegerProgram(StructuredSpace):
     def _argmax(self, scores: Tensor) -> Tensor:
         flat = scores.flatten(1).numpy()
         costs, forbidden = as_costs(flat, self.solver), np.isneginf(flat)
-        lost = {Verdict.OUT_OF_TIME} if self.accept_incumbent else {Verdict.OUT_OF_TIME, Verdict.INCUMBENT}
+        lost = (Verdict.OUT_OF_TIME,) if self.accept_incumbent else (Verdict.OUT_OF_TIME, Verdict.INCUMBENT)
+        forbids = forbidden.any(1).tolist()
+        nothing = np.zeros(0, dtype=np.intp)
 
         def attempt(model: Model, row: int, otherwise: bool) -> Outcome:
-            return model.maximize(costs[row], np.flatnonzero(forbidden[row]), otherwise=otherwise)
+            parts = np.flatnonzero(forbidden[row]) if forbids[row] else nothing
+            return model.maximize(costs[row], parts, otherwise=otherwise)
 
         search = self._search(self.gap)
         outcomes = search.run(attempt, len(flat), lambda outcome: outcome.verdict in lost)
@@ -195,7 +198,7 @@ class IntegerProgram(StructuredSpace):
         for row, (verdict, x, status) in enumerate(outcomes):
             if x is not None:
                 y[row] = x[: self.program.parts]
-            elif verdict is Verdict.INFEASIBLE and forbidden[row].any():
+            elif verdict is Verdict.INFEASIBLE and forbids[row]:
                 y[row] = forbidden[row]  # the base class sees that what is forbidden is needed
             else:
                 failed.append(Outcome(verdict, status=status or "INFEASIBLE, though nothing is forbidden,"))

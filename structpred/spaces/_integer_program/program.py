@@ -67,7 +67,7 @@ class Program:
         return self._admits_entries(y, slice(self.parts), tolerance)
 
     def admits(self, x: Floats, tolerance: float = TOLERANCE) -> Bools:
-        """Whether each x, ``(n, variables)``, keeps all constraints; continuous variables may be off by the tolerance."""
+        """Whether each x, ``(n, variables)``, keeps all constraints, if continuous variables may be off so much."""
         admitted = self._admits_entries(x, slice(self.variables), tolerance)
         rows = (self.matrix @ np.where(admitted[:, None], x, 0).T).T
         slack = tolerance * np.maximum(1, self.row_scale)
@@ -99,6 +99,5 @@ def _within(value: Floats, lower: Floats, upper: Floats, slack: Floats | float) 
     below, above = (
         slack + np.minimum(_LARGEST_RELATIVE_SLACK, _RELATIVE_TOLERANCE * np.abs(bound)) for bound in (lower, upper)
     )
-    inside: Bools = (value >= lower - below) & (value <= upper + above)
-    result: Bools = inside.all(-1)
+    result: Bools = np.all((value >= lower - below) & (value <= upper + above), axis=-1)
     return result
