@@ -45,24 +45,25 @@ class LinearSolver(enum.Enum):
 
 LP_ONLY = frozenset({LinearSolver.GLOP, LinearSolver.PDLP})
 
-# One thread each, since the batch has the threads. No handlers of Ctrl-C: a solver that installs its own loses Python's
-# where two threads solve at once, and ends as if out of time. Of the tolerances, those of costs go with _LARGEST_COST;
-# those of constraints are tight, as a coefficient M lets a solver exceed a row by M times the tolerance.
+# One thread each, since the batch has the threads; tolerances that go with _LARGEST_COST. No handlers of Ctrl-C: a
+# solver that installs its own loses Python's where two threads solve at once, and ends as if out of time.
 _PARAMETERS = {
     LinearSolver.GLOP: "use_dual_simplex: true cost_scaling: NO_COST_SCALING dual_feasibility_tolerance: 1e-9",
     # SCIP 10's propagation of rows with two bounds finds 8 <= 5a + 9b + 9c <= 9 infeasible, which b alone fulfils.
     LinearSolver.SCIP: "misc/catchctrlc = FALSE\nconstraints/linear/rangedrowpropagation = FALSE\n"
-    "numerics/feastol = 1e-9\nnumerics/epsilon = 1e-12\nlimits/gap = {gap!r}",
+    "numerics/epsilon = 1e-12\nlimits/gap = {gap!r}",
     LinearSolver.CP_SAT: "catch_sigint_signal: false num_workers: 1 relative_gap_limit: {gap!r}",
+    # A row with a coefficient M is exceeded by M times this tolerance, and what HiGHS makes of that, nothing can verify.
     LinearSolver.HIGHS: "output_flag=false\nthreads=1\nmip_abs_gap=0\nmip_rel_gap={gap!r}\n"
-    "mip_feasibility_tolerance=1e-10\nprimal_feasibility_tolerance=1e-10\ndual_feasibility_tolerance=1e-10",
+    "mip_feasibility_tolerance=1e-10",
     LinearSolver.PDLP: "num_threads: 1 termination_criteria {{ simple_optimality_criteria {{ "
     "eps_optimal_absolute: 1e-9 eps_optimal_relative: 1e-9 }} }}",
 }
-# Added where an answer proves wrong, since that mostly comes of a presolve (PDLP has none of its own).
+# Added where an answer is wrong, which mostly comes of a presolve (PDLP has none of its own). A tighter tolerance of
+# SCIP's costs nothing, but finds fewer answers where the coefficients are of very different sizes.
 _OTHERWISE = {
     LinearSolver.GLOP: " use_preprocessing: false",
-    LinearSolver.SCIP: "\npresolving/maxrounds = 0",
+    LinearSolver.SCIP: "\npresolving/maxrounds = 0\nnumerics/feastol = 1e-9",
     LinearSolver.CP_SAT: " mip_presolve_level: 0",
     LinearSolver.HIGHS: "\npresolve=off",
     LinearSolver.PDLP: " presolve_options {{ use_glop: true }}",
