@@ -53,7 +53,7 @@ _PARAMETERS = {
     LinearSolver.SCIP: "misc/catchctrlc = FALSE\nconstraints/linear/rangedrowpropagation = FALSE\n"
     "numerics/epsilon = 1e-12\nlimits/gap = {gap!r}",
     LinearSolver.CP_SAT: "catch_sigint_signal: false num_workers: 1 relative_gap_limit: {gap!r}",
-    # A row with a coefficient M is exceeded by M times this tolerance, and what HiGHS makes of that, nothing can verify.
+    # A coefficient M exceeds its row by M times the tolerance, and that HiGHS then misses what is better, none can see.
     LinearSolver.HIGHS: "output_flag=false\nthreads=1\nmip_abs_gap=0\nmip_rel_gap={gap!r}\n"
     "mip_feasibility_tolerance=1e-10",
     LinearSolver.PDLP: "num_threads: 1 termination_criteria {{ simple_optimality_criteria {{ "
