@@ -42,11 +42,14 @@ class IntegerProgram(StructuredSpace):
 
     With ``integrality=0`` it is the LP relaxation: y is continuous, and ``argmax`` returns a vertex where
     the solver is GLOP. Where the constraints are totally unimodular, as those of flows and matchings are,
-    every vertex is whole, and this is the fastest way. Numbers within 1e-6 of a whole one are rounded, and
-    ``contains`` allows constraints to be exceeded by 1e-6, relative to bounds above 1.
+    every vertex is an integer one, and this is the fastest way. Numbers within 1e-6 of an integer are rounded, and
+    ``contains`` allows every continuous part to be off by 1e-6, or by the precision of y's dtype.
 
-    The solvers tell values apart down to about 1e-12 of an example's largest score, so forbid parts
-    by ``-inf`` and not by a huge number. Needs the extra: ``pip install structpred[ortools]``.
+    Each answer is verified against the constraints; what fails, or is infeasible as the solver says, is solved again in
+    another way. That a solver misses a better structure cannot be seen: coefficients more than 1e6 apart in size,
+    a big-M say, can make it. The solvers tell values apart down to about 1e-12 of an example's largest
+    score, so forbid parts with ``-inf`` and not with a huge number. Ctrl-C ends a call within a second or so, but a solve
+    that runs in SCIP, HiGHS or PDLP goes on in the background. Needs the extra: ``pip install structpred[ortools]``.
 
     Args:
         shape: of one structure; or the number of parts.
@@ -61,6 +64,8 @@ class IntegerProgram(StructuredSpace):
     Raises:
         ArgumentError: for bad arguments, a solver that cannot solve such a program or that this build of
             OR-Tools lacks, and constraints that no tensor keeps (found out within the time limit).
+        SpaceError: if the solver finds no answer that keeps the constraints, in two ways; from ``argmax`` and
+            ``contains`` too.
         MissingExtraError: if OR-Tools is not installed.
 
     >>> from scipy.optimize import LinearConstraint
