@@ -45,11 +45,13 @@ class IntegerProgram(StructuredSpace):
     every vertex is an integer one, and this is the fastest way. Numbers within 1e-6 of an integer are rounded, and
     ``contains`` allows every continuous part to be off by 1e-6, or by the precision of y's dtype.
 
-    Each answer is verified against the constraints; what fails, or is infeasible as the solver says, is solved again in
-    another way. That a solver misses a better structure cannot be seen: coefficients more than 1e6 apart in size,
-    a big-M say, can make it. The solvers tell values apart down to about 1e-12 of an example's largest
-    score, so forbid parts with ``-inf`` and not with a huge number. Ctrl-C ends a call within a second or so, but a solve
-    that runs in SCIP, HiGHS or PDLP goes on in the background. Needs the extra: ``pip install structpred[ortools]``.
+    Each answer is verified against the constraints; what fails, or is infeasible as the solver says, is solved
+    again in another way. That a solver misses a better structure cannot be seen, and coefficients more than 1e6
+    apart in size (a big-M, say) make it more likely. The solvers tell values apart down to about 1e-12 of an
+    example's largest score, so forbid parts with ``-inf`` and not with a huge number.
+
+    Ctrl-C ends a call within a second or so, but what SCIP, HiGHS and PDLP have begun goes on in the background.
+    Needs the extra: ``pip install structpred[ortools]``.
 
     Args:
         shape: of one structure; or the number of parts.
@@ -187,7 +189,7 @@ class IntegerProgram(StructuredSpace):
         flat = scores.flatten(1).numpy()
         costs, forbidden = as_costs(flat, self.solver), np.isneginf(flat)
         lost = (Verdict.OUT_OF_TIME,) if self.accept_incumbent else (Verdict.OUT_OF_TIME, Verdict.INCUMBENT)
-        forbids = forbidden.any(1).tolist()
+        forbids: list[bool] = np.any(forbidden, axis=1).tolist()
         nothing = np.zeros(0, dtype=np.intp)
 
         def attempt(model: Model, row: int, otherwise: bool) -> Outcome:
