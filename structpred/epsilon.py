@@ -83,8 +83,8 @@ class RelativeToNoise(Epsilon):
     a common factor of scores and scale changes a structure. Coefficients of forbidden parts do not count.
 
     The range of the coefficients is the mean over the batch, so that an example whose loss has a small range takes a
-    step that is small in its own units. Examples with constant coefficients do not count; where all are constant, the
-    size of the coefficients stands for their range. Without noise the standard deviation of an example's finite
+    step that is small in its own units. Examples with constant coefficients do not count; where all are constant, their
+    mean size stands for their range. Without noise the standard deviation of an example's finite
     scores stands for that of the noise, or 1 where they are equal.
 
     Args:
@@ -103,15 +103,17 @@ class RelativeToNoise(Epsilon):
         if noise_std is None:
             spread = _std(scores, torch.isfinite(scores), event_dims)
             noise_std = spread.where(spread > 0, 1.0)
-        allowed = ~scores.isneginf()
-        highest = direction.masked_fill(~allowed, -torch.inf).flatten(-event_dims).amax(-1)  # (*batch)
-        lowest = direction.masked_fill(~allowed, torch.inf).flatten(-event_dims).amin(-1)
-        size = torch.maximum(highest.abs(), lowest.abs())
-        varies = highest - lowest > _rounding(size)
-        width = _mean_over_groups(highest - lowest, varies, self.group_dims)
-        size = _mean_over_groups(size, (size > 0) & size.isfinite(), self.group_dims)
-        unit = width.where(width > 0, size).expand_as(varies)
-        return self.ratio * noise_std / unit.where(unit > 0, 1.0)
+        forbidden = scores == -torch.inf
+        width = direction.masked_fill(forbidden, -torch.inf).flatten(-event_dims).amax(-1)  # (*batch)
+        width = width - direction.masked_fill(forbidden, torch.inf).flatten(-event_dims).amin(-1)
+        size = direction.masked_fill(forbidden, 0).flatten(-event_dims).abs().amax(-1)
+        groups = _groups(size, self.group_dims)
+        flat = (*groups, math.prod(size.shape[self.group_dims :]))
+        varies = (width > _rounding(size)).reshape(flat)
+        range_ = width.reshape(flat).where(varies, 0).sum(-1) / varies.sum(-1).clamp(min=1)  # (*groups)
+        constant = size.reshape(flat).sum(-1) / max(1, flat[-1])
+        unit = range_.where(range_ > 0, constant.where(constant > 0, 1.0))
+        return self.ratio * noise_std / unit.reshape(groups + (1,) * (size.ndim - self.group_dims)).expand_as(size)
 
 
 @frozen
@@ -193,15 +195,6 @@ def _groups(epsilon: Tensor, group_dims: int) -> tuple[int, ...]:
         batch = Words(f"a batch of {epsilon.ndim} dimensions")
         raise argument_error("scores", f"at least group_dims = {group_dims} batch dimensions", batch)
     return tuple(epsilon.shape[:group_dims])
-
-
-def _mean_over_groups(values: Tensor, counts: Tensor, group_dims: int) -> Tensor:
-    """The mean of the values that count in each group, 0 where none does; broadcasts to the values."""
-    groups = _groups(values, group_dims)
-    size = math.prod(values.shape[group_dims:])
-    flat, counted = values.reshape(*groups, size), counts.reshape(*groups, size)
-    mean = flat.where(counted, 0).sum(-1) / counted.sum(-1).clamp(min=1)
-    return mean.reshape(groups + (1,) * (values.ndim - group_dims))
 
 
 def _std(values: Tensor, counts: Tensor, event_dims: int) -> Tensor:
