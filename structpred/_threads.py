@@ -2,40 +2,112 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
+import queue
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, wait
 
 import torch
 from torch import Tensor
 
 _CHUNKS_PER_THREAD = 4
+_SECONDS_BETWEEN_LOOKS = 0.2
+_SECONDS_TO_END = 1.0
 _inside = threading.local()
 
 
-def map_chunks(function: Callable[[Tensor], Tensor], batch: Tensor) -> Tensor:
+def map_chunks(
+    function: Callable[[Tensor], Tensor], batch: Tensor, interrupt: Callable[[], None] | None = None
+) -> Tensor:
     """``function(batch)``, computed in threads on contiguous chunks; batch: (n, ...), n >= 1.
 
     As many threads as ``torch.get_num_threads()`` says at this moment, and a few chunks for each, since
     some examples are harder than others. Within a worker there is no further splitting: it would
     wait for the very pool it runs in.
+
+    Ctrl-C, as any error, ends the call within a second or so: what has not begun is canceled, and what does not end
+    meanwhile is left to itself.
+
+    Args:
+        function: computes one chunk.
+        batch: what is split.
+        interrupt: ends the chunks that run, if it can, and makes those that it cannot end stop soon. Give it
+            where one example can take long: then even one thread is a worker's, because Python
+            handles Ctrl-C in the calling thread, and only between two steps of Python.
     """
     threads = min(torch.get_num_threads(), len(batch))
-    if threads == 1 or getattr(_inside, "worker", False):
+    if getattr(_inside, "worker", False) or (threads == 1 and interrupt is None):
         return function(batch)
-    chunks = batch.tensor_split(min(_CHUNKS_PER_THREAD * threads, len(batch)))
-    return torch.cat(list(_pool(threads).map(function, chunks)))
+    chunks = batch.tensor_split(1 if threads == 1 else min(_CHUNKS_PER_THREAD * threads, len(batch)))
+    pool, futures = _pool(threads), list[Future[Tensor]]()
+    try:
+        for chunk in chunks:
+            futures.append(pool.submit(function, chunk))
+        return torch.cat([_result(future) for future in futures])
+    except BaseException:
+        _pool.cache_clear()  # the next call must not wait for a worker that is still busy
+        begun = [future for future in futures if not future.cancel()]
+        if interrupt is not None:
+            interrupt()
+        # A process that ends while a thread returns from a solver crashes: what can end should have.
+        wait(begun, _SECONDS_TO_END)
+        raise
+
+
+def _result(future: Future[Tensor]) -> Tensor:
+    while not future.done():  # no single long wait: not every platform ends one for Ctrl-C
+        with contextlib.suppress(TimeoutError):
+            return future.result(_SECONDS_BETWEEN_LOOKS)
+    return future.result()
+
+
+class _Pool:
+    """Daemon threads that run what is submitted, until the pool is garbage.
+
+    A ``ThreadPoolExecutor`` waits at the end of the process for its threads, and so for a solver that Ctrl-C
+    could not end.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._tasks: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        for i in range(threads):
+            threading.Thread(target=_work, args=(self._tasks,), name=f"structpred_{i}", daemon=True).start()
+
+    def submit(self, function: Callable[[Tensor], Tensor], chunk: Tensor) -> Future[Tensor]:
+        future = Future[Tensor]()
+        self._tasks.put(functools.partial(_run, future, function, chunk))
+        return future
+
+    def __del__(self) -> None:
+        for _ in range(self._threads):
+            self._tasks.put(None)
+
+
+def _work(tasks: queue.SimpleQueue[Callable[[], None] | None]) -> None:
+    _inside.worker = True
+    while (task := tasks.get()) is not None:
+        task()
+        del task  # or it would keep its chunk and its result until the next one
+
+
+def _run(future: Future[Tensor], function: Callable[[Tensor], Tensor], chunk: Tensor) -> None:
+    if not future.set_running_or_notify_cancel():
+        return
+    try:
+        result = function(chunk)
+    except BaseException as error:
+        future.set_exception(error)
+    else:
+        future.set_result(result)
 
 
 @functools.lru_cache(maxsize=4)
-def _pool(count: int) -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(count, thread_name_prefix="structpred", initializer=_mark_worker)
-
-
-def _mark_worker() -> None:
-    _inside.worker = True
+def _pool(threads: int) -> _Pool:
+    return _Pool(threads)
 
 
 # A forked child (a DataLoader worker, say) inherits the pools but not their threads.

@@ -107,6 +107,63 @@ def test_an_error_in_a_worker_reaches_the_caller_and_the_next_call_works():
     assert torch.equal(map_chunks(lambda chunk: chunk, ROWS), ROWS)
 
 
+def test_where_it_can_be_interrupted_even_one_thread_is_a_workers():
+    """Or Python would see Ctrl-C only after the last step of it."""
+    torch.set_num_threads(1)
+    seen = []
+
+    def record(chunk):
+        seen.append((threading.current_thread(), len(chunk)))
+        return chunk
+
+    map_chunks(record, ROWS, interrupt=lambda: None)
+    ((thread, rows),) = seen
+    assert thread is not threading.current_thread()
+    assert rows == len(ROWS)
+
+
+def test_an_error_interrupts_what_runs_and_cancels_what_has_not_begun():
+    torch.set_num_threads(2)
+    stopped, both_here, begun = threading.Event(), threading.Barrier(2, timeout=30), []
+
+    def fail_in_one(chunk):
+        begun.append(chunk)
+        if len(begun) <= 2 and both_here.wait() == 0:
+            raise ZeroDivisionError
+        assert stopped.wait(30)
+        return chunk
+
+    with pytest.raises(ZeroDivisionError):
+        map_chunks(fail_in_one, ROWS, interrupt=stopped.set)
+    assert len(begun) <= 3  # of 8: the two, and what the worker of the failed one took until it was canceled
+
+
+def test_the_next_call_does_not_wait_for_what_could_not_be_ended():
+    released, busy = threading.Event(), []
+
+    def fail_and_stay_busy(chunk):
+        busy.append(threading.current_thread())
+        assert released.wait(30)
+        return chunk
+
+    def interrupt_it():
+        while not busy:
+            pass
+        signal.raise_signal(signal.SIGINT)
+
+    torch.set_num_threads(2)
+    with pytest.raises(KeyboardInterrupt):
+        map_chunks(
+            lambda chunk: interrupt_it() if chunk[0, 0] else fail_and_stay_busy(chunk), ROWS[:2], interrupt=lambda: None
+        )
+    assert torch.equal(map_chunks(lambda chunk: chunk, ROWS), ROWS)
+    assert busy[0].is_alive()
+    assert busy[0].daemon  # nor does the end of the process
+    released.set()
+    busy[0].join(30)
+    assert not busy[0].is_alive()  # its pool is garbage
+
+
 @needs_fork
 def test_nested_use_within_a_worker_does_not_wait_for_its_own_pool():
     torch.set_num_threads(2)
