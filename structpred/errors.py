@@ -5,10 +5,24 @@ A message names the argument, says what was expected and what came, and what to 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import reprlib
+from collections.abc import Iterable, Sequence, Sized
 from typing import ClassVar
 
 import torch
+
+_LONGEST_REPR = 120
+
+
+def _make_shortened() -> reprlib.Repr:
+    shortened = reprlib.Repr()
+    shortened.maxlevel = 2
+    shortened.maxlist = shortened.maxtuple = shortened.maxset = shortened.maxfrozenset = shortened.maxdict = 3
+    shortened.maxstring = shortened.maxother = 60
+    return shortened
+
+
+_shortened = _make_shortened()
 
 
 class StructpredError(Exception):
@@ -69,11 +83,15 @@ def argument_error(name: str, expected: str, came: object, instead: str = "") ->
 
 
 def describe(value: object) -> str:
-    """What came: words as they are, tensors by dtype, shape and device, the rest by repr."""
+    """What came: words as they are, tensors by dtype, shape and device, the rest by repr, shortened if it is long."""
     if isinstance(value, Words):
         return value
     if not isinstance(value, torch.Tensor):
-        return f"{value!r} ({type(value).__name__})"
+        kind, whole = type(value).__name__, repr(value)
+        if len(whole) <= _LONGEST_REPR:
+            return f"{whole} ({kind})"
+        size = f" of length {len(value)}" if isinstance(value, Sized) else ""
+        return f"{_shortened.repr(value)} ({kind}{size})"
     dtype = str(value.dtype).removeprefix("torch.")
     device = "" if value.device.type == "cpu" else f" on {value.device}"
     article = "an" if dtype.startswith("int") else "a"

@@ -91,5 +91,31 @@ def test_what_came_is_described_in_a_short_phrase(value, phrase):
     assert describe(value) == phrase
 
 
+@pytest.mark.parametrize(
+    ("value", "phrase"),
+    [
+        (
+            [sp.Matching(n) for n in range(2, 202)],
+            "[Matching(rows=2, cols=2), Matching(rows=3, cols=3), Matching(rows=4, cols=4), ...] (list of length 200)",
+        ),
+        ("x" * 200, f"'{'x' * 27}...{'x' * 28}' (str of length 200)"),
+        (dict.fromkeys(range(100), 0), "{0: 0, 1: 0, 2: 0, ...} (dict of length 100)"),
+        ([[0] * 100] * 100, "[[0, 0, 0, ...], [0, 0, 0, ...], [0, 0, 0, ...], ...] (list of length 100)"),
+    ],
+    ids=["list", "str", "dict", "nested"],
+)
+def test_what_is_long_is_shortened(value, phrase):
+    assert describe(value) == phrase
+
+
+def test_what_has_a_long_repr_of_its_own_is_shortened():
+    class Long:
+        def __repr__(self):
+            return "Long(" + 1000 * "a" + ")"
+
+    assert len(describe(Long())) < 100
+    assert describe(Long()).startswith("Long(a")
+
+
 def test_a_large_tensor_is_not_printed():
     assert len(str(argument_error("x", "y", torch.zeros(1000, 1000)))) < 100
