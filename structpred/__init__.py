@@ -14,7 +14,7 @@ from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Logistic, Noise, Normal, Uniform
 from structpred.objectives.direct import PerturbedDirectLoss, Solution
 from structpred.spaces._integer_program.solvers import LinearSolver
-from structpred.spaces.base import SolverPlacement, StructuredSpace
+from structpred.spaces.base import OutOfTimeError, SolverPlacement, StructuredSpace
 from structpred.spaces.chain import Chain
 from structpred.spaces.dagpath import DagPath
 from structpred.spaces.integer_program import IntegerProgram
@@ -44,6 +44,7 @@ __all__ = [
     "Noise",
     "Normal",
     "OneHot",
+    "OutOfTimeError",
     "PerturbedDirectLoss",
     "RelativeToScores",
     "Solution",

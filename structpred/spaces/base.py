@@ -53,6 +53,8 @@ class SolverPlacement(enum.Enum):
 class OutOfTimeError(Exception):
     """Raised by an ``_argmax`` whose solver has a time limit; ``argmax`` names the rows by their batch indices.
 
+    For a space with ``SolverPlacement.ON_CPU``, where one call sees the whole batch.
+
     Args:
         rows: those whose search the limit ended.
         y: what to answer nonetheless, with a warning; without it the caller gets a ``SolverTimeoutError``.
