@@ -12,8 +12,8 @@ import torch
 from attrs import field, frozen
 from torch import Tensor
 
-from structpred._threads import map_chunks
-from structpred.errors import ArgumentError, argument_error
+from structpred.errors import ArgumentError, SolverTimeoutError, Words, argument_error, name_examples
+from structpred.loss import LinearLoss
 from structpred.spaces._integer_program.arguments import (
     validate_gap,
     validate_shape,
@@ -22,8 +22,9 @@ from structpred.spaces._integer_program.arguments import (
 )
 from structpred.spaces._integer_program.declared import read_declared
 from structpred.spaces._integer_program.from_model import read_model
-from structpred.spaces._integer_program.program import TOLERANCE, Bools, Floats, Program
-from structpred.spaces._integer_program.solvers import LinearSolver, Model, Verdict, as_costs
+from structpred.spaces._integer_program.program import TOLERANCE, Floats, Program
+from structpred.spaces._integer_program.search import Search
+from structpred.spaces._integer_program.solvers import LinearSolver, Model, Outcome, Settings, Verdict, as_costs
 from structpred.spaces.base import OutOfTimeError, SolverPlacement, StructuredSpace
 
 if TYPE_CHECKING:
@@ -41,11 +42,16 @@ class IntegerProgram(StructuredSpace):
 
     With ``integrality=0`` it is the LP relaxation: y is continuous, and ``argmax`` returns a vertex where
     the solver is GLOP. Where the constraints are totally unimodular, as those of flows and matchings are,
-    every vertex is whole, and this is the fastest way. Numbers within 1e-6 of a whole one are rounded, and
-    ``contains`` allows constraints to be exceeded by 1e-6, relative to bounds above 1.
+    every vertex is an integer one, and this is the fastest way. Numbers within 1e-6 of an integer are rounded, and
+    ``contains`` allows every continuous part to be off by 1e-6, or by the precision of y's dtype.
 
-    The solvers tell values apart down to about 1e-12 of an example's largest score, so forbid parts
-    by ``-inf`` and not by a huge number. Needs the extra: ``pip install structpred[ortools]``.
+    Each answer is verified against the constraints; what fails, or is infeasible as the solver says, is solved
+    again in another way. That a solver misses a better structure cannot be seen, and coefficients more than 1e6
+    apart in size (a big-M, say) make it more likely. The solvers tell values apart down to about 1e-12 of an
+    example's largest score, so forbid parts with ``-inf`` and not with a huge number.
+
+    Ctrl-C ends a call within a second or so, but what SCIP, HiGHS and PDLP have begun goes on in the background.
+    Needs the extra: ``pip install structpred[ortools]``.
 
     Args:
         shape: of one structure; or the number of parts.
@@ -60,6 +66,8 @@ class IntegerProgram(StructuredSpace):
     Raises:
         ArgumentError: for bad arguments, a solver that cannot solve such a program or that this build of
             OR-Tools lacks, and constraints that no tensor keeps (found out within the time limit).
+        SpaceError: if the solver finds no answer that keeps the constraints, in two ways; from ``argmax`` and
+            ``contains`` too.
         MissingExtraError: if OR-Tools is not installed.
 
     >>> from scipy.optimize import LinearConstraint
@@ -152,8 +160,15 @@ class IntegerProgram(StructuredSpace):
         if not isinstance(accept_incumbent, bool):
             raise argument_error("accept_incumbent", "True or False", accept_incumbent)
         self.__attrs_init__(shape, program, solver, time_limit, gap, accept_incumbent)
-        if self._feasibility_model().find_any()[0] is Verdict.INFEASIBLE:
+        search = self._search(gap=0.0)
+        (outcome,) = search.run(lambda model, _, otherwise: model.find_any(otherwise=otherwise), 1, lambda _: False)
+        if outcome.verdict is Verdict.INFEASIBLE:
             raise ArgumentError(f"constraints: expected some tensor to keep them all, but none does, for {self!r}")
+        if outcome.verdict is Verdict.FAILED:
+            raise search.error([outcome], "in search of any structure")
+
+    def _search(self, gap: float) -> Search:
+        return Search(self.program, Settings(self.solver, self.time_limit, gap))
 
     def __repr__(self) -> str:
         program = self.program
@@ -173,72 +188,95 @@ class IntegerProgram(StructuredSpace):
     def _argmax(self, scores: Tensor) -> Tensor:
         flat = scores.flatten(1).numpy()
         costs, forbidden = as_costs(flat, self.solver), np.isneginf(flat)
-        late: list[int] = []
-        lost: list[int] = []
+        lost = (Verdict.OUT_OF_TIME,) if self.accept_incumbent else (Verdict.OUT_OF_TIME, Verdict.INCUMBENT)
+        forbids: list[bool] = np.any(forbidden, axis=1).tolist()
+        nothing = np.zeros(0, dtype=np.intp)
 
-        def solve(rows: Tensor) -> Tensor:
-            model = Model(self.program, self.solver, self.time_limit, self.gap)
-            y = np.zeros((len(rows), self.program.parts))
-            for answer, row in zip(y, rows.tolist(), strict=True):
-                if lost:  # the call fails in any case
-                    break
-                verdict, x = model.maximize(costs[row], np.flatnonzero(forbidden[row]))
-                if verdict is Verdict.INFEASIBLE:  # any structure does, the base class sees that it is forbidden
-                    verdict, x = model.find_any()
-                if verdict is Verdict.INCUMBENT:
-                    (late if self.accept_incumbent else lost).append(row)
-                if x is None:
-                    lost.append(row)
-                else:
-                    answer[:] = x[: self.program.parts]
-            return torch.from_numpy(y)
+        def attempt(model: Model, row: int, otherwise: bool) -> Outcome:
+            parts = np.flatnonzero(forbidden[row]) if forbids[row] else nothing
+            return model.maximize(costs[row], parts, otherwise=otherwise)
 
-        solved = map_chunks(solve, torch.arange(len(flat))).numpy()
-        if lost:
-            raise OutOfTimeError(lost)
-        y = torch.from_numpy(self.program.clean(solved)).reshape(scores.shape)
+        search = self._search(self.gap)
+        outcomes = search.run(attempt, len(flat), lambda outcome: outcome.verdict in lost)
+        late = [row for row, outcome in enumerate(outcomes) if outcome.verdict in lost]
         if late:
-            raise OutOfTimeError(late, y)
-        return y
+            raise OutOfTimeError(late)
+        y, failed = np.empty_like(flat), []
+        for row, (verdict, x, status) in enumerate(outcomes):
+            if x is not None:
+                y[row] = x[: self.program.parts]
+            elif verdict is Verdict.INFEASIBLE and forbids[row]:
+                y[row] = forbidden[row]  # the base class sees that what is forbidden is needed
+            else:
+                failed.append(Outcome(verdict, status=status or "INFEASIBLE, though nothing is forbidden,"))
+        if failed:
+            raise search.error(failed, f"in {len(failed)} of {len(flat)} examples")
+        answer = torch.from_numpy(y).reshape(scores.shape)
+        late = [row for row, outcome in enumerate(outcomes) if outcome.verdict is Verdict.INCUMBENT]
+        if late:
+            raise OutOfTimeError(late, answer)
+        return answer
 
     def contains(self, y: Tensor) -> Tensor:
         """Whether each structure keeps the constraints: ``(*batch, *shape) -> (*batch)``, bool.
+
+        Continuous parts may be off by 1e-6, or by the precision of y's dtype where that is coarser.
 
         Raises:
             SolverTimeoutError: if there are auxiliary variables, and none were found within the time limit.
         """
         batch = self.batch_shape("y", y)
         flat = y.detach().to("cpu", torch.float64).reshape(math.prod(batch), self.program.parts).numpy()
+        tolerance = max(TOLERANCE, torch.finfo(y.dtype).eps if y.dtype.is_floating_point else 0)
         if self.program.variables == self.program.parts:
-            inside = self.program.admits(flat)
+            inside = self.program.admits(flat, tolerance)
         else:
-            inside = self.program.admits_parts(flat)
+            inside = self.program.admits_parts(flat, tolerance)
             candidates = np.flatnonzero(inside)
             if candidates.size:
-                inside[candidates] = self._can_be_completed(flat, torch.from_numpy(candidates), batch)
+                outcomes = self._complete(flat[candidates], tolerance)
+                late = candidates[[outcome.verdict is Verdict.OUT_OF_TIME for outcome in outcomes]]
+                if late.size:
+                    raise SolverTimeoutError([tuple(int(i) for i in np.unravel_index(row, batch)) for row in late])
+                inside[candidates] = [outcome.verdict is not Verdict.INFEASIBLE for outcome in outcomes]
         return torch.from_numpy(inside).reshape(batch).to(y.device)
 
-    def _can_be_completed(self, flat: Floats, rows: Tensor, batch: tuple[int, ...]) -> Bools:
-        """Whether auxiliary variables can be found for these rows of ``flat: (n, parts)``."""
-        slack = np.where(self.program.integer[: self.program.parts], 0, TOLERANCE)
+    def _complete(self, y: Floats, tolerance: float) -> list[Outcome]:
+        """The outcomes of the search for auxiliary variables, for each y: ``(n, parts)``, up to the first time-out."""
+        slack = np.where(self.program.integer[: self.program.parts], 0, tolerance)
 
-        def complete(rows: Tensor) -> Tensor:
-            model = self._feasibility_model()
-            found = []
-            for row in rows.tolist():
-                model.fix(flat[row], slack)
-                found.append(model.find_any()[0])
-                if found[-1] is Verdict.OUT_OF_TIME:
-                    raise OutOfTimeError([row])
-            return torch.tensor([verdict is not Verdict.INFEASIBLE for verdict in found])
+        def attempt(model: Model, row: int, otherwise: bool) -> Outcome:
+            model.fix(y[row], slack)
+            return model.find_any(otherwise=otherwise)
 
-        try:
-            return map_chunks(complete, rows).numpy()
-        except OutOfTimeError as late:
-            return late.accepted(lambda row: tuple(int(i) for i in np.unravel_index(row, batch))).numpy()
+        search = self._search(gap=0.0)
+        outcomes = search.run(attempt, len(y), lambda outcome: outcome.verdict is Verdict.OUT_OF_TIME)
+        failed = [outcome for outcome in outcomes if outcome.verdict is Verdict.FAILED]
+        if failed:
+            raise search.error(failed, f"in {len(failed)} of {len(y)} structures")
+        return outcomes
 
-    def _feasibility_model(self) -> Model:
-        return Model(self.program, self.solver, self.time_limit, gap=0.0)
+    def hamming(self, target: Tensor) -> LinearLoss:
+        """The number of parts in which a prediction differs from the target, as a linear loss.
+
+        Of a prediction with continuous parts, it is the sum of the differences.
+
+        Args:
+            target: ``(*batch, *shape)``, structures of this space that are whole, of any dtype.
+
+        Raises:
+            ArgumentError: if the shape is another, or a target is not in the space or not whole.
+        """
+        self.validate_members("target", target)
+        fractional = ((target != 0) & (target != 1)).flatten(target.ndim - len(self.shape)).any(-1)
+        if fractional.any():
+            raise argument_error(
+                "target",
+                "zeros and ones",
+                Words(f"other numbers in {name_examples([tuple(i) for i in fractional.nonzero().tolist()])}"),
+                "the distance from such a target is not linear; write an sp.LinearLoss that suits the task",
+            )
+        return super().hamming(target)
 
     def enumerate(self) -> Tensor:
         """Every structure once: ``(count, *shape)``, by testing all 2^n binary tensors of n <= 16 parts.

@@ -89,7 +89,7 @@ def test_after_a_time_out_the_rest_of_the_batch_is_not_solved(monkeypatch):
     torch.set_num_threads(1)
     solved = []
     maximize = Model.maximize
-    monkeypatch.setattr(Model, "maximize", lambda model, *args: solved.append(args) or maximize(model, *args))
+    monkeypatch.setattr(Model, "maximize", lambda *args, **how: solved.append(args) or maximize(*args, **how))
     with pytest.raises(sp.SolverTimeoutError, match="in example 1;"):
         knapsack(time_limit=0.2).argmax(scores_with_a_hard_example(9, at=slice(1, 9)))
     assert len(solved) == 2

@@ -12,7 +12,11 @@ Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
 
 TOLERANCE = 1e-6
-"""How far a number may exceed a bound, or be from an integer, relative to the bound where that is above 1."""
+"""How far a continuous variable may be off. An integer variable is exact, however large its coefficient."""
+
+# What sums of floats and the solvers themselves need at large bounds. Less than 1 tells integers apart at any size.
+_RELATIVE_TOLERANCE = 1e-9
+_LARGEST_RELATIVE_SLACK = 0.5
 
 
 def _array_content(array: npt.NDArray[Any]) -> bytes:
@@ -37,6 +41,7 @@ class Program:
     upper: Floats = field(eq=_array_content)
     integer: Bools = field(eq=_array_content)
     parts: int
+    row_scale: Floats = field(eq=False)  # by how much a row changes where all its continuous variables change by 1
 
     @property
     def variables(self) -> int:
@@ -47,25 +52,31 @@ class Program:
         """Whether y need not be whole: some part is continuous."""
         return not self.integer[: self.parts].all()
 
-    def clean(self, y: Floats) -> Floats:
-        """The solver's y, ``(n, parts)``, freed of rounding errors: whole where it is nearly so, and within bounds."""
-        whole = np.rint(y)
-        near = self.integer[: self.parts] | (np.abs(y - whole) <= TOLERANCE)
-        rounded = np.where(near, whole, y) + 0.0  # no -0.0
-        return np.clip(rounded, self.lower[: self.parts], self.upper[: self.parts])
+    def clean(self, x: Floats) -> Floats:
+        """The solver's x, ``(n, variables)``, freed of rounding errors.
 
-    def admits_parts(self, y: Floats) -> Bools:
-        """Whether each y, ``(n, parts)``, keeps the bounds of the parts and is whole where it must be."""
-        whole = ~self.integer[: self.parts] | (y == np.rint(y))
-        inside = _within(y, self.lower[: self.parts], self.upper[: self.parts])
-        result: Bools = (whole & inside).all(-1)
+        It is within its bounds; integers, and continuous parts that nearly are, become integers.
+        """
+        nearest = np.rint(x)
+        near = self.integer | (np.abs(x - nearest) <= TOLERANCE) & (np.arange(self.variables) < self.parts)
+        rounded = np.where(near, nearest, x) + 0.0  # no -0.0
+        return np.clip(rounded, self.lower, self.upper)
+
+    def admits_parts(self, y: Floats, tolerance: float = TOLERANCE) -> Bools:
+        """Whether each y, ``(n, parts)``, keeps the bounds of the parts and is an integer where it must be."""
+        return self._admits_entries(y, slice(self.parts), tolerance)
+
+    def admits(self, x: Floats, tolerance: float = TOLERANCE) -> Bools:
+        """Whether each x, ``(n, variables)``, keeps all constraints, if continuous variables may be off so much."""
+        admitted = self._admits_entries(x, slice(self.variables), tolerance)
+        rows = (self.matrix @ np.where(admitted[:, None], x, 0).T).T
+        slack = tolerance * np.maximum(1, self.row_scale)
+        result: Bools = admitted & _within(rows, self.row_lower, self.row_upper, slack)
         return result
 
-    def admits(self, y: Floats) -> Bools:
-        """Whether each y, ``(n, parts)``, keeps every constraint, where there are no auxiliary variables."""
-        admitted = self.admits_parts(y)
-        rows = (self.matrix @ np.where(admitted[:, None], y, 0).T).T
-        result: Bools = admitted & _within(rows, self.row_lower, self.row_upper).all(-1)
+    def _admits_entries(self, x: Floats, which: slice, tolerance: float) -> Bools:
+        integers = (~self.integer[which] | (x == np.rint(x))).all(-1)
+        result: Bools = integers & _within(x, self.lower[which], self.upper[which], tolerance)
         return result
 
 
@@ -79,10 +90,14 @@ def make_program(
     canonical.sum_duplicates()
     canonical.eliminate_zeros()
     lower, upper = np.where(integer, np.ceil(lower), lower), np.where(integer, np.floor(upper), upper)
-    return Program(canonical, row_lower, row_upper, lower, upper, integer, parts)
+    row_scale = np.asarray(abs(canonical) @ ~integer, dtype=np.float64)
+    return Program(canonical, row_lower, row_upper, lower, upper, integer, parts, row_scale)
 
 
-def _within(value: Floats, lower: Floats, upper: Floats) -> Bools:
-    slack_below, slack_above = (TOLERANCE * np.maximum(1, np.abs(bound)) for bound in (lower, upper))
-    result: Bools = (value >= lower - slack_below) & (value <= upper + slack_above)
+def _within(value: Floats, lower: Floats, upper: Floats, slack: Floats | float) -> Bools:
+    """Whether all entries of each row are within the bounds."""
+    below, above = (
+        slack + np.minimum(_LARGEST_RELATIVE_SLACK, _RELATIVE_TOLERANCE * np.abs(bound)) for bound in (lower, upper)
+    )
+    result: Bools = np.all((value >= lower - below) & (value <= upper + above), axis=-1)
     return result
