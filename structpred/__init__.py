@@ -15,16 +15,20 @@ from structpred.errors import (
 )
 from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Logistic, Noise, Normal, Uniform
-from structpred.objectives.direct import PerturbedDirectLoss, Solution
-from structpred.spaces._integer_program.solvers import LinearSolver
-from structpred.spaces.base import OutOfTimeError, SolverPlacement, StructuredSpace
-from structpred.spaces.chain import Chain
-from structpred.spaces.dagpath import DagPath
-from structpred.spaces.integer_program import IntegerProgram
-from structpred.spaces.ksubset import KSubset
-from structpred.spaces.matching import Matching
-from structpred.spaces.onehot import OneHot
-from structpred.spaces.spanningtree import SpanningTree
+from structpred.objectives import DirectSolution, Objective, PerturbedDirectLoss, Solution
+from structpred.spaces import (
+    Chain,
+    DagPath,
+    IntegerProgram,
+    KSubset,
+    LinearSolver,
+    Matching,
+    OneHot,
+    OutOfTimeError,
+    SolverPlacement,
+    SpanningTree,
+    StructuredSpace,
+)
 
 __version__ = "0.1.0"
 
