@@ -33,10 +33,12 @@ _BATCHES: list[Shape] = [(1,), (3,), (), (2, 2), (5,), (2,), (0,)]
 # Powers of two: the sums of a few small integers of them are exact.
 _LARGEST = {torch.float64: 2.0**900, torch.float32: 2.0**100, torch.bfloat16: 2.0**100, torch.float16: 2.0**12}
 SMALLEST = 2.0**-30
-"""The size of the smallest scores other than 0 (2^-12 in float16), and of the smallest differences.
+"""The size of the smallest scores other than 0 and of the smallest differences, in float64.
 
 Solvers that shift scores by numbers near 1, as networkx's arborescences do, are right, but resolve 10^-16 at best.
 """
+# What the dtype resolves beside 1 and 2, and the next coarser dtype does not.
+_HAIRS = {torch.float64: SMALLEST, torch.float32: 2.0**-12, torch.bfloat16: 2.0**-6, torch.float16: 2.0**-9}
 _MOST_DRAWN_APART = 16
 
 
@@ -69,7 +71,7 @@ def scores(
 ) -> SearchStrategy[Tensor]:
     """Scores that tempt a solver to be wrong: ``(*batch, *shape)``.
 
-    Ties among small integers, differences of ``SMALLEST``, generic position, very large and very small
+    Ties among small integers, differences that a coarser dtype does not resolve, generic position, very large and very small
     magnitudes and both at once; parts forbidden by ``-inf``, never so many that nothing is left;
     transposed and gappy memory; batches of any dimensions, empty ones included. Simpler ones have fewer examples,
     ties, and nothing forbidden.
@@ -135,17 +137,22 @@ def _integers(shape: Shape) -> SearchStrategy[Tensor]:
 
 
 def _booleans(shape: Shape) -> SearchStrategy[Tensor]:
-    return _array(shape, [True, False]) | _array(shape, [False, True])
+    count = math.prod(shape)
+    if count > _MOST_DRAWN_APART:
+        return _array(shape, [True, False]) | _array(shape, [False, True])
+    bits = 2 ** torch.arange(count)  # of one number: faster to draw than many numbers
+    return st.integers(0, 2**count - 1).map(lambda number: (number & bits).reshape(shape) == 0)
 
 
 def _ties(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
-    return _integers(shape)
+    """Small integers, of both signs or of one."""
+    shifts = st.sampled_from([0.0, 0.0, -3.0, 3.0])
+    return st.tuples(shifts, _integers(shape)).map(lambda drawn: drawn[0] + drawn[1])
 
 
 def _hairs_breadth(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
-    """Differences that float64 resolves exactly, and float32 not at all."""
     ones_and_twos = _array(shape, [1.0, 2.0]).map(Tensor.double)
-    return st.tuples(ones_and_twos, _integers(shape)).map(lambda pair: pair[0] + SMALLEST * pair[1])
+    return st.tuples(ones_and_twos, _integers(shape)).map(lambda pair: pair[0] + _HAIRS[dtype] * pair[1])
 
 
 def _generic(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:

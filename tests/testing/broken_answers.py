@@ -95,6 +95,30 @@ class AbsoluteTolerance(Pairs):
         return super()._argmax((scores * 100).round())
 
 
+@broken("no_structure_scores_higher", 5)
+class SmallDifferencesAreTies(Pairs):
+    def _argmax(self, scores: Tensor) -> Tensor:
+        return super()._argmax((scores * 1e8).round())
+
+
+@broken("no_structure_scores_higher", 5)
+class RoundsAllButDoublePrecision(Pairs):
+    def argmax(self, scores: Tensor) -> Tensor:
+        return super().argmax(scores if scores.dtype == torch.float64 else scores.bfloat16()).to(scores.dtype)
+
+
+@broken("no_structure_scores_higher", 5)
+class TakesZeroForForbidden(Pairs):
+    def _argmax(self, scores: Tensor) -> Tensor:
+        return super()._argmax(scores.masked_fill(scores == 0, -1e300))
+
+
+@broken("no_structure_scores_higher", 5)
+class TheWorstWhereAllAreNegative(Pairs):
+    def _argmax(self, scores: Tensor) -> Tensor:
+        return super()._argmax(torch.where((scores < 0).all(-1, keepdim=True) & scores.isfinite(), -scores, scores))
+
+
 # --- forbidden parts
 
 
@@ -208,6 +232,22 @@ class ContainsSorts(Pairs):
         return inside
 
 
+@broken("arguments_are_left_alone", 6)
+class ReturnsScoresThatAreStructures(Pairs):
+    def argmax(self, scores: Tensor) -> Tensor:
+        y = super().argmax(scores)
+        return scores.detach() if torch.equal(y, scores) else y
+
+
+@broken("batch_equals_loop", 4)
+class WrongFromTheTwentiethExample(Pairs):
+    def argmax(self, scores: Tensor) -> Tensor:
+        y = super().argmax(scores)
+        if scores.ndim > 1:
+            y[20:] = y[20:].flip(-1)
+        return y
+
+
 @broken("batch_equals_loop", 4)
 class LastOfALargeBatchIsWrong(Pairs):
     def argmax(self, scores: Tensor) -> Tensor:
@@ -254,6 +294,26 @@ class ForgetsTheRemainder(Pairs):
         if scores.ndim > 1:
             y[len(scores) // torch.get_num_threads() * torch.get_num_threads() :] = 0
         return y
+
+
+@broken("threads_do_not_matter", 4)
+class OneBufferForAllChunks(Pairs):
+    buffers: ClassVar[dict[object, Tensor]] = {}
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        y = super()._argmax(scores)
+        return self.buffers.setdefault(len(y), y).copy_(y) if len(y) < 5 else y
+
+
+@broken("earlier_calls_do_not_matter", 4)
+class RemembersByAddress(Pairs):
+    answers: ClassVar[dict[object, tuple[Tensor, Tensor]]] = {}
+
+    def argmax(self, scores: Tensor) -> Tensor:
+        key = scores.data_ptr(), scores.shape, scores.stride(), scores.dtype
+        if key not in self.answers:
+            self.answers[key] = scores, super().argmax(scores)  # with the scores, so that their memory is kept
+        return self.answers[key][1].clone()
 
 
 @broken("earlier_calls_do_not_matter", 4)

@@ -36,9 +36,14 @@ def answer_has_no_gradient(space: StructuredSpace, scores: Tensor) -> None:
         raise ViolationError("the answer requires grad", got=y.grad_fn, expected="a tensor without gradient")
 
 
-@law(scores=strategies.scores)
-def arguments_are_left_alone(space: StructuredSpace, scores: Tensor) -> None:
+@law(scores=strategies.scores, target=per_example(strategies.targets), examples=2)
+def arguments_are_left_alone(space: StructuredSpace, scores: Tensor, target: Tensor) -> None:
     """Neither argmax nor contains changes its argument, and the answer does not share the scores' memory."""
+    for given in (scores, target.clone()):  # a structure as scores: it is its own answer
+        _expect_left_alone(space, given)
+
+
+def _expect_left_alone(space: StructuredSpace, scores: Tensor) -> None:
     before = scores.clone()
     y = space.argmax(scores)
     if not torch.equal(scores, before):
@@ -98,7 +103,7 @@ def strided_equals_contiguous(
     strided = layout.lay(scores)
     y = space.argmax(strided)
     expect_members(space, y, f"for scores with strides {strided.stride()}, the answer is not in the space")
-    message = f"scores with strides {strided.stride()} give another value than the same scores in contiguous memory"
+    message = f"scores with strides {strided.stride()}: another value than for the same scores in contiguous memory"
     expect_same_value(space, scores, y, space.argmax(scores), tolerance, message)
 
 
@@ -124,7 +129,7 @@ def threads_do_not_matter(space: StructuredSpace, scores: Tensor, *, tolerance: 
 def earlier_calls_do_not_matter(
     space: StructuredSpace, scores: Tensor, others: Tensor, *, tolerance: float = 0.0
 ) -> None:
-    """What was solved in between changes neither an answer given before nor the value of the next."""
+    """What was solved before, from the same memory too, changes neither an earlier answer nor the value of the next."""
     y = space.argmax(scores)
     before = y.clone()
     space.argmax(others)
@@ -133,4 +138,10 @@ def earlier_calls_do_not_matter(
             "a later call wrote into an earlier answer", example=index, got=y[index], expected=before[index]
         )
     again = space.argmax(scores)
-    expect_same_value(space, scores, again, before, tolerance, "after another call, the same scores give another value")
+    message = "after another call, the answer to the same scores has another value"
+    expect_same_value(space, scores, again, before, tolerance, message)
+    written = scores.clone()
+    space.argmax(written)
+    written.copy_(written.where(written.isinf(), -written))
+    message = "after other numbers were written into the scores, the answer is not the one to those numbers"
+    expect_same_value(space, written, space.argmax(written), space.argmax(written.clone()), tolerance, message)
