@@ -71,8 +71,8 @@ def scores(
 ) -> SearchStrategy[Tensor]:
     """Scores that tempt a solver to be wrong: ``(*batch, *shape)``.
 
-    Ties among small integers, differences that a coarser dtype does not resolve, generic position, very large and very small
-    magnitudes and both at once; parts forbidden by ``-inf``, never so many that nothing is left;
+    Ties among small integers, differences that a coarser dtype does not resolve, generic position, very
+    large and very small magnitudes and both at once; parts forbidden by ``-inf``, never so many that nothing is left;
     transposed and gappy memory; batches of any dimensions, empty ones included. Simpler ones have fewer examples,
     ties, and nothing forbidden.
 
