@@ -47,7 +47,7 @@ def check_space(
         raises: whether to raise at the first failure; otherwise look at the report.
 
     Returns:
-        The results law by law; ``print`` shows a table.
+        The results law by law; ``print`` shows a table. ``passed`` says nothing about the laws in ``skipped``.
 
     Raises:
         LawError: names the law, and has the smallest input found and code that shows it again.
@@ -55,8 +55,11 @@ def check_space(
 
     >>> import structpred as sp
     >>> report = check_space(sp.Matching(2))
-    >>> report.passed, len(report.results)
-    (True, 36)
+    >>> report.passed, len(report.results), report.skipped
+    (True, 36, {})
+    >>> sorted(check_space(sp.Matching(10), max_examples=5).skipped)  # they need the list of all structures
+    ['enumerate_is_complete', 'enumerate_lists_each_structure_once', 'no_structure_scores_higher',
+     'noise_makes_the_answer_unique', 'only_what_is_infeasible_is_refused']
     """
     effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, tolerance=tolerance)
     return _check(_as_space(space), SPACE_LAWS, effort, only, expected_failures, raises)
@@ -99,7 +102,7 @@ def check_direct_gradient(
         raises: whether to raise at the first failure; otherwise look at the report.
 
     Returns:
-        The results law by law; ``print`` shows a table.
+        The results law by law; ``print`` shows a table. ``passed`` says nothing about the laws in ``skipped``.
 
     Raises:
         LawError: names the law, and has the smallest input found and code that shows it again.
@@ -128,8 +131,8 @@ def _check(
     expected_failures: Mapping[str, str] | None,
     raises: bool,
 ) -> Report:
-    expected = check_reasons(expected_failures, laws)
-    chosen = check_names("only", only, laws) if only is not None else [law.name for law in laws]
+    expected = validate_reasons(expected_failures, laws)
+    chosen = validate_names("only", only, laws) if only is not None else [law.name for law in laws]
     results = []
     for law in laws:
         if law.name in chosen:
@@ -147,15 +150,15 @@ def raise_if_bad(result: Result) -> None:
         raise result.failure
 
 
-def check_reasons(expected_failures: Mapping[str, str] | None, laws: Sequence[Law]) -> Mapping[str, str]:
+def validate_reasons(expected_failures: Mapping[str, str] | None, laws: Sequence[Law]) -> Mapping[str, str]:
     """The reasons by the names of laws; ``ArgumentError`` for what is no mapping, or names no law."""
     if expected_failures is not None and not isinstance(expected_failures, Mapping):
         instead = 'write {"name_of_the_law": "the reason"}'
         raise argument_error("expected_failures", "reasons by the names of laws", expected_failures, instead)
-    return check_names("expected_failures", expected_failures or {}, laws)
+    return validate_names("expected_failures", expected_failures or {}, laws)
 
 
-def check_names(argument: str, names: _Names, laws: Sequence[Law]) -> _Names:
+def validate_names(argument: str, names: _Names, laws: Sequence[Law]) -> _Names:
     """Returns the names; raises ``ArgumentError`` unless each is that of a law."""
     known = [law.name for law in laws]
     if isinstance(names, str):

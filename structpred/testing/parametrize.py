@@ -7,7 +7,7 @@ from typing import Any
 
 from structpred.errors import MissingExtraError
 from structpred.spaces.base import StructuredSpace
-from structpred.testing.check import check_reasons, raise_if_bad
+from structpred.testing.check import raise_if_bad, validate_reasons
 from structpred.testing.law import Law
 from structpred.testing.report import Outcome
 from structpred.testing.run import Effort, run
@@ -43,7 +43,7 @@ def parametrize_with_checks(
         message = "parametrize_with_checks needs pytest; write pip install 'structpred[testing]', or use check_space"
         raise MissingExtraError(message) from error
 
-    expected = check_reasons(expected_failures, SPACE_LAWS)
+    expected = validate_reasons(expected_failures, SPACE_LAWS)
     effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, tolerance=tolerance)
 
     def case(space: StructuredSpace, law: Law) -> Any:

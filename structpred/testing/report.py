@@ -47,8 +47,17 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether no law failed, other than those expected to."""
+        """Whether every law came out as expected, as far as it could be tried.
+
+        A law that was ``skipped`` says nothing: check a smaller space, of the same class, where it is not. A law
+        out of ``expected_failures`` must fail.
+        """
         return not any(result.is_bad for result in self.results)
+
+    @property
+    def skipped(self) -> dict[str, str]:
+        """Why each law that could not be tried was skipped, by its name."""
+        return {result.law.name: result.note for result in self.results if result.outcome is Outcome.SKIPPED}
 
     @property
     def failures(self) -> tuple[LawError, ...]:
@@ -73,4 +82,5 @@ class Report:
             for outcome in Outcome
             if any(result.outcome is outcome for result in self.results)
         ]
-        return "\n".join([self.subject, *lines, ", ".join(counts)])
+        skipped = [f"not known to hold: {', '.join(self.skipped)}"] if self.skipped else []
+        return "\n".join([self.subject, *lines, ", ".join(counts), *skipped])

@@ -82,6 +82,10 @@ def test_laws_out_of_reach_are_skipped_with_the_reason():
     report = check_space(sp.Matching(10), only=["no_structure_scores_higher"])
     assert report.passed
     assert report.results[0].outcome is Outcome.SKIPPED
+    ((law, reason),) = report.skipped.items()
+    assert law == "no_structure_scores_higher"
+    assert reason.endswith("check a smaller one too")
+    assert str(report).endswith("\n1 skipped\nnot known to hold: no_structure_scores_higher")
     assert "has 3628800 structures, too many to list; check a smaller one too" in str(report)
 
 

@@ -3,21 +3,30 @@
 ``max_seconds`` is raised, so that a busy machine tries as many inputs as an idle one does by default.
 """
 
+import math
+
+import attrs
 import broken_answers
 import broken_structures  # noqa: F401
+import networkx as nx
 import pytest
 import torch
 from pairs import BROKEN_SPACES, Pairs
 from pasted import shows_again
 
-from structpred import Matching
+import structpred as sp
 from structpred.testing import SPACE_LAWS, LawError, check_space
 from structpred.testing.space_laws.structures import members_are_zeros_and_ones
 
 # What they answer depends on what was asked before, or no code makes them.
 CANNOT_BE_PASTED = {
-    "AnswersTheCallBefore", "OneBufferForAllAnswers", "OneBufferForAllChunks", "RemembersByAddress", "HoldsALambda", "NoRepr",
-}  # fmt: skip
+    "AnswersTheCallBefore",
+    "OneBufferForAllAnswers",
+    "OneBufferForAllChunks",
+    "RemembersByAddress",
+    "HoldsALambda",
+    "NoRepr",
+}
 
 cases = [pytest.param(space, law, id=f"{type(space).__name__}-{law}") for space, law in BROKEN_SPACES]
 
@@ -72,6 +81,39 @@ def test_every_law_has_a_broken_space():
     assert {law.name for law in SPACE_LAWS} - {law for _, law in BROKEN_SPACES} == {"linear_loss_is_its_definition"}
 
 
+@attrs.frozen
+class Arborescence(sp.StructuredSpace):
+    """Trees from node 0 to all of the nodes, by networkx, which adds numbers near 1 to the scores."""
+
+    shape = (4,)
+    arcs = ((0, 1), (0, 2), (1, 2), (2, 1))
+
+    def _argmax(self, scores):
+        y = torch.zeros_like(scores)
+        for example, structure in zip(scores.tolist(), y, strict=True):
+            scored = zip(self.arcs, example, strict=True)
+            graph = nx.DiGraph([(*arc, {"weight": score}) for arc, score in scored if score > -math.inf])
+            graph.add_nodes_from(range(3))
+            try:
+                tree = nx.maximum_spanning_arborescence(graph)
+            except nx.NetworkXException:  # none is left: any structure will do
+                tree = nx.DiGraph(self.arcs[:2])
+            structure[[self.arcs.index(arc) for arc in tree.edges]] = 1
+        return y
+
+    def contains(self, y):
+        return (y[..., None, :] == self.enumerate().to(y.dtype)).all(-1).any(-1)
+
+    def enumerate(self):
+        return torch.tensor([[1.0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1]])
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_right_solver_that_adds_numbers_near_1_passes(seed):
+    values = [law.name for law in SPACE_LAWS if "tolerance" in law.options]
+    assert check_space(Arborescence(), only=values, seed=seed).passed
+
+
 @pytest.mark.parametrize("size", [2, 5, 12])
 def test_the_space_that_is_right_passes(size):
     assert check_space(Pairs(size)).passed
@@ -81,4 +123,4 @@ def test_a_structure_is_spoilt_however_its_memory_lies():
     target = torch.eye(3, dtype=torch.float64).expand(3, 3, 3).clone().mT
     assert not target.is_contiguous()
     for part in range(9):
-        members_are_zeros_and_ones(Matching(3), target=target, bad=0.5, part=part)
+        members_are_zeros_and_ones(sp.Matching(3), target=target, bad=0.5, part=part)
