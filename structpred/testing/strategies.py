@@ -77,7 +77,7 @@ def scores(
     ties, and nothing forbidden.
 
     Args:
-        space: gives the shape, and the structures that stay allowed.
+        space: whose shape they have, and of whose structures one stays allowed for each example.
         batch: the batch dimensions; any unless given.
         dtype: any floating point type unless given.
         forbidden: whether there may be ``-inf``.
