@@ -3,6 +3,13 @@
     from structpred.testing import check_space
     check_space(MySpace(4))
 
+- ``check_space`` and ``check_direct_gradient`` try every law and return a ``Report`` of one ``Result`` a law, each
+  with an ``Outcome``; a broken law is a ``LawError``, whose cause is the ``ViolationError`` that the law raised.
+- ``parametrize_with_checks`` makes each law of a space a pytest case.
+- ``SPACE_LAWS`` and ``GRADIENT_LAWS`` are the laws: each ``Law`` can be called by itself, on a space or a
+  ``DirectGradient``.
+- ``strategies`` has the Hypothesis strategies, for tests of your own.
+
 Needs the ``testing`` extra (Hypothesis); pytest only for ``parametrize_with_checks``.
 """
 

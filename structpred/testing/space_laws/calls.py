@@ -99,7 +99,7 @@ def an_empty_batch_has_an_empty_answer(space: StructuredSpace) -> None:
 def strided_equals_contiguous(
     space: StructuredSpace, scores: Tensor, layout: Layout, *, tolerance: float = 0.0
 ) -> None:
-    """Transposed and gappy memory gives the same value as contiguous memory."""
+    """Scores in transposed and gappy memory have the same value as in contiguous memory."""
     strided = layout.lay(scores)
     y = space.argmax(strided)
     expect_members(space, y, f"for scores with strides {strided.stride()}, the answer is not in the space")
