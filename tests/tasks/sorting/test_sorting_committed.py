@@ -6,6 +6,7 @@ import functools
 import io
 from pathlib import Path
 
+import attrs
 import pytest
 from rich.console import Console
 
@@ -18,6 +19,8 @@ from tasks.sorting.results import Result, ResultsFile
 ROOT = Path(__file__).parents[3]
 RESULTS = ROOT / "tasks" / "sorting" / "results"
 LENGTHS = (5, 10, 25, 40, 60, 100)
+NOT_LEARNED = [(d, s) for d in LENGTHS[:5] for s in (Scale.NONE, Scale.ONE)]
+FIXED = attrs.evolve(BEST, epsilon=-12.0)
 
 
 @functools.cache
@@ -28,9 +31,11 @@ def committed(name: str) -> list[Result]:
 @pytest.mark.parametrize(
     ("page", "preset", "name", "cells", "repetitions"),
     [
-        ("README.md", BEST, "best", [(d, Scale.LEARNED) for d in LENGTHS], 200),
-        ("docs/sorting.md", BEST, "best", [(d, Scale.LEARNED) for d in LENGTHS], 200),
-        ("docs/sorting.md", BEST, "best", [(d, s) for d in LENGTHS for s in (Scale.NONE, Scale.ONE)], 50),
+        ("README.md", BEST, "best", [(d, Scale.LEARNED) for d in LENGTHS], 50),
+        ("docs/sorting.md", BEST, "best", [(d, Scale.LEARNED) for d in LENGTHS], 50),
+        ("docs/sorting.md", BEST, "best", [*NOT_LEARNED, (100, Scale.NONE)], 50),
+        ("docs/sorting.md", FIXED, "fixed_step", [(d, Scale.LEARNED) for d in LENGTHS], 200),
+        ("docs/sorting.md", FIXED, "fixed_step", [*NOT_LEARNED, (100, Scale.NONE), (100, Scale.ONE)], 50),
         ("docs/sorting.md", PAPER, "paper", [(d, s) for d in LENGTHS[:4] for s in Scale], 50),
     ],
 )
