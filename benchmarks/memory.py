@@ -25,7 +25,7 @@ def _peak(batch: int, draws: int, length: int) -> int:
     def step(batch: int) -> None:
         scores = torch.zeros(batch, length, length, requires_grad=True)
         scale = torch.ones(batch, 1, 1, requires_grad=True)
-        objective(scores, scale, space.hamming(torch.eye(length).expand_as(scores))).backward()
+        objective(scores, space.hamming(torch.eye(length).expand_as(scores)), scale=scale).backward()
 
     step(1)  # what the first call loads is not the step's
     before = most_resident()

@@ -89,7 +89,7 @@ def test_gradients_reach_a_scale_of_each_variable():
     objective = sp.PerturbedDirectLoss(space, epsilon=-1.0, num_samples=3)
     scores, scale = randn(5, 3, 3, 3).requires_grad_(), torch.ones(5, 4, 3, dtype=torch.float64, requires_grad=True)
     target = space.from_labels(torch.zeros(5, 4, dtype=torch.long))
-    solution = objective.solve(scores, scale, space.hamming(target), generator=torch.Generator().manual_seed(0))
+    solution = objective.solve(scores, space.hamming(target), scale=scale, generator=torch.Generator().manual_seed(0))
     solution.loss.sum().backward()
     assert solution.noise.shape == (3, 5, 4, 3)
     onto_positions = torch.cat(  # the transpose of spread

@@ -100,6 +100,6 @@ def test_training_through_rows_of_different_k():
     optimizer = torch.optim.SGD([scores], lr=1.0)
     for _ in range(50):
         optimizer.zero_grad()
-        objective(scores, scale, space.hamming(target), generator=torch.Generator().manual_seed(0)).backward()
+        objective(scores, space.hamming(target), scale=scale, generator=torch.Generator().manual_seed(0)).backward()
         optimizer.step()
     assert torch.equal(space.argmax(scores), target)

@@ -79,7 +79,7 @@ def test_losses_and_scales_fit_the_objective(space):
     def check(loss, scale):
         assert loss.event_dims == len(space.shape)
         scores = torch.zeros(2, *space.shape, dtype=torch.float64)
-        value = sp.PerturbedDirectLoss(space, epsilon=-1.0)(scores, scale, loss)
+        value = sp.PerturbedDirectLoss(space, epsilon=-1.0)(scores, loss, scale=scale)
         assert value.isfinite()
         assert ((scale >= 0.1) & (scale <= 10)).all()
 
