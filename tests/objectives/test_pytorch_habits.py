@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import socket
-
 import pytest
 import torch
 import torch.multiprocessing
@@ -96,9 +93,8 @@ def test_transforms_of_torch_func_are_refused(transform):
 # --- distributed
 
 
-def _rank(rank: int, port: int, results) -> None:
-    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    torch.distributed.init_process_group("gloo", rank=rank, world_size=2)
+def _rank(rank: int, meeting: str, results) -> None:
+    torch.distributed.init_process_group("gloo", init_method=meeting, rank=rank, world_size=2)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     network = nn.parallel.DistributedDataParallel(nn.Linear(5, 9))
@@ -106,16 +102,15 @@ def _rank(rank: int, port: int, results) -> None:
     solution = sp.PerturbedDirectLoss(SPACE).solve(network(x_of(rank)).unflatten(-1, (3, 3)), SPACE.hamming(TARGET))
     solution.loss.mean().backward()
     results.put((rank, solution.noise.tolist(), network.module.weight.grad.tolist()))
+    torch.distributed.barrier()  # a rank that leaves first aborts the other
     torch.distributed.destroy_process_group()
 
 
 @pytest.mark.skipif(not torch.distributed.is_available(), reason="torch is built without torch.distributed")
-def test_ranks_share_gradients_and_draw_noise_of_their_own():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def test_ranks_share_gradients_and_draw_noise_of_their_own(tmp_path):
+    meeting = (tmp_path / "meeting").as_uri()
     results = torch.multiprocessing.get_context("spawn").SimpleQueue()
-    torch.multiprocessing.spawn(_rank, (port, results), nprocs=2)
+    torch.multiprocessing.spawn(_rank, (meeting, results), nprocs=2)
     (_, one_noise, one_grad), (_, other_noise, other_grad) = (results.get() for _ in range(2))
     assert one_noise != other_noise
     assert one_grad == other_grad
