@@ -1,5 +1,6 @@
 """structpred trains a PyTorch network through a combinatorial argmax, on the task's own loss."""
 
+from structpred.adaptive_epsilon import AdaptiveEpsilon
 from structpred.epsilon import Epsilon, FixedEpsilon, GrowUntilNonzero, RelativeToNoise, RelativeToScores
 from structpred.errors import (
     ArgumentError,
@@ -13,9 +14,23 @@ from structpred.errors import (
     StructpredError,
     ZeroGradientWarning,
 )
+from structpred.layers import Blackbox, Identity, ImplicitMLE, Layer, PerturbedArgmax, Projection
 from structpred.loss import LinearLoss
-from structpred.noise import Gumbel, Logistic, Noise, Normal, Uniform
-from structpred.objectives import DirectSolution, Objective, PerturbedDirectLoss, Solution
+from structpred.noise import Gumbel, Logistic, Noise, Normal, SumOfGamma, Uniform
+from structpred.objectives import (
+    DirectSolution,
+    Objective,
+    PerturbedDirectLoss,
+    PerturbedFenchelYoungLoss,
+    PotentialSolution,
+    ScoreFunctionLoss,
+    Solution,
+    SPOPlusLoss,
+    StructuredHingeLoss,
+    StructuredPerceptronLoss,
+    blackbox_loss,
+    perturbation_gradient_loss,
+)
 from structpred.spaces import (
     Chain,
     DagPath,
@@ -33,7 +48,9 @@ from structpred.spaces import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "AdaptiveEpsilon",
     "ArgumentError",
+    "Blackbox",
     "Chain",
     "DagPath",
     "DirectSolution",
@@ -42,9 +59,12 @@ __all__ = [
     "FixedEpsilon",
     "GrowUntilNonzero",
     "Gumbel",
+    "Identity",
+    "ImplicitMLE",
     "InfeasibleError",
     "IntegerProgram",
     "KSubset",
+    "Layer",
     "LinearLoss",
     "LinearSolver",
     "Logistic",
@@ -56,9 +76,15 @@ __all__ = [
     "Objective",
     "OneHot",
     "OutOfTimeError",
+    "PerturbedArgmax",
     "PerturbedDirectLoss",
+    "PerturbedFenchelYoungLoss",
+    "PotentialSolution",
+    "Projection",
     "RelativeToNoise",
     "RelativeToScores",
+    "SPOPlusLoss",
+    "ScoreFunctionLoss",
     "Solution",
     "SolverPlacement",
     "SolverTimeoutError",
@@ -66,7 +92,12 @@ __all__ = [
     "SpaceError",
     "SpanningTree",
     "StructpredError",
+    "StructuredHingeLoss",
+    "StructuredPerceptronLoss",
     "StructuredSpace",
+    "SumOfGamma",
     "Uniform",
     "ZeroGradientWarning",
+    "blackbox_loss",
+    "perturbation_gradient_loss",
 ]

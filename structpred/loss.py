@@ -8,6 +8,7 @@ lets ``GrowUntilNonzero`` see when there is nothing left to gain.
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import attrs
@@ -43,6 +44,13 @@ def _number_or_finite_tensor(instance: object, attribute: attrs.Attribute[Any], 
         validate_finite_number(attribute.name, value)
 
 
+def _structure_like_the_coefficients(loss: LinearLoss, attribute: attrs.Attribute[Any], best: object) -> None:
+    if best is None:
+        return
+    shape = tuple(loss.coefficients.shape)
+    validate_broadcast(attribute.name, validate_tensor(attribute.name, best), shape, "the coefficients have it")
+
+
 def _no_more_than_there_are(loss: LinearLoss, attribute: attrs.Attribute[Any], event_dims: int) -> None:
     if event_dims > loss.coefficients.ndim:
         have = f"at most {loss.coefficients.ndim}, the dimensions of the coefficients"
@@ -67,13 +75,19 @@ class LinearLoss:
         event_dims: how many trailing dimensions make up one structure. Only calling the loss needs it
             (an objective knows its space's shape). Unless given, the batch dimensions are those of
             ``constant``, or the first dimension alone.
+        best: a structure of least loss, where it is known; it broadcasts to the shape of ``coefficients``. Objectives
+            that learn from it solve for it otherwise. ``space.hamming`` and ``space.regret`` know it.
+
+    ``loss[index]`` is the loss of some examples, as ``coefficients[index]`` is theirs.
 
     Raises:
         ArgumentError: for coefficients or a constant that are not floating point, or not finite. On a GPU it is the
             objective that refuses coefficients which are not finite.
 
-    >>> loss = LinearLoss(torch.tensor([[1.0, 5.0, 2.0]]), constant=-1.0)
-    >>> loss(torch.tensor([[0.0, 1.0, 0.0]]))
+    >>> loss = LinearLoss(torch.tensor([[1.0, 5.0, 2.0], [3.0, 0.0, 1.0]]), constant=-1.0)
+    >>> loss(torch.tensor([[0.0, 1.0, 0.0], [0.0, 1.0, 0.0]]))
+    tensor([ 4., -1.])
+    >>> loss[:1](torch.tensor([[0.0, 1.0, 0.0]]))
     tensor([4.])
     """
 
@@ -84,6 +98,23 @@ class LinearLoss:
         validator=[positive_int, _no_more_than_there_are],
         kw_only=True,
     )
+    best: Tensor | None = field(default=None, validator=_structure_like_the_coefficients, kw_only=True)
+
+    def __getitem__(self, index: Any) -> LinearLoss:
+        """The loss of the examples that the index picks from the batch: an integer, slice, tensor, or a tuple of them.
+
+        Raises:
+            ArgumentError: if the index reaches into the structures.
+            IndexError: as a tensor raises it.
+        """
+        batch_dims = self.coefficients.ndim - self.event_dims
+        if _dims_indexed(index) > batch_dims:
+            raise argument_error("index", f"one of the {batch_dims} batch dimensions of the loss", index)
+        constant = self.constant
+        if isinstance(constant, Tensor):
+            constant = constant.expand(self.coefficients.shape[:batch_dims])[index]
+        best = None if self.best is None else self.best.expand_as(self.coefficients)[index]
+        return LinearLoss(self.coefficients[index], constant, event_dims=self.event_dims, best=best)
 
     def __call__(self, y: Tensor) -> Tensor:
         """The loss of each structure: ``(*batch, *shape) -> (*batch)``; leading dimensions broadcast.
@@ -141,6 +172,14 @@ class LinearLoss:
 
 
 LinearLoss.__init__ = eager(LinearLoss.__init__)  # type: ignore[method-assign]  # torch.compile fails in that of attrs
+
+
+def _dims_indexed(index: Any) -> float:
+    """How many dimensions of a tensor the index uses up; infinitely many if that depends on the tensor."""
+    parts = index if isinstance(index, tuple) else (index,)
+    if any(part is None or part is Ellipsis for part in parts):
+        return math.inf
+    return sum(part.ndim if isinstance(part, Tensor) and part.dtype == torch.bool else 1 for part in parts)
 
 
 def as_floating(name: str, tensor: Tensor) -> Tensor:

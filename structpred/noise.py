@@ -12,10 +12,11 @@ import math
 from collections.abc import Sequence
 
 import torch
-from attrs import frozen
+from attrs import field, frozen
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
+from structpred._validation import positive_int
 from structpred.errors import Words, argument_error
 
 _EULER_GAMMA = 0.5772156649015329
@@ -141,6 +142,37 @@ class Logistic(Noise):
 
     def cdf(self, value: Tensor) -> Tensor:
         return value.sigmoid()
+
+
+@frozen
+class SumOfGamma(Noise):
+    """A sum of Gamma draws, of which any ``parts`` sum to a Gumbel draw; variance nearly ``pi^2 / (6 parts)``.
+
+    For structures of so many parts it makes a structure's total noise that of one draw of ``Gumbel`` (Niepert,
+    Minervini & Franceschi 2021, "Implicit MLE", Section 3.2).
+
+    Args:
+        parts: how many parts a structure has (kappa in the paper).
+        terms: how many terms of the infinite sum are drawn.
+
+    Raises:
+        ArgumentError: unless both are integers of at least 1.
+    """
+
+    parts: int = field(validator=positive_int)
+    terms: int = field(default=10, validator=positive_int, kw_only=True)
+
+    def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
+        draws.zero_()
+        shape = torch.full_like(draws, 1 / self.parts)
+        for term in range(1, self.terms + 1):
+            # By torch's own function, because torch.distributions takes no generator.
+            draws.add_(torch._standard_gamma(shape, generator=generator), alpha=1 / term)
+        return draws.sub_(sum(1 / term for term in range(1, self.terms + 1)) / self.parts)
+
+    @property
+    def variance(self) -> float:
+        return sum(1 / term**2 for term in range(1, self.terms + 1)) / self.parts
 
 
 @frozen

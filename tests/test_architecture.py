@@ -44,7 +44,7 @@ def within(module: str, *packages: str) -> bool:
 
 LIBRARY = package("structpred")
 TASKS = package("tasks")
-KERNEL = ("perturbation", "difference", "gradient")  # in the order of the data's path
+KERNEL = ("perturbation", "score_function", "difference", "gradient")  # in the order of the data's path
 CONCRETE_SPACES = {
     name
     for name in LIBRARY
@@ -74,7 +74,7 @@ def test_the_test_kit_knows_no_concrete_space(module):
 
 @pytest.mark.parametrize("part", ["noise", "_scale", "loss", "epsilon", "spaces"])
 def test_the_building_blocks_do_not_know_one_another(part):
-    blocks = ("noise", "_scale", "loss", "epsilon", "spaces", *KERNEL, "objectives")
+    blocks = ("noise", "_scale", "loss", "epsilon", "spaces", *KERNEL, "objectives", "layers")
     others = {f"structpred.{name}" for name in blocks}
     allowed = {f"structpred.{part}"} | ({"structpred.loss"} if part == "spaces" else set())
     for module, imported in LIBRARY.items():
@@ -87,16 +87,21 @@ def test_the_kernel_knows_no_objective_and_no_step_after_it(piece):
     later = {f"structpred.{name}" for name in KERNEL[KERNEL.index(piece) + 1 :]}
     imported = LIBRARY[f"structpred.{piece}"]
     assert not imported & (CONCRETE_SPACES | later)
-    assert not [name for name in imported if within(name, "structpred.objectives", "structpred.loss")]
+    assert not [
+        name for name in imported if within(name, "structpred.objectives", "structpred.layers", "structpred.loss")
+    ]
 
 
-def test_objectives_use_only_the_abstract_space_and_do_not_know_one_another():
-    shared = {"structpred.objectives", "structpred.objectives.base"}
+@pytest.mark.parametrize("kind", ["objectives", "layers"])
+def test_objectives_and_layers_use_only_the_abstract_space_and_do_not_know_one_another(kind):
+    own = {f"structpred.{kind}", f"structpred.{kind}.base"}
+    presets = {"structpred.objectives.presets": {"structpred.objectives.direct"}}  # the direct loss under other names
     for module, imported in LIBRARY.items():
-        if within(module, "structpred.objectives") and module != "structpred.objectives.__init__":
+        if within(module, f"structpred.{kind}") and not module.endswith("__init__"):
             assert not imported & CONCRETE_SPACES, module
-            objectives = {name for name in imported if within(name, "structpred.objectives") and "._" not in name}
-            assert not objectives - shared, module
+            known = {name for name in imported if within(name, "structpred.objectives", "structpred.layers")}
+            known = {name for name in known if not name.startswith(f"structpred.{kind}._")}
+            assert not known - own - presets.get(module, set()), module
 
 
 @pytest.mark.parametrize("space", sorted(CONCRETE_SPACES))

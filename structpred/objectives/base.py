@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Callable
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
 import torch
 from attrs import frozen
-from torch import Tensor, nn
+from torch import Tensor
 
-from structpred._eager import eager, refuse_transforms
-from structpred._scale import validate_own_scale, validate_scale
-from structpred._validation import validate_floating, validate_positive_int
+from structpred._eager import eager
+from structpred._settings import PerturbedModule
+from structpred._validation import validate_positive_int
 from structpred.errors import argument_error
 from structpred.noise import Gumbel, Noise
-from structpred.perturbation import Perturbed, perturb
 from structpred.spaces.base import StructuredSpace
 
 Reduction = Literal["mean", "sum", "none"]
@@ -28,7 +26,7 @@ class Solution:
     loss: Tensor
     """``(samples, *batch)``: what ``forward`` reduces, with its gradient."""
     prediction: Tensor
-    """``(samples, *batch, *shape)``: y, under noise. A backward pass through it raises ``NoGradientError``."""
+    """``(samples, *batch, *shape)``: what was solved for. A backward pass through it raises ``NoGradientError``."""
     noise: Tensor | None
     """``(samples, *batch, *noise_shape)``: the draws before scaling; None without noise."""
 
@@ -38,12 +36,11 @@ class Solution:
         return f"{type(self).__name__}(mean loss {mean}, samples={samples}, batch={tuple(batch)})"
 
 
-class Objective(nn.Module, abc.ABC):
+class Objective(PerturbedModule, abc.ABC):
     """Scores, scale and supervision in, a number with gradients out. A subclass defines ``solve``.
 
     Every setting below may be assigned anew between calls, and is validated when it is. In training mode the scores
-    are perturbed by noise; after ``.eval()`` the number is that of the structure that is deployed,
-    ``space.argmax(scores)``, and has no gradient for scores and scale.
+    are perturbed by noise; after ``.eval()`` they are not, and the number is that of the scores as they are.
 
     Args:
         space: the structures.
@@ -55,11 +52,6 @@ class Objective(nn.Module, abc.ABC):
             samples), or ``"none"``: one loss an example.
     """
 
-    _converters: ClassVar[dict[str, Callable[[Any], Any]]]
-
-    space: StructuredSpace
-    noise: Noise | None
-    scale: Tensor | float
     num_samples: int
     reduction: Reduction
 
@@ -72,23 +64,9 @@ class Objective(nn.Module, abc.ABC):
         num_samples: int = 1,
         reduction: Reduction = "mean",
     ) -> None:
-        super().__init__()
-        self.space = space
-        self.noise = noise
-        self.scale = scale
+        super().__init__(space, noise, scale)
         self.num_samples = num_samples
         self.reduction = reduction
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        convert = self._converters.get(name)
-        if convert is not None:
-            value = convert(value)
-            for kind in (self.__dict__, self._modules, self._parameters, self._buffers):
-                kind.pop(name, None)  # nn.Module refuses a number where a module or a parameter was
-        if convert is not None and isinstance(value, Tensor) and not isinstance(value, nn.Parameter):
-            self.register_buffer(name, value)
-        else:
-            super().__setattr__(name, value)
 
     @eager
     def forward(
@@ -124,42 +102,15 @@ class Objective(nn.Module, abc.ABC):
 
         Args:
             scores: ``(*batch, *shape)``, floating point; ``-inf`` forbids a part.
-            supervision: what the objective learns from.
+            supervision: what the objective learns from: a ``LinearLoss``, or for some a structure.
             scale: sigma; the objective's own unless given. A positive number, or a positive tensor of one element, or
                 one with the dimensions of ``(*batch, *noise_shape)``, each full or 1.
             generator: draws the noise; on the scores' device.
+
+        Raises:
+            ArgumentError: for wrong shapes, dtypes, devices or values, each named.
+            InfeasibleError: where ``-inf`` leaves no structure.
         """
-
-    def extra_repr(self) -> str:
-        settings = (f"{name}={getattr(self, name)!r}" for name in self._converters if name not in self._modules)
-        return ", ".join(settings)
-
-    def _validate_scores(self, scores: Tensor) -> Tensor:
-        """The scores in float32 or finer: half precision would make ties."""
-        self.space.batch_shape("scores", validate_floating("scores", scores))
-        refuse_transforms(scores)
-        return scores.to(torch.promote_types(scores.dtype, torch.float32))
-
-    def _perturb(self, scores: Tensor, scale: Tensor | float | None, generator: torch.Generator | None) -> Perturbed:
-        if self.noise is None:
-            if scale is not None:
-                raise argument_error("scale", "none, as this objective has noise=None", scale, "write noise=Gumbel()")
-            return perturb(self.space, scores, None, 1.0)
-        batch = self.space.batch_shape("scores", scores)
-        scale = validate_scale(self.scale if scale is None else scale, batch, self.space.noise_shape, scores)
-        return perturb(self.space, scores, self.noise, scale, self.num_samples, generator)
-
-
-def _space(value: object) -> StructuredSpace:
-    if not isinstance(value, StructuredSpace):
-        raise argument_error("space", "a StructuredSpace", value, "write for example Matching(10)")
-    return value
-
-
-def _noise(value: object) -> Noise | None:
-    if value is not None and not isinstance(value, Noise):
-        raise argument_error("noise", "a Noise, or None for no noise", value, "write for example Gumbel()")
-    return value
 
 
 def _reduction(value: object) -> object:
@@ -168,10 +119,7 @@ def _reduction(value: object) -> object:
     return value
 
 
-Objective._converters = {
-    "space": _space,
-    "noise": _noise,
-    "scale": validate_own_scale,
+Objective.converters = PerturbedModule.converters | {
     "num_samples": lambda value: validate_positive_int("num_samples", value),
     "reduction": _reduction,
 }

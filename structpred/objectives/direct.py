@@ -16,13 +16,12 @@ from torch import Tensor
 
 from structpred._eager import eager
 from structpred._tensors import inner
-from structpred._validation import validate_broadcast, validate_same_device
 from structpred.difference import Difference, direct_difference
 from structpred.epsilon import Epsilon, RelativeToNoise, as_policy
-from structpred.errors import argument_error
 from structpred.gradient import refusing_gradient, with_gradient
 from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Noise
+from structpred.objectives._supervision import coefficients_of
 from structpred.objectives._zero_gradients import ZeroGradientWatch
 from structpred.objectives.base import Objective, Reduction, Solution
 from structpred.spaces.base import StructuredSpace
@@ -71,7 +70,7 @@ class PerturbedDirectLoss(Objective):
     tensor(True)
     """
 
-    _converters: ClassVar = Objective._converters | {"epsilon": as_policy, "central": bool}
+    converters: ClassVar = Objective.converters | {"epsilon": as_policy, "central": bool}
 
     epsilon: Epsilon
     central: bool
@@ -101,21 +100,8 @@ class PerturbedDirectLoss(Objective):
         scale: Tensor | float | None = None,
         generator: torch.Generator | None = None,
     ) -> DirectSolution:
-        """Solves plainly and with the loss added, and returns what ``forward`` reduces.
-
-        Args:
-            scores: ``(*batch, *shape)``, floating point; ``-inf`` forbids a part.
-            supervision: the loss; its coefficients broadcast to the shape of ``scores``.
-            scale: sigma; the objective's own unless given. A positive number, or a positive tensor of one element, or
-                one with the dimensions of ``(*batch, *noise_shape)``, each full or 1.
-            generator: draws the noise; on the scores' device.
-
-        Raises:
-            ArgumentError: for wrong shapes, dtypes, devices or values, each named.
-            InfeasibleError: where ``-inf`` leaves no structure.
-        """
         scores = self._validate_scores(scores)
-        coefficients = self._validate_loss(supervision, scores)  # (*batch, *shape)
+        coefficients = coefficients_of(self.space, supervision, scores)  # (*batch, *shape)
         event_dims = len(self.space.shape)
 
         def loss(y: Tensor) -> Tensor:
@@ -125,7 +111,7 @@ class PerturbedDirectLoss(Objective):
             y = self.space.argmax(scores)[None]
             nothing = Difference(y, y, torch.zeros_like(y), y.new_zeros(scores.shape[: scores.ndim - event_dims]))
             return self._solution(loss(y), scores[None], nothing, None)
-        perturbed = self._perturb(scores, scale, generator)
+        perturbed = self._perturb(scores, scale, self.num_samples, generator)
         found = direct_difference(self.space, perturbed, coefficients, self.epsilon, central=self.central, loss=loss)
         value = loss(found.prediction)  # (samples, *batch)
         self._watch(found.gradient, value, lambda: loss(self.space.argmax(coefficients.neg())))
@@ -134,16 +120,3 @@ class PerturbedDirectLoss(Objective):
     def _solution(self, value: Tensor, scores: Tensor, found: Difference, noise: Tensor | None) -> DirectSolution:
         y, augmented = (refusing_gradient(y, scores) for y in (found.prediction, found.augmented))
         return DirectSolution(value, y, noise, augmented, found.gradient, found.epsilon)
-
-    def _validate_loss(self, loss: LinearLoss, scores: Tensor) -> Tensor:
-        """The loss's coefficients, in the scores' dtype and shape, once they and the constant are known to fit."""
-        if not isinstance(loss, LinearLoss):
-            raise argument_error("loss", "a LinearLoss", loss, "write for example space.hamming(target)")
-        batch = self.space.batch_shape("scores", scores)
-        validate_same_device("loss.coefficients", loss.coefficients, scores)
-        self.space.batch_shape("loss.coefficients", loss.coefficients)
-        validate_broadcast("loss.coefficients", loss.coefficients, tuple(scores.shape), "the scores have it")
-        if isinstance(loss.constant, Tensor):
-            validate_same_device("loss.constant", loss.constant, scores)
-            validate_broadcast("loss.constant", loss.constant, batch, "the scores have it")
-        return loss.coefficients.to(scores.dtype).expand_as(scores)

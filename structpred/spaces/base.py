@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Callable
 from typing import ClassVar
 
+import attrs
 import numpy as np
 import torch
 from torch import Tensor
@@ -16,7 +17,7 @@ from torch import Tensor
 from structpred._eager import eager, refuse_transforms
 from structpred._tensors import inner
 from structpred._threads import map_chunks
-from structpred._validation import validate_floating, validate_tensor
+from structpred._validation import validate_broadcast, validate_floating, validate_tensor
 from structpred.errors import (
     ArgumentError,
     InfeasibleError,
@@ -215,24 +216,50 @@ class StructuredSpace(abc.ABC):
         Raises:
             ArgumentError: if the shape is another, or a target is not in the space.
         """
-        return LinearLoss.hamming(self.validate_members("target", target), event_dims=len(self.shape))
+        loss = LinearLoss.hamming(self.validate_members("target", target), event_dims=len(self.shape))
+        return attrs.evolve(loss, best=target.to(loss.coefficients.dtype))
 
-    def regret(self, costs: Tensor) -> LinearLoss:
+    def regret(self, costs: Tensor, best: Tensor | None = None, *, validate: bool = True) -> LinearLoss:
         """What a prediction costs beyond the best structure, as a linear loss: ``<costs, y> - min_y' <costs, y'>``.
 
-        Solves for the best structures. Where their cost is known, ``LinearLoss(costs, -known)`` is the same without.
+        Costs are minimized: for values, of which a structure should have many, write ``regret(-values)``. Solve once
+        for a whole training set, and take the loss of a mini-batch by ``loss[rows]``.
 
         Args:
             costs: ``(*batch, *shape)``, the true cost of each part, finite.
+            best: ``(*batch, *shape)``, structures of least cost, where they are known; solved for unless given.
+            validate: whether to solve nonetheless, and refuse structures that are not the best.
 
         Raises:
-            ArgumentError: for another shape, or costs that are not finite.
+            ArgumentError: for another shape, costs that are not finite, or structures that are not the best.
         """
         self.batch_shape("costs", costs)
         costs = as_floating("costs", costs)
         dims = len(self.shape)
-        loss = LinearLoss(costs, event_dims=dims)  # refuses what is not finite
-        return LinearLoss(costs, -inner(costs, self.argmax(-loss.coefficients), dims), event_dims=dims)
+        known = LinearLoss(costs, event_dims=dims)  # refuses what is not finite
+        if best is not None:
+            self.batch_shape("best", best)
+            validate_broadcast("best", best, tuple(costs.shape), "the costs have it")
+            best = best.to(costs.dtype).expand_as(costs)
+            if validate:
+                self._validate_best(known.coefficients, best)
+        else:
+            best = self.argmax(-known.coefficients)
+        return LinearLoss(costs, -inner(costs, best, dims), event_dims=dims, best=best)
+
+    def _validate_best(self, costs: Tensor, best: Tensor) -> None:
+        self.validate_members("best", best)
+        dims = len(self.shape)
+        lowest = inner(costs, self.argmax(-costs), dims)
+        rounding = 10 * torch.finfo(costs.dtype).eps * inner(costs.abs(), torch.ones_like(costs), dims)
+        worse = inner(costs, best, dims) > lowest + rounding
+        if worse.any():
+            most = inner(costs, self.argmax(costs), dims)
+            turned = (inner(costs, best, dims) >= most - rounding).all()
+            instead = "they have the largest cost: costs are minimized, so write -values for what is maximized"
+            found = Words(f"others in {name_examples(_indices(worse))}")
+            advice = instead if turned else "leave best out to solve for it"
+            raise argument_error("best", "structures of least cost", found, advice)
 
     def batch_shape(self, name: str, tensor: Tensor) -> tuple[int, ...]:
         """The leading dimensions of ``(*batch, *shape)``; ``ArgumentError`` if the shape is another."""
