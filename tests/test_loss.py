@@ -63,6 +63,62 @@ def test_regret_is_zero_at_the_best_and_never_negative(costs):
         assert regret(y.expand_as(costs)).ge(0).all()
 
 
+def test_losses_of_a_space_know_their_best_structure():
+    space, costs = sp.Matching(3), torch.rand(4, 3, 3, generator=torch.Generator().manual_seed(0))
+    best = space.argmax(-costs)
+    assert torch.equal(space.regret(costs).best, best)
+    assert torch.equal(space.regret(costs, best.int()).best, best)
+    assert torch.equal(space.hamming(best.bool()).best, best)
+    assert LinearLoss(costs).best is None
+
+
+def test_a_best_structure_that_is_said_to_be_known_is_not_solved_for():
+    space, costs = sp.OneHot(3), torch.tensor([[1.0, 2.0, 3.0]])
+    second = torch.tensor([[0.0, 1.0, 0.0]])
+    assert space.regret(costs, second, validate=False)(torch.eye(3)).tolist() == [-1.0, 0.0, 1.0]
+
+
+@pytest.mark.parametrize(
+    ("best", "message"),
+    [
+        ([[0, 1, 0], [1, 0, 0]], "best: expected structures of least cost, got others in example 0; leave best out to"),
+        ([[0, 0, 1], [0, 0, 1]], "they have the largest cost: costs are minimized, so write -values for what is max"),
+        ([[1, 1, 0], [1, 0, 0]], "best: expected structures of OneHot(n=3), got others in example 0"),
+        ([[1, 0], [1, 0]], "best: expected a tensor of shape (*batch, 3)"),
+        ([[1, 0, 0]] * 3, "best: expected a tensor that broadcasts to (2, 3), as the costs have it"),
+    ],
+)
+def test_a_best_structure_that_is_not_is_refused(best, message):
+    with pytest.raises(sp.ArgumentError, match=re.escape(message)):
+        sp.OneHot(3).regret(torch.tensor([[1.0, 2.0, 3.0], [0.0, 1.0, 2.0]]), torch.tensor(best))
+
+
+INDICES = [0, -1, slice(1, 3), [2, 0], torch.tensor([3, 3]), torch.tensor([True, False, False, True])]
+
+
+@pytest.mark.parametrize("index", INDICES, ids=str)
+def test_the_loss_of_some_examples(index):
+    space = sp.Matching(2)
+    loss = space.regret(torch.rand(4, 2, 2, generator=torch.Generator().manual_seed(0)))
+    some = loss[index]
+    y = space.argmax(torch.rand(4, 2, 2, generator=torch.Generator().manual_seed(1)))
+    assert torch.equal(some(y[index]), loss(y)[index])
+    assert torch.equal(some.best, loss.best[index])
+
+
+def test_indices_of_several_batch_dimensions_and_broadcast_parts():
+    loss = LinearLoss(torch.rand(2, 3, 4), torch.tensor(1.0), event_dims=1, best=torch.tensor([1.0, 0, 0, 0]))
+    some = loss[torch.tensor([[0], [1]]), torch.tensor([[2, 1], [0, 0]])]
+    assert some.coefficients.shape == some.best.shape == (2, 2, 4)
+    assert some.constant.shape == (2, 2)
+
+
+@pytest.mark.parametrize("index", [(0, 1), None, Ellipsis, torch.ones(4, 2, dtype=torch.bool)], ids=str)
+def test_an_index_into_the_structures_is_refused(index):
+    with pytest.raises(sp.ArgumentError, match="index: expected one of the 1 batch dimensions of the loss"):
+        LinearLoss(torch.rand(4, 2))[index]
+
+
 @given(tensors(INTEGERS, 2, 4), tensors(INTEGERS, 2, 4))
 def test_squared_error_is_that_of_the_permuted_list_for_every_permutation(values, targets):
     loss = LinearLoss.squared_error(values, targets)
@@ -159,6 +215,10 @@ def test_a_loss_is_frozen_and_equal_only_to_itself():
         (lambda: LinearLoss(torch.ones(2), torch.tensor(torch.nan)), "constant: expected finite entries, got NaN"),
         (lambda: LinearLoss(torch.ones(2), float("inf")), "constant: expected a finite number, got inf (float)"),
         (lambda: LinearLoss(torch.ones(2), "1"), "constant: expected a finite number, got '1' (str)"),
+        (
+            lambda: LinearLoss(torch.ones(2), best=torch.ones(3)),
+            "best: expected a tensor that broadcasts to (2,), as the coefficients have it",
+        ),
         (lambda: LinearLoss(torch.ones(2), event_dims=0), "event_dims: expected an integer of at least 1, got 0"),
         (lambda: LinearLoss.hamming(torch.eye(3), event_dims=0), "event_dims: expected an integer of at least 1"),
         (lambda: LinearLoss.missed(torch.eye(3), event_dims=0), "event_dims: expected an integer of at least 1"),

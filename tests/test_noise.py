@@ -41,7 +41,7 @@ def false_alarm(z: float) -> float:
 
 def test_every_public_noise_has_a_row():
     public = {value for value in vars(sp).values() if isinstance(value, type) and issubclass(value, sp.Noise)}
-    assert public - {sp.Noise} == {type(noise) for noise in DISTRIBUTIONS}
+    assert public - {sp.Noise, sp.SumOfGamma} == {type(noise) for noise in DISTRIBUTIONS}
 
 
 @pytest.mark.statistical
@@ -197,3 +197,35 @@ def test_a_noise_of_ones_own_needs_only_the_two():
     for method in (Laplace().log_prob, Laplace().cdf):
         with pytest.raises(NotImplementedError, match="does not give its d"):
             method(draws)
+
+
+# --- the sum of Gamma draws
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("parts", [1, 3])
+def test_the_draws_of_a_structures_parts_sum_to_a_gumbel_draw(parts, statistical_seed):
+    """To the largest of ``terms`` exponential draws, to be exact, of which the Gumbel distribution is the limit."""
+    noise, terms = sp.SumOfGamma(parts, terms=5), 5
+    draws = draw(noise, parts, DRAWS, seed=4 * statistical_seed + 4)
+    mean = sum(1 / term for term in range(1, terms + 1))
+    total = draws.sum(0).numpy()
+    assert scipy.stats.kstest(total, lambda x: (1 - np.exp(-np.clip(x + mean, 0, None))) ** terms).pvalue > ALARM
+    assert noise.variance * parts == pytest.approx(sum(1 / term**2 for term in range(1, terms + 1)))
+    standard_error = math.sqrt(noise.variance / draws.numel())
+    assert false_alarm(float(draws.mean()) / standard_error) > ALARM
+
+
+def test_the_sum_of_gamma_draws_comes_near_gumbel():
+    assert sp.SumOfGamma(4, terms=1000).variance * 4 == pytest.approx(sp.Gumbel().variance, rel=1e-3)
+
+
+def test_the_sum_of_gamma_draws_repeats_with_its_generator():
+    assert torch.equal(draw(sp.SumOfGamma(2), 3, 4, seed=1), draw(sp.SumOfGamma(2), 3, 4, seed=1))
+    assert draw(sp.SumOfGamma(2), 3, dtype=torch.float32).dtype == torch.float32
+
+
+@pytest.mark.parametrize(("settings", "name"), [({"parts": 0}, "parts"), ({"parts": 2, "terms": 1.5}, "terms")])
+def test_the_sum_of_gamma_draws_takes_integers(settings, name):
+    with pytest.raises(sp.ArgumentError, match=f"{name}: expected an integer of at least 1"):
+        sp.SumOfGamma(**settings)
