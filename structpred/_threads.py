@@ -7,6 +7,7 @@ import functools
 import os
 import queue
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, wait
 
@@ -16,6 +17,7 @@ from torch import Tensor
 _CHUNKS_PER_THREAD = 4
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_TO_END = 1.0
+_SECONDS_TO_WAKE_THREADS = 1e-3
 _inside = threading.local()
 
 
@@ -55,6 +57,49 @@ def map_chunks(
         # A process that ends while a thread returns from a solver crashes: what can end should have.
         wait(begun, _SECONDS_TO_END)
         raise
+
+
+def fill_rows(solve: Callable[[Tensor], Tensor], batch: Tensor, answers: Tensor) -> None:
+    """Writes ``solve(batch)`` into ``answers``, ``(n, ...)`` both, n >= 1: in threads, where that is worth while.
+
+    To wake the threads takes as long as to solve a hundred small problems. So the calling thread solves a few rows
+    first, and goes on alone if the rest will take it no longer than that.
+    """
+
+    def fill(rows: slice) -> None:
+        # By numpy, because torch would start a team of threads of its own inside each worker.
+        answers.numpy()[rows] = solve(batch[rows]).detach().numpy()
+
+    def fill_chunk(chunk: Tensor) -> Tensor:
+        fill(slice(int(chunk[0]), int(chunk[-1]) + 1))
+        return chunk
+
+    done = _fill_alone(fill, len(batch))
+    if done < len(batch):
+        map_chunks(fill_chunk, torch.arange(done, len(batch)))
+
+
+def _fill_alone(fill: Callable[[slice], None], count: int) -> int:
+    """Fills a few rows, or all where that takes no longer than to wake threads; returns how many."""
+    if torch.get_num_threads() == 1:
+        fill(slice(count))
+        return count
+    one = _seconds(fill, 0, 1)  # most of it the call's, for small problems
+    few = min(count - 1, int(_SECONDS_TO_WAKE_THREADS / 2 / one))
+    if few < 2:
+        return 1
+    each = (_seconds(fill, 1, 1 + few) - one) / (few - 1)
+    if each * (count - 1 - few) >= _SECONDS_TO_WAKE_THREADS:
+        return 1 + few
+    if 1 + few < count:
+        fill(slice(1 + few, count))
+    return count
+
+
+def _seconds(fill: Callable[[slice], None], start: int, stop: int) -> float:
+    started = time.perf_counter()
+    fill(slice(start, stop))
+    return time.perf_counter() - started
 
 
 def _result(future: Future[Tensor]) -> Tensor:

@@ -3,13 +3,14 @@
 import os
 import signal
 import threading
+import time
 import warnings
 
 import pytest
 import torch
 
 import structpred as sp
-from structpred._threads import map_chunks
+from structpred._threads import fill_rows, map_chunks
 
 ROWS = torch.arange(24.0).reshape(12, 2)
 
@@ -183,3 +184,43 @@ def test_a_forked_child_solves_after_its_parent_has_used_the_pool():
     expected = space.argmax(scores)
     assert status_of_forked_child(lambda: torch.equal(space.argmax(scores), expected)) == 0
     assert torch.equal(space.argmax(scores), expected)  # and the parent's pool still works
+
+
+# --- rows, in threads where that is worth while
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+@pytest.mark.parametrize("rows", [1, 2, 3, 12])
+@pytest.mark.parametrize("seconds", [0.0, 2e-3])
+def test_every_row_is_filled_once(threads, rows, seconds):
+    torch.set_num_threads(threads)
+    answers, seen = torch.full((rows, 2), -1.0), []
+
+    def solve(chunk):
+        time.sleep(seconds)
+        seen.extend(chunk[:, 0].tolist())
+        return 2 * chunk
+
+    fill_rows(solve, ROWS[:rows], answers)
+    assert torch.equal(answers, 2 * ROWS[:rows])
+    assert sorted(seen) == ROWS[:rows, 0].tolist()
+
+
+@pytest.mark.parametrize(("seconds_a_row", "by_workers"), [(0.0, False), (2e-3, True)])
+def test_threads_are_woken_only_for_what_takes_long(seconds_a_row, by_workers):
+    torch.set_num_threads(2)
+    threads = set()
+
+    def solve(chunk):
+        time.sleep(seconds_a_row * len(chunk))
+        threads.add(threading.current_thread())
+        return chunk
+
+    fill_rows(solve, ROWS, torch.empty_like(ROWS))
+    assert (len(threads - {threading.current_thread()}) > 0) is by_workers
+
+
+def test_answers_of_another_type_are_converted():
+    answers = torch.empty(12, 2, dtype=torch.float64)
+    fill_rows(lambda chunk: chunk > 3, ROWS, answers)
+    assert torch.equal(answers, (ROWS > 3).double())

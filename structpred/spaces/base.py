@@ -16,7 +16,7 @@ from torch import Tensor
 
 from structpred._eager import eager, refuse_transforms
 from structpred._tensors import inner
-from structpred._threads import map_chunks
+from structpred._threads import fill_rows
 from structpred._validation import validate_broadcast, validate_floating, validate_tensor
 from structpred.errors import (
     ArgumentError,
@@ -290,15 +290,13 @@ class StructuredSpace(abc.ABC):
             overflows = largest * _MOST_SUMMED > torch.finfo(finer).max
             y = self._checked_argmax(flat.to(torch.float64 if overflows else finer))
         elif self.placement is SolverPlacement.ON_CPU:
-            y = self._argmax_in_float64(flat.to("cpu", finer))
+            y = self._checked_argmax(flat.to("cpu", torch.float64).contiguous())
         else:
-            y = map_chunks(self._argmax_in_float64, flat.to("cpu", finer))
+            # Here and not in the threads, where new large arrays are slow.
+            doubles = flat.to("cpu", torch.float64).contiguous()
+            y = torch.empty_like(doubles, dtype=finer)
+            fill_rows(self._checked_argmax, doubles, y)
         return y.to(flat.device, flat.dtype)
-
-    def _argmax_in_float64(self, scores: Tensor) -> Tensor:
-        # By numpy, because torch would start a team of threads of its own inside each worker.
-        y = self._checked_argmax(torch.from_numpy(scores.numpy().astype(np.float64, order="C", copy=False)))
-        return y.to(scores.dtype)
 
     def _checked_argmax(self, scores: Tensor) -> Tensor:
         y = self._argmax(scores)

@@ -37,10 +37,14 @@ class Matching(StructuredSpace):
         # The solver names one column for each row, so rows must be the fewer. For as many rows as columns
         # the transpose is solved too: networks that score each row alone give every column an offset of
         # its own, over which rows contend; as offsets of rows they cost nothing (benchmarks/step.py has both times).
-        y = torch.zeros(scores.shape, dtype=torch.bool)
+        # By numpy: for small matchings torch's calls would take longer than the solver's.
+        y = np.zeros(scores.shape, dtype=np.bool_)
+        each = scores.numpy()
         if self.rows >= self.cols:
-            return y.scatter_(-2, _match_every_row(scores.mT)[:, None], True)
-        return y.scatter_(-1, _match_every_row(scores)[..., None], True)
+            np.put_along_axis(y, _match_every_row(each.swapaxes(1, 2))[:, None], True, axis=-2)
+        else:
+            np.put_along_axis(y, _match_every_row(each)[..., None], True, axis=-1)
+        return torch.from_numpy(y)
 
     def contains(self, y: Tensor) -> Tensor:
         self.batch_shape("y", y)
@@ -58,16 +62,17 @@ class Matching(StructuredSpace):
         return y if self.rows <= self.cols else y.mT.contiguous()
 
 
-def _match_every_row(scores: Tensor) -> Tensor:
+def _match_every_row(scores: np.ndarray) -> np.ndarray:
     """The column of each row in the best matchings, for rows <= cols: ``(n, rows, cols) -> (n, rows)``."""
     # Imported here, because scipy.optimize would make importing structpred slower by much.
     from scipy.optimize import linear_sum_assignment
 
-    costs = np.negative(scores.numpy(), order="C")  # of the layout the solver takes without a copy
     columns = np.empty(scores.shape[:2], dtype=np.int64)
-    for example, matrix in zip(columns, costs, strict=True):
+    costs = np.empty(scores.shape[1:])  # one for all: large new arrays cost a thread more than the solver's call
+    for example, matrix in zip(columns, scores, strict=True):
+        np.negative(matrix, out=costs)  # of the layout that the solver takes without a copy
         try:
-            example[:] = linear_sum_assignment(matrix)[1]
+            example[:] = linear_sum_assignment(costs)[1]
         except ValueError:  # infeasible: any matching does, the base class sees that it is forbidden
             example[:] = np.arange(len(example))
-    return torch.from_numpy(columns)
+    return columns
