@@ -1,1 +1,1 @@
-"""What every experiment needs and no experiment owns: results files, whole files, exit codes, noise settings."""
+"""What every experiment needs and no experiment owns: command lines, results, checkpoints, tables, settings."""

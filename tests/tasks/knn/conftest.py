@@ -14,7 +14,7 @@ from small_sets import CIFAR_PARTS, PICKLES, Trust, md5
 from tiny_knn import data, run
 
 from tasks.knn import data as data_module
-from tasks.knn import experiment
+from tasks.knn import session
 from tasks.knn.config import Run
 from tasks.knn.train import Trainer
 
@@ -69,7 +69,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
         taken.append(trainer.run)
 
     monkeypatch.setattr(Trainer, "step", count)
-    monkeypatch.setattr(experiment, "load", data)
+    monkeypatch.setattr(session, "load", data)
     return taken
 
 

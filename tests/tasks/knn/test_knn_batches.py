@@ -2,13 +2,11 @@
 
 import itertools
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-import structpred as sp
 from tasks.knn.batches import Batches, Stream, seed_for
 
 SEEDS = st.integers(0, 2**70)
@@ -81,37 +79,6 @@ def test_how_many_of_the_one_there_are_changes_nothing_for_the_other() -> None:
         queries, candidates = SMALL(step)
         assert torch.equal(more_queries(step)[1], candidates)
         assert torch.equal(more_candidates(step)[0], queries)
-
-
-def test_steps_per_epoch_are_the_steps_that_one_pass_of_the_candidates_has() -> None:
-    assert SMALL.steps_per_epoch == 4
-    assert Batches(images=60000, queries=100, candidates=800, seed=0).steps_per_epoch == 75
-    assert Batches(images=5, queries=1, candidates=5, seed=0).steps_per_epoch == 1
-
-
-@pytest.mark.parametrize("name", ["candidates", "queries"])
-def test_more_than_there_are_images_are_refused(name: str) -> None:
-    with pytest.raises(sp.ArgumentError) as refused:
-        Batches(**{"images": 23, "queries": 4, "candidates": 5, "seed": 0, name: 24})
-    assert str(refused.value) == f"{name}: expected at most 23, the training images, got 24"
-
-
-def test_every_seed_stream_and_number_has_a_seed_of_its_own() -> None:
-    seeds = [seed_for(seed, stream, number) for seed in range(20) for stream in Stream for number in range(20)]
-    assert len(set(seeds)) == len(seeds)
-    assert len(set(Stream)) == 5
-
-
-@given(SEEDS, st.sampled_from(Stream), st.integers(0, 2**40))
-def test_a_seed_is_one_that_torch_takes(seed: int, stream: Stream, number: int) -> None:
-    torch.Generator().manual_seed(seed_for(seed, stream, number))
-    assert 0 <= seed_for(seed, stream, number) < 2**63
-
-
-def test_near_seeds_differ_in_about_half_of_their_bits() -> None:
-    seeds = [seed_for(0, Stream.NOISE, number) for number in range(100)]
-    differing = [(a ^ b).bit_count() for a, b in itertools.pairwise(seeds)]
-    assert 28 < sum(differing) / len(differing) < 35  # of 63
 
 
 def test_a_seed_stays_what_it_is_so_that_a_run_goes_on_with_later_versions() -> None:

@@ -60,15 +60,6 @@ def test_the_binary_version_is_read_where_both_are_there(tmp_path: Path, trust: 
     assert_same(load(DataSet.CIFAR_10, tmp_path), written)
 
 
-def test_a_damaged_binary_version_is_refused_even_where_the_pickles_are_whole(tmp_path: Path, trust: Trust) -> None:
-    for form in (BINARY, PICKLES):
-        form.fill(tmp_path)
-    trust(tmp_path)
-    (tmp_path / BINARY.folder / "data_batch_3.bin").unlink()
-    with pytest.raises(sp.ArgumentError, match=r"^data_dir: .*cifar-10-batches-bin/data_batch_3\.bin"):
-        load(DataSet.CIFAR_10, tmp_path)
-
-
 def test_the_copy_that_an_old_torchvision_made_is_not_read(tmp_path: Path, trust: Trust) -> None:
     written = FORMS["mnist"].fill(tmp_path)
     trust(tmp_path)
@@ -145,27 +136,6 @@ def test_the_same_images_are_held_out_each_time_whatever_was_drawn_before() -> N
     torch.manual_seed(1)
     for images, again in zip(first, numbered(100).hold_out(60), strict=True):
         assert torch.equal(images.labels, again.labels)
-
-
-def test_the_images_held_out_are_drawn_from_the_whole_set() -> None:
-    _, held_out = numbered(200).hold_out(50)
-    assert held_out.labels.min() < 20
-    assert held_out.labels.max() >= 180
-
-
-@pytest.mark.parametrize("count", [100, 5000])
-def test_at_least_one_image_must_be_left_to_train_on(count: int) -> None:
-    with pytest.raises(sp.ArgumentError) as refused:
-        numbered(100).hold_out(count)
-    assert str(refused.value) == f"held_out: expected less than 100, all training images, got {count}"
-
-
-def test_images_are_taken_by_index_and_by_slice_and_moved() -> None:
-    images = numbered(9).train
-    for index, expected in ((torch.tensor([4, 1]), [4, 1]), (slice(2, 4), [2, 3])):
-        assert images[index].labels.tolist() == images[index].pixels.flatten().tolist() == expected
-    moved = images.to(torch.device("meta"))
-    assert (moved.pixels.device.type, moved.labels.device.type) == ("meta", "meta")
 
 
 # --- the sets themselves

@@ -10,10 +10,9 @@ from urllib.error import URLError
 import attrs
 import pytest
 import torchvision
-from small_sets import BINARY, FORMS, OTHER_BYTES, PICKLES, Form, Trust, all_forms, assert_same, truncated
+from small_sets import FORMS, OTHER_BYTES, PICKLES, Form, Trust, all_forms, assert_same, truncated
 
 import structpred as sp
-from tasks.knn.config import DataSet
 from tasks.knn.data import load
 
 all_that_can_be_fetched = pytest.mark.parametrize(
@@ -48,22 +47,6 @@ def far_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FarAway:
     far = FarAway(tmp_path / "far")
     replace_downloads(monkeypatch, far.fetch)
     return far
-
-
-@all_that_can_be_fetched
-def test_nothing_is_fetched_unless_asked_for(form: Form, tmp_path: Path, far_away: FarAway) -> None:
-    with pytest.raises(sp.ArgumentError, match=r"^data_dir: .* add --download"):
-        load(form.dataset, tmp_path)
-    assert far_away.asked == []
-    assert list(tmp_path.iterdir()) == []
-
-
-@all_forms
-def test_nothing_is_fetched_where_the_set_is_whole(form: Form, tmp_path: Path, trust: Trust, far_away: FarAway) -> None:
-    written = form.fill(tmp_path)
-    trust(tmp_path)
-    assert_same(load(form.dataset, tmp_path, download=True), written)
-    assert far_away.asked == []
 
 
 @all_that_can_be_fetched
@@ -115,17 +98,6 @@ def test_what_is_damaged_is_not_deleted_by_a_download_but_refused_as_without(
     assert damaged.read_bytes() == content
 
 
-def test_the_binary_version_cannot_be_fetched_and_is_not_mended(
-    tmp_path: Path, trust: Trust, far_away: FarAway
-) -> None:
-    BINARY.fill(tmp_path)
-    trust(tmp_path)
-    (tmp_path / BINARY.folder / "test_batch.bin").unlink()
-    with pytest.raises(sp.ArgumentError, match=r"test_batch\.bin.*delete the folder '.*bin' and add --download$"):
-        load(DataSet.CIFAR_10, tmp_path, download=True)
-    assert far_away.asked == []
-
-
 FAILURES = [
     URLError("no route to host"),
     IncompleteRead(b"half"),
@@ -151,10 +123,3 @@ def test_a_download_that_fails_is_told_with_its_reason_and_what_to_do(
     assert " ".join(str(failure).split()) in told
     assert "\n" not in told
     assert told.endswith("free space there or repair the connection, or name a root that has the set with --data-dir")
-
-
-def test_a_download_into_a_file_is_told(tmp_path: Path, far_away: FarAway) -> None:
-    (tmp_path / "file").write_text("kept")
-    with pytest.raises(sp.ArgumentError, match=r"^download: expected to fetch mnist into '.*file', which failed"):
-        load(DataSet.MNIST, tmp_path / "file", download=True)
-    assert (tmp_path / "file").read_text() == "kept"

@@ -57,24 +57,6 @@ def test_every_choice_is_charged_as_defined(loss: Loss, step: tuple[Tensor, Tens
     assert of_all_subsets(loss, *step).tolist() == by_hand(loss, *step)
 
 
-@both
-@given(steps())
-def test_the_best_choice_of_each_query_is_charged_nothing(loss: Loss, step: tuple[Tensor, Tensor, int]) -> None:
-    assert of_all_subsets(loss, *step).amin(1).tolist() == [0.0] * QUERIES
-
-
-@both
-@given(steps())
-def test_coefficients_are_minus_the_charge_on_the_querys_class_and_0_elsewhere(
-    loss: Loss, step: tuple[Tensor, Tensor, int]
-) -> None:
-    distances, same_class, k = step
-    coefficients = linear_loss(loss, distances, same_class, k).coefficients
-    expected = torch.tensor([[charged(loss, d) for d in row] for row in distances.tolist()])
-    assert torch.equal(coefficients[same_class], expected[same_class])
-    assert (coefficients[~same_class] == 0).all()
-
-
 @pytest.mark.parametrize("k", [1, 3, 9])
 @both
 def test_the_best_choice_among_many_loses_nothing_to_the_last_bit(loss: Loss, k: int) -> None:
@@ -94,10 +76,3 @@ def test_distances_are_held_constant(loss: Loss) -> None:
     charges = linear_loss(loss, distances, torch.tensor([[True, False, True, True]] * 2), 2)
     assert not charges.coefficients.requires_grad
     assert not charges.constant.requires_grad
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@both
-def test_the_loss_has_the_dtype_of_the_distances(loss: Loss, dtype: torch.dtype) -> None:
-    charges = linear_loss(loss, torch.ones(2, 3, dtype=dtype), torch.ones(2, 3, dtype=torch.bool), 2)
-    assert (charges.coefficients.dtype, charges.constant.dtype) == (dtype, dtype)

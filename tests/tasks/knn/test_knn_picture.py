@@ -1,9 +1,7 @@
 """The picture shows what it says, of the images that are worth a look, and is written whole or not at all."""
 
 import functools
-import itertools
 import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +15,10 @@ from rich.console import Console
 from tiny_knn import TINY, data, files, trained
 from torch import Tensor
 
-import structpred as sp
+from tasks.common.checkpoint import Checkpoint
 from tasks.common.settings import Scale
-from tasks.knn import picture
+from tasks.knn import picture, session
 from tasks.knn.__main__ import main
-from tasks.knn.checkpoint import Checkpoint
 from tasks.knn.commands import Picture
 from tasks.knn.config import Execution, Run
 from tasks.knn.data import Images
@@ -60,19 +57,6 @@ def test_where_there_are_too_few_of_one_kind_the_other_fills_up_and_then_the_res
     assert chosen("rrr", "www", 2) == [0, 1]  # made wrong by training: wrong now
     assert chosen("rw", "wr", 9) == [1, 0]
     assert chosen("", "", 3) == []
-
-
-def test_so_it_is_for_all_of_four_images() -> None:
-    for kinds in itertools.product(("wr", "ww", "rr", "rw"), repeat=4):
-        before, after = "".join(kind[0] for kind in kinds), "".join(kind[1] for kind in kinds)
-        for count in range(1, 6):
-            shown = chosen(before, after, count)
-            assert len(shown) == len(set(shown)) == min(count, 4)
-            mended, wrong = kinds.count("wr"), after.count("w")
-            of_mended, of_wrong = (sum(kinds[i] == "wr" for i in shown), sum(after[i] == "w" for i in shown))
-            assert of_mended >= min(mended, count - count // 2)
-            assert of_wrong >= min(wrong, count // 2)
-            assert of_mended + of_wrong == min(count, mended + wrong)
 
 
 # What is drawn.
@@ -164,17 +148,13 @@ def checkpoint() -> Checkpoint:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the checkpoint lies."""
-    monkeypatch.setattr(picture, "load", data)
+    monkeypatch.setattr(session, "load", data)
     checkpoint().save(tmp_path / "knn.pt")
     return tmp_path
 
 
 def command(folder: Path, output: str = "knn.png", queries: int = 5) -> Picture:
     return Picture(folder / "knn.pt", queries, folder / output, execution=Execution(device="cpu"))
-
-
-def fail(*_: object, **__: object) -> None:
-    raise RuntimeError("on purpose")
 
 
 def test_a_run_writes_one_picture_and_nothing_else(folder: Path) -> None:
@@ -209,41 +189,3 @@ def test_the_picture_is_of_held_out_images_among_those_trained_on_with_the_netwo
     worth_a_look = choose(*(voted != held_out.labels for voted in votes), 5)
     assert torch.equal(queries.pixels, held_out.pixels[worth_a_look])
     assert not torch.equal(before.nearest, after.nearest)
-
-
-def test_more_images_than_there_are_held_out_are_those_there_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Any] = []
-    monkeypatch.setattr(picture, "draw", lambda *arguments: seen.extend(arguments))
-    run_picture(command(folder, queries=50), QUIET)
-    assert len(seen[0]) == 20
-
-
-def half_drawn(*arguments: Any) -> None:
-    arguments[-1].write_bytes(SIGNATURE)
-    raise RuntimeError("on purpose")
-
-
-@pytest.mark.parametrize(("step", "failure"), [("load", fail), ("draw", fail), ("draw", half_drawn)])
-def test_a_failure_leaves_no_picture_or_that_of_before(
-    step: str, failure: Callable, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(picture, step, failure)
-    for before in ([], ["knn.png"]):
-        for name in before:
-            (folder / name).write_bytes(b"of before")
-        with pytest.raises(RuntimeError, match="on purpose"):
-            run_picture(command(folder), QUIET)
-        assert files(folder) == [*before, "knn.pt"]
-        assert [(folder / name).read_bytes() for name in before] == [b"of before"] * len(before)
-
-
-def test_an_output_that_cannot_be_written_is_refused_before_anything_is_read(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(picture, "load", fail)
-    monkeypatch.setattr(Checkpoint, "load", fail)
-    (folder / "folder").mkdir()
-    for output in ("knn.pt/knn.png", "folder"):
-        with pytest.raises(sp.ArgumentError, match=r"^output: expected a file that can be written, .*--output$"):
-            run_picture(command(folder, output), QUIET)
-    assert files(folder) == ["knn.pt"]

@@ -6,7 +6,6 @@ import torch
 from tiny_knn import CPU, HELD_OUT, TINY, TRAIN, Watch, trained, trainer_of
 from torch import Tensor, nn
 
-import structpred as sp
 from tasks.common.settings import Optimizer, Scale
 from tasks.knn.config import Execution, Run, Schedule, Training
 from tasks.knn.train import Trainer
@@ -62,13 +61,6 @@ def test_a_sigma_that_went_to_zero_stays_a_scale() -> None:
     assert trainer.measures.scale == pytest.approx(LEAST_SCALE)
 
 
-def test_the_embedding_learns_through_the_scores_alone() -> None:
-    trainer = trainer_of(Scale.LEARNED)
-    before = weights(trainer.embedding)
-    trained(trainer, 3)
-    assert not any(unchanged(before, trainer.embedding))
-
-
 def test_sigmas_optimizer_and_both_rates_are_the_trainings() -> None:
     trainer = trainer_of(scale_optimizer=Optimizer.SGD, scale_rate=0.25)
     before = weights(trainer.scale_network)
@@ -93,20 +85,6 @@ def test_each_seed_has_networks_of_its_own_and_the_two_of_a_run_have_nothing_in_
     (one, *_), (two, *_) = weights(first.embedding), weights(first.scale_network)
     assert one.shape == two.shape == (20, 1, 5, 5)
     assert not torch.equal(one, two)
-
-
-@pytest.mark.parametrize(("initial", "least", "most"), [(2.0, 1.7, 2.3), (0.1, 0.08, 0.12), (None, 0.5, 0.9)])
-def test_sigma_starts_where_the_training_says(initial: float | None, least: float, most: float) -> None:
-    _, scale = (trainer := trainer_of(initial_scale=initial)).embed(*trainer.batches(0))
-    assert least < scale.mean().item() < most
-
-
-def test_a_step_follows_its_own_gradient_alone() -> None:
-    trainer = trainer_of()
-    parameters = [*trainer.embedding.parameters(), *trainer.scale_network.parameters()]
-    for _ in range(2):
-        trainer.update(sum(parameter.sum() for parameter in parameters))
-        assert all(parameter.grad.unique().tolist() == [1.0] for parameter in parameters)
 
 
 def rates(training: Training) -> list[float]:
@@ -167,20 +145,3 @@ def test_both_networks_are_compiled_if_that_is_asked_for(compiled: bool, monkeyp
     monkeypatch.setattr(nn.Module, "compile", lambda network: asked.append(network))
     trainer = trainer_of(execution=Execution(device="cpu", compile=compiled))
     assert asked == ([trainer.embedding, trainer.scale_network] if compiled else [])
-
-
-def test_training_neither_heeds_nor_moves_the_global_generator() -> None:
-    torch.manual_seed(0)
-    before = torch.get_rng_state()
-    first = trained(trainer_of())
-    assert torch.equal(torch.get_rng_state(), before)
-    torch.manual_seed(1)
-    again, other = trained(trainer_of()), trained(trainer_of(seed=1))
-    assert all(unchanged(weights(first.embedding), again.embedding))
-    assert not any(unchanged(weights(first.embedding), other.embedding))
-
-
-def test_more_candidates_or_queries_than_images_are_refused() -> None:
-    for name in ("candidates", "queries"):
-        with pytest.raises(sp.ArgumentError, match=f"^{name}: expected at most 60, the training images, got 61"):
-            trainer_of(**{name: 61})
