@@ -46,11 +46,6 @@ def test_a_command_ends_with_a_status_and_at_most_one_line(
     assert end(error, capsys) == ended
 
 
-def test_any_other_error_comes_out_with_its_traceback(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(RuntimeError, match="a defect"):
-        end(RuntimeError("a defect"), capsys)
-
-
 @pytest.mark.parametrize("main", [sorting, knn], ids=TASKS)
 def test_a_closed_pipe_ends_a_command_without_a_word(
     main: Callable[[list[str]], int], monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]

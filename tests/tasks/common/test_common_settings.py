@@ -7,20 +7,13 @@ import torch
 from torch import nn
 
 from tasks.common.seeds import seed_for, seeded
-from tasks.common.settings import Optimizer, Scale, Seeds
+from tasks.common.settings import Scale, Seeds
 from tasks.common.weights import AveragedFrom, inverse_softplus
 
 
 def test_sigma_is_as_an_objective_takes_it_and_computed_only_where_it_is_learned() -> None:
     assert (Scale.NONE.sigma(pytest.fail), Scale.ONE.sigma(pytest.fail)) == (None, 1.0)
     assert Scale.LEARNED.sigma(lambda: torch.tensor(3.0)).item() == 3
-
-
-def test_an_optimizer_has_its_kind_and_its_rate() -> None:
-    for optimizer, kind in ((Optimizer.SGD, torch.optim.SGD), (Optimizer.ADAM, torch.optim.Adam)):
-        created = optimizer.create(nn.Linear(1, 1).parameters(), 0.25)
-        assert type(created) is kind
-        assert created.param_groups[0]["lr"] == 0.25
 
 
 def test_seeds_go_from_the_first_as_far_as_there_are_repetitions() -> None:

@@ -9,7 +9,6 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress
 
-from tasks.common.files import exclusive
 from tasks.common.report import Column, count, mean, median, median_path, print_table, standard_error
 from tasks.common.results import ResultsFile, open_results
 from tasks.common.table import complete
@@ -109,12 +108,6 @@ def test_one_is_told_of_a_new_file_and_of_a_cut_line_whatever_the_path_is_called
     assert told() == ""
     path.write_bytes(path.read_bytes()[:-9])
     assert "[/of] results.jsonl ended in a line cut short; it was removed" in told()
-
-
-def test_a_results_file_that_another_process_writes_is_refused(path: Path) -> None:
-    with exclusive(path, "results"), pytest.raises(ValueError, match="expected a file that no other process writes"):
-        table(path, RUNS, Trainer(stop_at=0))
-    assert not path.exists()
 
 
 # The report.

@@ -2,7 +2,6 @@
 
 import enum
 import functools
-import hashlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -72,19 +71,15 @@ def test_the_options_of_each_command_are_read() -> None:
 
 REFUSED = [
     ("train --k 0", "k"),
-    ("train --scale two", "two"),
     ("train --save-every nan", "save_every"),
     ("train --dataset emnist", "emnist"),
     ("train --epsilon 0", "epsilon: expected a finite number other than 0, got 0.0"),
     ("train --growth batch --epsilon 0.5", "epsilon_limit: expected a number beyond epsilon = 0.5, with its sign"),
     ("train --rate inf", "rate: expected a positive finite number, got inf"),
     ("train --best-epoch --held-out 0", "held_out: expected at least 1, to tell which epoch is best, got 0"),
-    ("train paper-svhn", "paper-svhn"),
     ("table --ks 5 0", "ks: expected integers of at least 1, got (5, 0)"),
-    ("table --scales", "scales"),
     ("picture --queries 0", "queries"),
     ("evaluate --k 3", "k"),
-    ("draw", "draw"),
 ]
 
 
@@ -145,9 +140,10 @@ def test_what_the_images_do_not_allow(command: list[str], refused: Refused) -> N
 
 @pytest.mark.parametrize("command", [TRAIN, TABLE, EVALUATE, PICTURE], ids=lambda command: command[0])
 def test_a_device_that_is_not_there(command: list[str], refused: Refused, loaded: list) -> None:
-    message = refused(*command, "--device", "tpu")
-    assert message.startswith("device: expected cpu, or cuda where there is a GPU, got 'tpu' (")
-    assert message.endswith("); write for example --device cpu")
+    for name in ("tpu", "meta"):
+        message = refused(*command, "--device", name)
+        assert message.startswith(f"device: expected cpu, or cuda where there is a GPU, got {name!r} (")
+        assert message.endswith("); write for example --device cpu")
     assert loaded == []
 
 
@@ -164,11 +160,7 @@ def test_a_root_without_the_set_or_with_a_damaged_one(
     folder = Path("root/MNIST/raw")
     folder.mkdir(parents=True)
     (folder / "train-images-idx3-ubyte").write_bytes(b"cut")
-    assert refused(*command, *options) == (
-        "data_dir: expected 'root/MNIST/raw/train-images-idx3-ubyte' with the MD5 6bbc9ace898e44ae57da46a324031adb, "
-        f"got {hashlib.md5(b'cut').hexdigest()}; the mnist files are damaged or incomplete: delete the folder "
-        "'root/MNIST/raw' and add --download"
-    )
+    assert refused(*command, *options).endswith("delete the folder 'root/MNIST/raw' and add --download")
 
 
 @functools.cache

@@ -91,17 +91,6 @@ def test_a_stopped_training_goes_on_from_its_last_save(
         assert differences(whole[part], stopped[part]) == []
 
 
-def test_what_the_progress_bar_says(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(train_module, "accuracy", lambda *_: 0.9876)
-    trainer = Trainer(Run(TRAINING, 3, Scale.ONE, 4), *data().hold_out(20), CPU)
-    for step in range(3):
-        trainer.step()
-        measures = trainer.measures if step < 2 else trainer.epochs[0].measures
-        said = f"loss {measures.loss:.3g}, sigma 1, gradients in {100 * measures.nonzero:.0f} %"
-        after = f", {trainer.images_per_second:,.0f} images/s" if step < 2 else ", held-out 98.76 %"
-        assert session._told(trainer) == f"k = 3, sigma one, seed 4: {said}{after}"
-
-
 # evaluate
 
 
@@ -205,36 +194,3 @@ def test_a_stopped_table_goes_on_within_the_training_where_it_was(
     assert [run.seed for run in steps] == [1] * 6  # the first epoch was saved
     assert timeless(in_file()) == timeless(in_file("whole.jsonl"))
     assert files(Path()) == ["results.jsonl", "whole.jsonl"]
-
-
-def test_tables_of_different_trainings_stopped_beside_one_file_do_not_meet(
-    command: RunCommand, steps: list[Run], interrupt_at: Callable[[int], None]
-) -> None:
-    cells = ["--ks", 3, "--scales", "learned", "--repetitions", 1, "--save-every", 0]
-    for rate in (0.001, 0.002):
-        interrupt_at(2)
-        command(*TABLE, *cells, "--rate", rate, ends=130)
-        steps.clear()
-    assert len(files(Path())) == 2
-    for rate in (0.001, 0.002):
-        command(*TABLE, *cells, "--rate", rate)
-    assert [run.training.rate for run in steps] == [0.001, 0.002]
-    assert files(Path()) == ["results.jsonl"]
-
-
-def test_a_stop_between_a_result_and_the_end_of_its_checkpoint_costs_nothing(
-    command: RunCommand, steps: list[Run], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    cells = ["--ks", 3, "--scales", "one", "--repetitions", 1]
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    with monkeypatch.context() as patch:
-        patch.setattr(ResultsFile, "append", stop)
-        command(*TABLE, *cells, ends=130)
-    steps.clear()
-    command(*TABLE, *cells)
-    assert steps == []
-    assert len(in_file()) == 1
-    assert files(Path()) == ["results.jsonl"]

@@ -30,7 +30,7 @@ from tasks.knn.train import Trainer
 torch.set_num_threads(1)
 session.load = data
 step = Trainer.step
-Trainer.step = lambda trainer: (time.sleep(0.05), step(trainer))  # there is time to be killed
+Trainer.step = lambda trainer: (time.sleep(0.02), step(trainer))  # there is time to be killed
 sys.exit(main(sys.argv[1:]))
 """
 

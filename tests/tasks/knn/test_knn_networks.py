@@ -20,16 +20,10 @@ def images(*shape: int, seed: int = 0) -> Images:
 
 GRAY, RGB = images(2, 1, 28, 28), images(2, 3, 32, 32)
 gray_and_rgb = pytest.mark.parametrize("shown", [GRAY, RGB], ids=["gray", "rgb"])
-every_network = pytest.mark.parametrize("network", Network)
 
 
 def parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
-
-
-def same_state(one: nn.Module, other: nn.Module) -> bool:
-    ours, theirs = one.state_dict(), other.state_dict()
-    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
 # --- standardised inputs
@@ -37,45 +31,33 @@ def same_state(one: nn.Module, other: nn.Module) -> bool:
 
 @gray_and_rgb
 def test_every_channel_has_mean_0_and_variance_1_over_the_images(shown: Images) -> None:
-    brighter = Images(shown.pixels // 4 + 100, shown.labels)
-    for made_from in (shown, brighter):
-        inputs = Standardise(made_from)(made_from.pixels)
-        assert inputs.dtype == torch.float32
-        assert inputs.shape == made_from.pixels.shape
-        channels = inputs.double().transpose(0, 1).flatten(1)
-        torch.testing.assert_close(channels.mean(1), torch.zeros(len(channels)).double(), atol=1e-5, rtol=0)
-        torch.testing.assert_close(channels.std(1, correction=0), torch.ones(len(channels)).double())
-
-
-@pytest.mark.parametrize("value", [0, 7, 255])
-def test_images_of_one_value_become_zeros(value: int) -> None:
-    pixels = torch.full((3, 1, 5, 5), value, dtype=torch.uint8)
-    assert torch.equal(Standardise(Images(pixels, torch.zeros(3).long()))(pixels), torch.zeros(3, 1, 5, 5))
+    inputs = Standardise(shown)(shown.pixels)
+    assert (inputs.dtype, inputs.shape) == (torch.float32, shown.pixels.shape)
+    channels = inputs.double().transpose(0, 1).flatten(1)
+    torch.testing.assert_close(channels.mean(1), torch.zeros(len(channels)).double(), atol=1e-5, rtol=0)
+    torch.testing.assert_close(channels.std(1, correction=0), torch.ones(len(channels)).double())
 
 
 # --- the embedding
 
 
-@gray_and_rgb
-@pytest.mark.parametrize(("network", "features"), [(Network.LENET, 500), (Network.RESNET_18, 512)])
-def test_every_image_gets_a_place(shown: Images, network: Network, features: int) -> None:
-    made = embedding(network, shown, seed=0)
+def test_the_resnet_is_a_resnet_18_for_small_images_without_classes() -> None:
+    made = embedding(Network.RESNET_18, RGB, seed=0)
+    assert parameters(made) == 11_168_832
     with torch.no_grad():
-        places = made.eval()(shown.pixels)
-    assert places.shape == (2, features)
-    assert places.dtype == torch.float32
-    assert places.isfinite().all()
+        places = made.eval()(RGB.pixels)
+    assert (places.shape, places.dtype) == ((2, 512), torch.float32)
     assert len(places.unique(dim=0)) == 2
 
 
-@every_network
-def test_weights_follow_from_the_seed_whatever_was_drawn_before(network: Network) -> None:
-    torch.manual_seed(3)
-    first = embedding(network, GRAY, seed=5)
-    torch.rand(7)
-    torch.manual_seed(4)
-    assert same_state(embedding(network, GRAY, seed=5), first)
-    assert not same_state(embedding(network, GRAY, seed=6), first)
+def test_weights_follow_from_the_seed() -> None:
+    for make in (
+        lambda seed: embedding(Network.LENET, GRAY, seed),
+        lambda seed: scale_network(DataSet.CIFAR_10, RGB, 1.0, seed),
+    ):
+        first, again, other = (nn.utils.parameters_to_vector(make(seed).parameters()) for seed in (5, 5, 6))
+        assert torch.equal(first, again)
+        assert not torch.equal(first, other)
 
 
 def lenet(inputs: Tensor, weights: list[Tensor]) -> Tensor:
@@ -99,27 +81,11 @@ def test_pooling_before_relu_is_the_papers_network_with_relu_before_pooling(show
         torch.testing.assert_close(made(shown.pixels), lenet(Standardise(shown)(shown.pixels), weights))
 
 
-@pytest.fixture(scope="module")
-def resnet() -> nn.Sequential:
-    return embedding(Network.RESNET_18, RGB, seed=0)
-
-
-def test_the_resnet_has_the_parameters_of_a_resnet_18_for_small_images_without_classes(resnet: nn.Sequential) -> None:
-    assert parameters(resnet) == 11_168_832
-
-
 # --- the scale
 
 
-every_dataset = pytest.mark.parametrize(
-    ("dataset", "shown"),
-    [(DataSet.MNIST, GRAY), (DataSet.FASHION_MNIST, GRAY), (DataSet.CIFAR_10, RGB)],
-    ids=["mnist", "fashion", "cifar"],
-)
-
-
-@pytest.mark.parametrize("initial", [None, 0.1, 1.0, 4.0, 30.0])
-@every_dataset
+@pytest.mark.parametrize("initial", [None, 0.1, 30.0])
+@pytest.mark.parametrize(("dataset", "shown"), [(DataSet.MNIST, GRAY), (DataSet.CIFAR_10, RGB)], ids=["mnist", "cifar"])
 def test_sigma_is_positive_one_for_each_query_and_starts_near_its_initial_value(
     dataset: DataSet, shown: Images, initial: float | None
 ) -> None:

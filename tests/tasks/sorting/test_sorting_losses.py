@@ -67,21 +67,3 @@ def test_the_sorting_loses_nothing_to_the_last_bit(decomposition: Decomposition,
     solution = objective.solve(scores, linear_loss(decomposition, x))
     assert torch.equal(solution.loss, torch.zeros(1, 5, 10))
     assert (solution.epsilon == -12).all()  # a loss above 0 by rounding alone would make it grow in vain
-
-
-@given(sequences)
-def test_sorting_is_a_matching_that_sorts_even_with_ties(x: Tensor) -> None:
-    target = sorting(x)
-    assert sp.Matching(len(x)).contains(target)
-    assert torch.equal(target.T @ x, x.sort().values)
-    assert target.dtype == x.dtype
-
-
-@pytest.mark.parametrize("decomposition", Decomposition)
-def test_a_batch_of_any_dimensions_gives_the_losses_of_its_sequences(decomposition: Decomposition) -> None:
-    x = torch.rand(2, 3, 4, generator=torch.Generator().manual_seed(0))
-    y = sp.Matching(4).argmax(torch.rand(2, 3, 4, 4, generator=torch.Generator().manual_seed(1)))
-    of_batch = linear_loss(decomposition, x)(y)
-    alone = torch.stack([torch.stack([linear_loss(decomposition, x[i, j])(y[i, j]) for j in range(3)]) for i in (0, 1)])
-    assert of_batch.shape == (2, 3)
-    torch.testing.assert_close(of_batch, alone)
