@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 import attrs
 from attrs import frozen
@@ -13,7 +13,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-Result = TypeVar("Result")
+
+class HasRun(attrs.AttrsInstance, Protocol):
+    """The result of a run: an attrs value that has it."""
+
+    @property
+    def run(self) -> Any: ...
+
+
+Result = TypeVar("Result", bound=HasRun)
 
 _WIDTH = 96  # whatever the terminal's: a wrapped table cannot be read
 
@@ -40,7 +48,7 @@ def print_table(title: str, columns: Sequence[Column[Result]], results: Sequence
         table.add_column(column.heading, justify="right", no_wrap=True)
     cells: dict[Any, list[Result]] = {}
     for result in results:
-        cells.setdefault(cell_of(result.run), []).append(result)  # type: ignore[attr-defined]
+        cells.setdefault(cell_of(result.run), []).append(result)
     for of_cell in cells.values():
         table.add_row(*(column.text(of_cell) for column in columns))
     console.print(table, crop=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import torch
@@ -80,5 +80,5 @@ class Seeds:
     first_seed: int = field(default=0, validator=not_negative)
     """The seeds are this one and those after it."""
 
-    def range(self) -> range:
-        return range(self.first_seed, self.first_seed + self.repetitions)
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first_seed, self.first_seed + self.repetitions))

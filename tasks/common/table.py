@@ -10,11 +10,11 @@ import attrs
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from tasks.common.report import cell_of
+from tasks.common.report import HasRun, cell_of
 from tasks.common.results import ResultsFile
 
 Run = TypeVar("Run", bound=attrs.AttrsInstance)
-Result = TypeVar("Result", bound=attrs.AttrsInstance)
+Result = TypeVar("Result", bound=HasRun)
 
 
 def complete(
@@ -57,7 +57,7 @@ def progress_bar(console: Console) -> Progress:
     )
 
 
-def _by_run(results: Iterable[Any]) -> dict[Any, Any]:
+def _by_run(results: Iterable[Result]) -> dict[Any, Result]:
     return {result.run: result for result in results}  # of those of one run, the last
 
 

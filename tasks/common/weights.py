@@ -23,11 +23,11 @@ class AveragedFrom(AveragedModel):
 
     def __init__(self, network: nn.Module, start: int) -> None:
         super().__init__(network)
-        self.left: Tensor
-        self.register_buffer("left", torch.tensor(start))  # so that a checkpoint has it
+        self.until_start: Tensor
+        self.register_buffer("until_start", torch.tensor(start))  # so that a checkpoint has it
 
     def update_parameters(self, model: nn.Module) -> None:
-        if self.left >= 0:
+        if self.until_start >= 0:
             self.n_averaged.zero_()  # what follows is a copy
-            self.left -= 1
+            self.until_start -= 1
         super().update_parameters(model)

@@ -115,9 +115,7 @@ class Table:
 
     def run(self, console: Console) -> None:
         # Seed by seed, so that a table cut short has every cell.
-        runs = [
-            Run(self.training, k, scale, seed) for seed in self.seeds.range() for k in self.ks for scale in self.scales
-        ]
+        runs = [Run(self.training, k, scale, seed) for seed in self.seeds for k in self.ks for scale in self.scales]
         session = Session(self.training.dataset, self.source, self.execution)
 
         def train(runs: Sequence[Run], progress: Progress) -> Iterator[Result]:

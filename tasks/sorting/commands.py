@@ -81,7 +81,7 @@ class Table:
             Run(self.training, length, scale, seed)
             for length in self.lengths
             for scale in self.scales
-            for seed in self.seeds.range()
+            for seed in self.seeds
         ]
         with open_results(self.results, Result, console) as file:
             results = complete(file, runs, _train_with_bar, console, together=_together)

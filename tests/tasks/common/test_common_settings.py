@@ -17,7 +17,7 @@ def test_sigma_is_as_an_objective_takes_it_and_computed_only_where_it_is_learned
 
 
 def test_seeds_go_from_the_first_as_far_as_there_are_repetitions() -> None:
-    assert list(Seeds(3, first_seed=5).range()) == [5, 6, 7]
+    assert list(Seeds(3, first_seed=5)) == [5, 6, 7]
     for impossible in ({"repetitions": 0}, {"repetitions": 1, "first_seed": -1}):
         with pytest.raises(ValueError, match="must be >="):
             Seeds(**impossible)
