@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
-import enum
+import contextlib
 import errno
 import json
 import os
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import attrs
 from rich.console import Console
 
 import structpred as sp
-from tasks.common.files import cannot_write, require_writable
-from tasks.common.structure import structure
+from tasks.common.files import cannot_write, exclusive, require_writable
+from tasks.common.structure import plain, structure
 
 Result = TypeVar("Result", bound=attrs.AttrsInstance)
+
+
+@contextlib.contextmanager
+def open_results(path: Path, kind: type[Result], console: Console) -> Iterator[ResultsFile[Result]]:
+    """A results file that no other process writes; the console tells if it is new, or was repaired.
+
+    Raises:
+        ArgumentError: as ``exclusive`` and ``ResultsFile`` do.
+    """
+    with exclusive(path, "results"):
+        file = ResultsFile(path, kind)
+        if file.new:
+            console.print(f"{path} is new; results are added to it as they come.", markup=False, highlight=False)
+        if file.cut_line:
+            console.print(
+                f"{path} ended in a line cut short; it was removed, and what it held runs again.",
+                style="yellow",
+                markup=False,
+            )
+        yield file
 
 
 class ResultsFile(Generic[Result]):
@@ -28,33 +48,23 @@ class ResultsFile(Generic[Result]):
     A write that was killed leaves the beginning of a line at the end, after lines that are results: that is removed.
     Nothing else is: a file with any other content is refused and stays as it is.
 
-    A subclass names the class of its results.
+    Args:
+        path: the file, in a folder that exists.
+        kind: the class of its results.
 
     Raises:
         ArgumentError: if the file cannot be written, or a line is no result; the message names line and field.
     """
 
-    result: type[Result]
-
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, kind: type[Result]) -> None:
         require_writable(path, "results")
         self.path = path
         self.new = not path.exists()
         """Whether there was no such file."""
         self.cut_line = False
         """Whether the file ended in a line cut short, which was removed."""
+        self._kind = kind
         self._mend()
-
-    def report(self, console: Console) -> None:
-        """Says what one should know of the file before a command goes on."""
-        if self.new:
-            console.print(f"{self.path} is new; results are added to it as they come.", markup=False, highlight=False)
-        if self.cut_line:
-            console.print(
-                f"{self.path} ended in a line cut short; it was removed, and what it held runs again.",
-                style="yellow",
-                markup=False,
-            )
 
     def read(self) -> list[Result]:
         """Every result in the file, in its order."""
@@ -83,7 +93,7 @@ class ResultsFile(Generic[Result]):
 
     def _parse(self, number: int, line: bytes) -> Result:
         try:
-            result: Result = structure(self.result, json.loads(line.decode()))
+            result: Result = structure(self._kind, json.loads(line.decode()))
         except (ValueError, TypeError, RecursionError) as error:
             raise sp.ArgumentError(
                 f"results: expected a JSON line of this experiment, got another in line {number} of {str(self.path)!r} "
@@ -116,15 +126,6 @@ def _cut_short(line: bytes) -> bool:
     except ValueError:
         return line.startswith(b"{")
     return False
-
-
-def plain(value: attrs.AttrsInstance) -> dict[str, Any]:
-    """A config or result as plain JSON values, enums by value, to write and to compare."""
-    return attrs.asdict(value, value_serializer=_enum_by_value)
-
-
-def _enum_by_value(_: object, __: object, value: Any) -> Any:
-    return value.value if isinstance(value, enum.Enum) else value
 
 
 def commit() -> str:

@@ -1,16 +1,19 @@
-"""Settings that both experiments have, and what keeps them in bounds."""
+"""Settings that the experiments share, and what keeps them in bounds."""
 
 from __future__ import annotations
 
 import enum
 import math
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from attrs import Attribute, validators
+import torch
+from attrs import Attribute, field, frozen, validators
+from torch import Tensor
 
 
 class Scale(enum.Enum):
-    """The three noise settings of the paper's Tables 1 and 3."""
+    """The noise settings of the paper's Tables 1 and 3."""
 
     NONE = "none"
     """sigma = 0, classical direct loss minimization."""
@@ -24,12 +27,29 @@ class Scale(enum.Enum):
         """How a table names it."""
         return {Scale.NONE: "0", Scale.ONE: "1", Scale.LEARNED: "learned"}[self]
 
+    def sigma(self, learned: Callable[[], Tensor]) -> Tensor | float | None:
+        """Sigma as an objective takes it; ``learned`` computes it, and is called where it is learned."""
+        match self:
+            case Scale.NONE:
+                return None
+            case Scale.ONE:
+                return 1.0
+            case Scale.LEARNED:
+                return learned()
+
 
 class Optimizer(enum.Enum):
-    """What trains a network of sigma."""
+    """What trains a network."""
 
     SGD = "sgd"
     ADAM = "adam"
+
+    def create(self, parameters: Iterable[Tensor], rate: float) -> torch.optim.Optimizer:
+        match self:
+            case Optimizer.SGD:
+                return torch.optim.SGD(parameters, lr=rate)
+            case Optimizer.ADAM:
+                return torch.optim.Adam(parameters, lr=rate)
 
 
 at_least_one = validators.ge(1)
@@ -49,3 +69,16 @@ def nonzero(_: object, attribute: Attribute[Any], value: float) -> None:
 def some_at_least_one(_: object, attribute: Attribute[Any], numbers: tuple[int, ...]) -> None:
     if not numbers or min(numbers) < 1:
         raise ValueError(f"{attribute.name}: expected integers of at least 1, got {numbers}")
+
+
+@frozen
+class Seeds:
+    """Which repetitions of each cell a table has."""
+
+    repetitions: int = field(validator=at_least_one)
+    """How many runs each cell of the table has."""
+    first_seed: int = field(default=0, validator=not_negative)
+    """The seeds are this one and those after it."""
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(self.first_seed, self.first_seed + self.repetitions))

@@ -1,4 +1,4 @@
-"""Plain JSON values into configs and results, each field held to its type; ``plain`` is the way back."""
+"""Configs and results from plain JSON values, each field held to its type, and back."""
 
 from __future__ import annotations
 
@@ -41,6 +41,13 @@ def structure(kind: Any, value: Any, name: str = "") -> Any:
         return float(_require(number, "a finite number", value, name))
     said = {int: "an integer", bool: "true or false", str: "a string"}[kind]
     return _require(type(value) is kind, said, value, name)
+
+
+def plain(value: attrs.AttrsInstance) -> dict[str, Any]:
+    """A config or result as plain JSON values, enums by value, to write and to compare."""
+    return attrs.asdict(
+        value, value_serializer=lambda _, __, entry: entry.value if isinstance(entry, enum.Enum) else entry
+    )
 
 
 _type_hints = functools.cache(typing.get_type_hints)  # to look them up takes longer than all the rest

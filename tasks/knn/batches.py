@@ -1,16 +1,16 @@
-"""Every random number of a training as a function of its seed and the step, so that a run can go on anywhere."""
+"""The images of each step, as a function of the seed and the step alone, so that a run can go on anywhere."""
 
 from __future__ import annotations
 
 import enum
 import functools
 
-import numpy as np
 import torch
 from attrs import field, frozen
 from torch import Tensor
 
 import structpred as sp
+from tasks.common.seeds import seed_for
 
 
 class Stream(enum.IntEnum):
@@ -21,12 +21,6 @@ class Stream(enum.IntEnum):
     QUERIES = 2
     CANDIDATES = 3
     NOISE = 4
-
-
-def seed_for(seed: int, stream: Stream, number: int = 0) -> int:
-    """The seed of a stream's ``number``-th generator; near seeds lead to unrelated ones."""
-    (drawn,) = np.random.SeedSequence([seed, stream, number]).generate_state(1, np.uint64)
-    return int(drawn >> np.uint64(1))  # torch takes seeds below 2^63
 
 
 @frozen

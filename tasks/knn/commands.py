@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import math
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import tyro
-from attrs import Attribute, field, frozen, validators
+from attrs import field, frozen, validators
+from rich.console import Console
+from rich.progress import Progress
 
-from tasks.common.files import DEFAULT_FOLDER
-from tasks.common.settings import Scale, at_least_one, not_negative, some_at_least_one
-from tasks.knn.config import PAPER_CIFAR_10, PAPER_FASHION_MNIST, PAPER_MNIST, QUICK, Execution, Training
+import structpred as sp
+from tasks.common.checkpoint import Checkpoint, checkpoint_beside, damage_named
+from tasks.common.extra import tasks_extra
+from tasks.common.files import DEFAULT_FOLDER, exclusive
+from tasks.common.report import print_table
+from tasks.common.results import open_results
+from tasks.common.settings import Scale, Seeds, at_least_one, not_negative, some_at_least_one
+from tasks.common.table import complete, progress_bar
+from tasks.knn.config import PAPER_CIFAR_10, PAPER_FASHION_MNIST, PAPER_MNIST, QUICK, Execution, Run, Training
+from tasks.knn.report import COLUMNS, TITLE, print_result
+from tasks.knn.results import Result
+from tasks.knn.session import Session, Source
+from tasks.knn.train import epochs_of
 
 _PAPER = "The paper's, 5.2 and C.2; wants a GPU."
 
@@ -23,22 +35,7 @@ Preset = (
 )
 
 
-def _seconds(_: object, attribute: Attribute[Any], value: float) -> None:
-    if not (value >= 0 and math.isfinite(value)):
-        raise ValueError(f"{attribute.name}: expected a number of seconds, at least 0, got {value}")
-
-
-@frozen(kw_only=True)
-class Source:
-    """Where the images are."""
-
-    data_dir: Path = Path("data")
-    """The root that holds the sets, as torchvision lays it out."""
-    download: bool = False
-    """Fetch with torchvision what the root lacks."""
-
-
-_SOURCE, _EXECUTION = Source(), Execution()
+_SOURCE, _EXECUTION, _SEEDS = Source(), Execution(), Seeds(3)
 
 
 @frozen
@@ -54,10 +51,18 @@ class Train:
     """Fixes weights, batches and noise."""
     checkpoint: Path = DEFAULT_FOLDER / "knn.pt"
     """The file that holds the training; if it exists, it goes on from there."""
-    save_every: float = field(default=60.0, validator=_seconds)
+    save_every: float = field(default=60.0, validator=validators.ge(0.0))
     """Seconds between two saves within an epoch."""
     source: Source = _SOURCE
     execution: Execution = _EXECUTION
+
+    def run(self, console: Console) -> None:
+        run = Run(self.training, self.k, self.scale, self.seed)
+        session = Session(run.training.dataset, self.source, self.execution)
+        with exclusive(self.checkpoint, "checkpoint"), progress_bar(console) as progress:
+            state = session.train(run, self.checkpoint, self.save_every, progress)
+        print_result(session.result(run, state, test=None), console)
+        console.print(f"{self.checkpoint} holds it; the evaluate command classifies the test images.", markup=False)
 
 
 @frozen
@@ -71,6 +76,23 @@ class Evaluate:
     source: Source = _SOURCE
     execution: Execution = _EXECUTION
 
+    def run(self, console: Console) -> None:
+        checkpoint = Checkpoint.load(self.checkpoint, Run)
+        run, state = checkpoint.run, checkpoint.state
+        with damage_named(self.checkpoint):
+            done, epochs = len(epochs_of(state)), run.training.epochs
+        if done < epochs:
+            raise sp.ArgumentError(
+                f"checkpoint: expected a finished training, got one of {done} of {epochs} epochs in "
+                f"{str(self.checkpoint)!r}; finish it with the train command"
+            )
+        session = Session(run.training.dataset, self.source, self.execution)
+        with open_results(self.results, Result, console) as file:
+            result = session.result(run, state, session.test(checkpoint, self.checkpoint))
+            if run not in [known.run for known in file.read() if known.test is not None]:
+                file.append([result])
+        print_result(result, console)
+
 
 @frozen
 class Table:
@@ -81,18 +103,32 @@ class Table:
     """How many neighbours vote."""
     scales: tuple[Scale, ...] = field(default=tuple(Scale), validator=validators.min_len(1))
     """The noise settings."""
-    repetitions: int = field(default=3, validator=at_least_one)
-    """How many for each k and scale."""
-    first_seed: int = field(default=0, validator=not_negative)
-    """The seeds are this one and those after it."""
+    seeds: Seeds = _SEEDS
     test: bool = True
     """Classify the test images; else only the held-out ones, as for any choice."""
     results: Path = DEFAULT_FOLDER / "knn.jsonl"
     """The file that results are read from and appended to; checkpoints of unfinished runs lie beside it."""
-    save_every: float = field(default=60.0, validator=_seconds)
+    save_every: float = field(default=60.0, validator=validators.ge(0.0))
     """Seconds between two saves within an epoch."""
     source: Source = _SOURCE
     execution: Execution = _EXECUTION
+
+    def run(self, console: Console) -> None:
+        # Seed by seed, so that a table cut short has every cell.
+        runs = [Run(self.training, k, scale, seed) for seed in self.seeds for k in self.ks for scale in self.scales]
+        session = Session(self.training.dataset, self.source, self.execution)
+
+        def train(runs: Sequence[Run], progress: Progress) -> Iterator[Result]:
+            for run in runs:
+                path = checkpoint_beside(self.results, run)
+                state = session.train(run, path, self.save_every, progress)
+                test = session.test(Checkpoint(run, state), path) if self.test else None
+                yield session.result(run, state, test)
+                path.unlink()  # the results file has it now
+
+        with open_results(self.results, Result, console) as file:
+            results = complete(file, runs, train, console, counts=lambda r: r.test is not None or not self.test)
+        print_table(TITLE, COLUMNS, results, console)
 
 
 @frozen
@@ -108,6 +144,12 @@ class Picture:
     source: Source = _SOURCE
     execution: Execution = _EXECUTION
 
+    def run(self, console: Console) -> None:
+        with tasks_extra("tasks.knn"):  # matplotlib, for this command alone
+            from tasks.knn.picture import run_picture
+
+        run_picture(self, console)
+
 
 Command = (
     Annotated[Train, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("train")]
@@ -115,19 +157,3 @@ Command = (
     | Annotated[Table, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("table")]
     | Annotated[Picture, tyro.conf.subcommand("picture")]
 )
-
-
-def parse(arguments: list[str] | None = None) -> Train | Evaluate | Table | Picture:
-    """The command that the arguments (those of the process unless given) ask for."""
-    command: Train | Evaluate | Table | Picture = tyro.cli(
-        Command,
-        args=arguments,
-        prog="python -m tasks.knn",
-        description="Learn an embedding in which the nearest neighbours tell an image's class.",
-        config=(
-            tyro.conf.OmitSubcommandPrefixes,
-            tyro.conf.OmitArgPrefixes,
-            tyro.conf.EnumChoicesFromValues,
-        ),
-    )
-    return command

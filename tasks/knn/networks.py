@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
-from collections.abc import Iterator
-
 import torch
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
+from tasks.common.seeds import seeded
+from tasks.common.weights import inverse_softplus
 from tasks.knn.config import DataSet, Network
 from tasks.knn.data import Images
 
@@ -40,7 +38,7 @@ class Standardise(nn.Module):
 
 def embedding(network: Network, images: Images, seed: int) -> nn.Sequential:
     """The embedding h: ``(n, channels, height, width)`` uint8 -> ``(n, features)``, weights from the seed."""
-    with _seeded(seed):
+    with seeded(seed):
         body = _lenet(images) if network is Network.LENET else _resnet18(images)
     return nn.Sequential(Standardise(images), body)
 
@@ -54,13 +52,13 @@ def scale_network(dataset: DataSet, images: Images, initial: float | None, seed:
         initial: what sigma is near at first; about 0.7, as initialised, if None.
         seed: fixes the weights.
     """
-    with _seeded(seed):
+    with seeded(seed):
         body = _convolution(images, 20) if dataset is DataSet.CIFAR_10 else _lenet(images)
         features = body(torch.zeros(1, *images.pixels.shape[1:])).shape[1]
         last = nn.Linear(features, 1)
     if initial is not None:
         with torch.no_grad():
-            last.bias.fill_(initial + math.log(-math.expm1(-initial)))  # what Softplus takes to ``initial``
+            last.bias.fill_(inverse_softplus(initial))
     return nn.Sequential(Standardise(images), body, last, nn.Softplus())
 
 
@@ -89,11 +87,3 @@ def _resnet18(images: Images) -> nn.Module:
     body.maxpool = nn.Identity()
     body.fc = nn.Identity()
     return body
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Weights from a seed, whatever was drawn before; torch's own generator stays as it was."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield

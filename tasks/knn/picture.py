@@ -13,12 +13,14 @@ from rich.console import Console
 from torch import Tensor, nn
 
 import structpred as sp
+from tasks.common.checkpoint import Checkpoint
 from tasks.common.files import require_writable, whole_file
-from tasks.knn.checkpoint import Checkpoint, damage_named
 from tasks.knn.commands import Picture
-from tasks.knn.data import Images, load
+from tasks.knn.config import Run
+from tasks.knn.data import Images
 from tasks.knn.neighbours import embed, nearest, vote
-from tasks.knn.train import deployed, networks_of
+from tasks.knn.session import Session
+from tasks.knn.train import networks_of
 
 _RIGHT, _WRONG = "#2a9d3a", "#d62728"
 
@@ -44,18 +46,17 @@ class Neighbours:
 def run_picture(command: Picture, console: Console) -> None:
     """Draws held-out images, as many as there are of those that training put right and of those wrong after it."""
     require_writable(command.output, "output")
-    checkpoint = Checkpoint.load(command.checkpoint)
-    run, (device, _) = checkpoint.run, command.execution.resolve()
+    checkpoint = Checkpoint.load(command.checkpoint, Run)
+    run = checkpoint.run
+    session = Session(run.training.dataset, command.source, command.execution)
     if not run.training.held_out:
         raise sp.ArgumentError(
             f"checkpoint: expected a training with held-out images, to draw them, got one without in "
             f"{str(command.checkpoint)!r}; train with --held-out 1 or more, or name another with --checkpoint"
         )
-    data = load(run.training.dataset, command.source.data_dir, command.source.download)
-    train, held_out = (images.to(device) for images in data.hold_out(run.training.held_out))
-    with damage_named(command.checkpoint):
-        networks = networks_of(run, train)[0], deployed(run, checkpoint.state, train)
-    before, after = (Neighbours.found(network.to(device), held_out, train, run.k) for network in networks)
+    train, held_out = (images.to(session.device) for images in session.data.hold_out(run.training.held_out))
+    networks = networks_of(run, train)[0].to(session.device), session.deployed(checkpoint, command.checkpoint)
+    before, after = (Neighbours.found(network, held_out, train, run.k) for network in networks)
     shown = choose(before.voted != held_out.labels, after.voted != held_out.labels, command.queries)
     with whole_file(command.output, "output") as unfinished:
         draw(held_out[shown], train, before[shown], after[shown], unfinished)

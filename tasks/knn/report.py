@@ -5,10 +5,9 @@ from __future__ import annotations
 import statistics
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
+from tasks.common.report import Column, count, mean, median, median_path
 from tasks.common.settings import Scale
 from tasks.knn.config import DataSet
 from tasks.knn.results import Result
@@ -29,33 +28,39 @@ _PAPER_ROWS = {
 }
 PAPER_TABLE_3 = {(*row, k): percent for row, of_k in _PAPER_ROWS.items() for k, percent in zip(_KS, of_k, strict=True)}
 
-_WIDTH = 96  # whatever the terminal's: a wrapped table cannot be read
+TITLE = "Accuracy of the k nearest neighbours' vote, in percent; the paper's figure in brackets"
 
 
-def print_table(results: Sequence[Result], cells: Sequence[tuple[int, Scale]], console: Console) -> None:
-    """One row for each k and noise setting: mean and sample standard deviation over the seeds, the rest medians."""
-    title = "Accuracy of the k nearest neighbours' vote, in percent; the paper's figure in brackets"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, width=_WIDTH, padding=(0, 1, 0, 0))
-    for heading in ("k", "sigma", "runs", "test", "", "held out", "non-zero", "sigma path", "images/s", "s/run"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for k, scale in cells:
-        of_cell = [result for result in results if (result.run.k, result.run.scale) == (k, scale)]
-        if not of_cell:
-            continue
-        paper = PAPER_TABLE_3.get((of_cell[0].run.training.dataset, scale, k))
-        table.add_row(
-            str(k),
-            scale.label,
-            str(len(of_cell)),
-            _mean_and_spread([result.test for result in of_cell]),
-            f"({paper:.2f})" if paper else "",
-            _mean_and_spread([result.held_out for result in of_cell]),
-            _path([[100 * epoch.measures.nonzero for epoch in result.epochs] for result in of_cell], "{:.0f}"),
-            "" if scale is Scale.NONE else _path(_scales(of_cell), "{:.2f}"),
-            f"{statistics.median(result.images_per_second for result in of_cell):,.0f}",
-            f"{statistics.median(result.seconds for result in of_cell):.0f}",
-        )
-    console.print(table, crop=False)
+def _paper(results: Sequence[Result]) -> str:
+    run = results[0].run
+    percent = PAPER_TABLE_3.get((run.training.dataset, run.scale, run.k))
+    return f"({percent:.2f})" if percent else ""
+
+
+def _accuracy(fractions: Sequence[float | None]) -> str:
+    return mean([100 * fraction for fraction in fractions if fraction is not None], statistics.stdev)
+
+
+def _sigma_path(results: Sequence[Result]) -> str:
+    noisy = [result for result in results if result.run.scale is not Scale.NONE]
+    return median_path([[epoch.measures.scale for epoch in result.epochs] for result in noisy], ".2f")
+
+
+# Mean and sample standard deviation of the accuracies over the seeds; the rest are medians.
+COLUMNS = (
+    Column[Result]("k", lambda results: str(results[0].run.k)),
+    Column[Result]("sigma", lambda results: results[0].run.scale.label),
+    Column[Result]("runs", count),
+    Column[Result]("test", lambda results: _accuracy([result.test for result in results])),
+    Column("", _paper),
+    Column[Result]("held out", lambda results: _accuracy([result.held_out for result in results])),
+    Column[Result](
+        "non-zero", lambda rs: median_path([[100 * e.measures.nonzero for e in r.epochs] for r in rs], ".0f")
+    ),
+    Column("sigma path", _sigma_path),
+    Column[Result]("images/s", lambda results: median([result.images_per_second for result in results], ",.0f")),
+    Column[Result]("s/run", lambda results: median([result.seconds for result in results], ".0f")),
+)
 
 
 def print_result(result: Result, console: Console) -> None:
@@ -72,20 +77,3 @@ def print_result(result: Result, console: Console) -> None:
         f"{100 * last.nonzero:.1f} % of the queries had a gradient.",
         highlight=False,
     )
-
-
-def _scales(results: Sequence[Result]) -> list[list[float]]:
-    return [[epoch.measures.scale for epoch in result.epochs] for result in results]
-
-
-def _mean_and_spread(fractions: Sequence[float | None]) -> str:
-    percent = [100 * fraction for fraction in fractions if fraction is not None]
-    if not percent:
-        return ""
-    spread = f" ± {statistics.stdev(percent):.2f}" if len(percent) > 1 else ""
-    return f"{statistics.fmean(percent):.2f}{spread}"
-
-
-def _path(paths: Sequence[Sequence[float]], form: str) -> str:
-    """From the first epoch to the last, medians over the runs."""
-    return "→".join(form.format(statistics.median(path[position] for path in paths)) for position in (0, -1))

@@ -1,17 +1,16 @@
-"""A results file of the nearest-neighbour experiment: one JSON line a training."""
+"""A line of the nearest-neighbour experiment's results: one training."""
 
 from __future__ import annotations
 
 from attrs import field, frozen, validators
 
-from tasks.common import results
 from tasks.knn.config import Run
 from tasks.knn.train import Epoch
 
 
 @frozen
 class Result:
-    """One line: what was trained, and what came of it."""
+    """What was trained, and what came of it."""
 
     run: Run
     test: float | None
@@ -35,9 +34,3 @@ class Result:
     def seconds(self) -> float:
         """The training steps, without the measurements."""
         return sum(epoch.seconds for epoch in self.epochs)
-
-
-class ResultsFile(results.ResultsFile[Result]):
-    """The results of trainings."""
-
-    result = Result

@@ -14,9 +14,10 @@ from attrs import frozen
 from torch import Tensor, nn
 
 import structpred as sp
-from tasks.common.settings import Optimizer, Scale
-from tasks.knn.batches import Batches, Stream, seed_for
-from tasks.knn.checkpoint import State
+from tasks.common.checkpoint import State, on_cpu
+from tasks.common.seeds import seed_for
+from tasks.common.structure import structure
+from tasks.knn.batches import Batches, Stream
 from tasks.knn.config import Execution, Run, Schedule
 from tasks.knn.data import Images
 from tasks.knn.losses import linear_loss
@@ -52,10 +53,6 @@ class Epoch:
     held_out: float | None
     """The accuracy on the held-out images, where it was measured."""
 
-    @classmethod
-    def from_plain(cls, fields: dict[str, Any]) -> Epoch:
-        return cls(measures=Measures(**fields.pop("measures")), **fields)
-
 
 class Trainer:
     """A run on its way. Two with the same run and images take the same steps.
@@ -84,8 +81,7 @@ class Trainer:
         self.objective = training.objective(run.k, run.scale)
         self._noise = torch.Generator(self.device)
         self._optimizer = torch.optim.Adam(self.embedding.parameters(), lr=training.rate, fused=True)
-        scale_optimizer = {Optimizer.SGD: torch.optim.SGD, Optimizer.ADAM: torch.optim.Adam}[training.scale_optimizer]
-        self._scale_optimizer = scale_optimizer(self.scale_network.parameters(), lr=training.scale_rate)
+        self._scale_optimizer = training.scale_optimizer.create(self.scale_network.parameters(), training.scale_rate)
         self._schedule = _schedule(self._optimizer, training.schedule, training.rate, self.total_steps)
         self._epoch_sums = torch.zeros(4, device=self.device)
         self._epoch_seconds = 0.0
@@ -123,14 +119,8 @@ class Trainer:
         pixels = self.images.pixels[torch.cat([queries, candidates])].to(memory_format=self._layout)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
             embedded = self.embedding(pixels).float()
-            match self.run.scale:
-                case Scale.NONE:
-                    return embedded, None
-                case Scale.ONE:
-                    return embedded, 1.0
-                case Scale.LEARNED:
-                    sigma = self.scale_network(pixels[: len(queries)]).float()  # (queries, 1)
-                    return embedded, sigma.clamp(min=_LEAST_SCALE)
+            sigma = self.run.scale.sigma(lambda: self.scale_network(pixels[: len(queries)]).float())  # (queries, 1)
+        return embedded, sigma.clamp(min=_LEAST_SCALE) if isinstance(sigma, Tensor) else sigma
 
     def solve(
         self, embedded: Tensor, scale: Tensor | float | None, queries: Tensor, candidates: Tensor
@@ -175,20 +165,20 @@ class Trainer:
             held_out = accuracy(self.embedding, self.held_out, self.images, self.run.k, self._bf16)
             best = max((epoch.held_out for epoch in self.epochs if epoch.held_out is not None), default=-1.0)
             if training.best_epoch and held_out > best:
-                self._best = _to_cpu(self.embedding.state_dict())
+                self._best = on_cpu(self.embedding.state_dict())
         self.epochs.append(Epoch(number, measures, seconds, held_out))
         self._epoch_sums.zero_()
         self._epoch_seconds = 0.0
 
     def state(self) -> State:
         """All that a trainer of the same run and images needs to go on from here, on the CPU."""
-        modules = {name: _to_cpu(part.state_dict()) for name, part in self._parts().items()}
+        modules = {name: on_cpu(part.state_dict()) for name, part in self._parts().items()}
         return {
             **modules,
             "best": self._best,
             "steps": self.steps,
             "epochs": [attrs.asdict(epoch) for epoch in self.epochs],
-            "epoch_sums": _to_cpu(self._epoch_sums),
+            "epoch_sums": on_cpu(self._epoch_sums),
             "epoch_seconds": self._epoch_seconds,
         }
 
@@ -197,7 +187,7 @@ class Trainer:
         for name, part in self._parts().items():
             part.load_state_dict(copy.deepcopy(state[name]))  # an optimizer would share its tensors
         self._best, self.steps = state["best"], state["steps"]
-        self.epochs = [Epoch.from_plain(dict(epoch)) for epoch in state["epochs"]]
+        self.epochs = epochs_of(state)
         self._epoch_sums = state["epoch_sums"].to(self.device, copy=True)
         self._epoch_seconds = state["epoch_seconds"]
 
@@ -209,6 +199,16 @@ class Trainer:
             "scale_optimizer": self._scale_optimizer,
             "schedule": self._schedule,
         }
+
+
+def epochs_of(state: State) -> list[Epoch]:
+    """The epochs of a trainer's state, each field of which is held to its type.
+
+    Raises:
+        ValueError, KeyError: if they are damaged or missing.
+    """
+    epochs: list[Epoch] = structure(list[Epoch], state["epochs"], "epochs")
+    return epochs
 
 
 def networks_of(run: Run, train: Images) -> tuple[nn.Sequential, nn.Sequential]:
@@ -247,12 +247,3 @@ def _schedule(
             return torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1.0)
         case Schedule.ONE_CYCLE:
             return torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.25)
-
-
-def _to_cpu(value: Any) -> Any:
-    """A copy of a state with its tensors on the CPU."""
-    if isinstance(value, Tensor):
-        return value.detach().to("cpu", copy=True)
-    if isinstance(value, dict):
-        return {key: _to_cpu(entry) for key, entry in value.items()}
-    return [_to_cpu(entry) for entry in value] if isinstance(value, list) else value

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import tyro
 from attrs import field, frozen, validators
+from rich.console import Console
+from rich.progress import Progress
 
+import structpred as sp
+from tasks.common.extra import tasks_extra
 from tasks.common.files import DEFAULT_FOLDER
-from tasks.common.settings import Scale, at_least_one, some_at_least_one
-from tasks.sorting.config import BEST, PAPER, Training
+from tasks.common.report import print_table
+from tasks.common.results import commit, open_results
+from tasks.common.settings import Scale, Seeds, at_least_one, not_negative, some_at_least_one
+from tasks.common.table import complete, progress_bar
+from tasks.sorting.config import BEST, PAPER, Run, Training
+from tasks.sorting.report import COLUMNS, TITLE, print_outcome
+from tasks.sorting.results import Result
+from tasks.sorting.train import Observer, train
 
 Preset = (
     Annotated[Training, tyro.conf.subcommand("best", default=BEST, description="This project's own training.")]
     | Annotated[Training, tyro.conf.subcommand("paper", default=PAPER, description="The paper's, 5.1 and C.1.")]
 )
+
+# Score entries of one sequence, over the runs of a batch: enough that the solver sets the time, and few
+# enough that results come in steadily.
+_ENTRIES_TOGETHER = 100_000
+_MOST_TOGETHER = 100
+
+_SEEDS = Seeds(200)
 
 
 @frozen
@@ -27,10 +45,22 @@ class Train:
     """How many numbers a sequence has."""
     scale: Scale = Scale.LEARNED
     """The noise: sigma = 0, sigma = 1, or learned."""
-    seed: int = field(default=0, validator=validators.ge(0))
+    seed: int = field(default=0, validator=not_negative)
     """Fixes data, initial weights and noise."""
     results: Path = DEFAULT_FOLDER / "sorting.jsonl"
     """The file that the result is appended to."""
+
+    def run(self, console: Console) -> None:
+        with open_results(self.results, Result, console) as file, progress_bar(console) as progress:
+            task = progress.add_task("", total=self.training.epochs)
+
+            def show(epoch: int, solution: sp.DirectSolution) -> None:
+                loss, moved = solution.loss.mean().item(), 100 * solution.nonzero_fraction.item()
+                progress.update(task, completed=epoch, description=f"loss {loss:.4g}, gradients in {moved:.0f} %")
+
+            (result,) = _train([Run(self.training, self.length, self.scale, self.seed)], show)
+            file.append([result])
+        print_outcome(result, console)
 
 
 @frozen
@@ -42,14 +72,20 @@ class Table:
     """How many numbers a sequence has."""
     scales: tuple[Scale, ...] = field(default=(Scale.LEARNED,), validator=validators.min_len(1))
     """The noise settings."""
-    repetitions: int = field(default=200, validator=at_least_one)
-    """How many for each length and scale."""
-    first_seed: int = field(default=0, validator=validators.ge(0))
-    """The seeds are this one and those after it."""
-    together: int | None = field(default=None, validator=validators.optional(at_least_one))
-    """How many train as one batch; by default as many as make a step worth its overhead."""
+    seeds: Seeds = _SEEDS
     results: Path = DEFAULT_FOLDER / "sorting.jsonl"
     """The file that results are read from and appended to."""
+
+    def run(self, console: Console) -> None:
+        runs = [
+            Run(self.training, length, scale, seed)
+            for length in self.lengths
+            for scale in self.scales
+            for seed in self.seeds
+        ]
+        with open_results(self.results, Result, console) as file:
+            results = complete(file, runs, _train_with_bar, console, together=_together)
+        print_table(TITLE, COLUMNS, results, console)
 
 
 @frozen
@@ -66,6 +102,12 @@ class Figure:
     output: Path = DEFAULT_FOLDER / "sorting-figure-3.png"
     """The picture."""
 
+    def run(self, console: Console) -> None:
+        with tasks_extra("tasks.sorting"):  # matplotlib, for this command alone
+            from tasks.sorting.figure import run_figure
+
+        run_figure(self, console)
+
 
 Command = (
     Annotated[Train, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("train")]
@@ -74,17 +116,20 @@ Command = (
 )
 
 
-def parse(arguments: list[str] | None = None) -> Train | Table | Figure:
-    """The command that the arguments (those of the process unless given) ask for."""
-    command: Train | Table | Figure = tyro.cli(
-        Command,
-        args=arguments,
-        prog="python -m tasks.sorting",
-        description="Learn to sort through an exact matching.",
-        config=(
-            tyro.conf.OmitSubcommandPrefixes,
-            tyro.conf.OmitArgPrefixes,
-            tyro.conf.EnumChoicesFromValues,
-        ),
-    )
-    return command
+def _together(run: Run) -> int:
+    return min(_MOST_TOGETHER, max(1, _ENTRIES_TOGETHER // run.length**2))
+
+
+def _train(runs: Sequence[Run], observe: Observer) -> list[Result]:
+    """Trains runs of one cell as one batch."""
+    first, now = runs[0], commit()
+    outcomes = train(first.training, first.scale, first.length, [run.seed for run in runs], observe)
+    return [Result(first.length, first.scale, first.training, outcome, now) for outcome in outcomes]
+
+
+def _train_with_bar(runs: Sequence[Run], progress: Progress) -> list[Result]:
+    first = runs[0]
+    bar = progress.add_task(f"epochs at d = {first.length}, sigma {first.scale.value}", total=first.training.epochs)
+    results = _train(runs, lambda epoch, _: progress.update(bar, completed=epoch))
+    progress.remove_task(bar)
+    return results

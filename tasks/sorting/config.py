@@ -7,7 +7,7 @@ import enum
 from attrs import field, frozen, validators
 
 import structpred as sp
-from tasks.common.settings import Optimizer, at_least_one, nonzero, positive
+from tasks.common.settings import Optimizer, Scale, at_least_one, nonzero, not_negative, positive
 
 
 class Decomposition(enum.Enum):
@@ -48,7 +48,7 @@ class Training:
     """The learning rate for the scale network."""
     initial_scale: float | None = field(validator=validators.optional(positive))
     """Where sigma starts; the scale network's own initialisation, about 0.7, if None."""
-    average_from: int = field(default=0, validator=validators.ge(0))
+    average_from: int = field(default=0, validator=not_negative)
     """How many epochs pass before the weights count in the average."""
     epsilon: float | None = field(default=None, validator=validators.optional(nonzero))
     """The step of the loss perturbation; negative moves towards better matchings. The objective's default, in units of
@@ -73,6 +73,17 @@ class Training:
     def __attrs_post_init__(self) -> None:
         if self.weights is Weights.AVERAGE and self.average_from >= self.epochs:
             raise ValueError(f"average_from: expected an epoch before epochs = {self.epochs}, got {self.average_from}")
+
+
+@frozen
+class Run:
+    """One repetition: what its random numbers, and with them its weights, follow from."""
+
+    training: Training
+    length: int
+    """How many numbers a sequence has."""
+    scale: Scale
+    seed: int
 
 
 PAPER = Training(

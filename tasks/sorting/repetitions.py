@@ -15,6 +15,7 @@ from attrs import field, frozen
 from torch import Tensor, nn
 
 import structpred as sp
+from tasks.common.weights import inverse_softplus
 
 _HIDDEN = 32
 
@@ -78,7 +79,7 @@ class ScaleNetworks(nn.Module):
         self.linear = _StackedLinear(length, 1, generators)
         if initial is not None:
             nn.init.zeros_(self.linear.weight)
-            nn.init.constant_(self.linear.bias, initial + math.log(-math.expm1(-initial)))  # softplus^-1
+            nn.init.constant_(self.linear.bias, inverse_softplus(initial))
 
     def forward(self, x: Tensor) -> Tensor:
         return nn.functional.softplus(self.linear(x))[..., None]

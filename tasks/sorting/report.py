@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from rich import box
 from rich.console import Console
-from rich.table import Table
 
+from tasks.common.report import Column, count, mean, median, median_path
 from tasks.common.settings import Scale
 from tasks.sorting.results import Result
 
@@ -23,42 +22,36 @@ PAPER_TABLE_1 = {
     (100, Scale.NONE): (74.9, 1.4, 6.9), (100, Scale.ONE): (68.5, 1.2, 2.4), (100, Scale.LEARNED): (76.8, 0.9, 2.1),
 }  # fmt: skip
 
-_WIDTH = 96  # whatever the terminal's: a wrapped table cannot be read
+TITLE = "Sorting an unseen list without noise, in percent; the paper's figures in brackets"
 
 
-def print_table(results: Sequence[Result], cells: Sequence[tuple[int, Scale]], console: Console) -> None:
-    """One row for each length and noise setting; epochs, seconds and sigma are medians over the runs.
+def _paper(form: str, *places: int) -> Callable[[Sequence[Result]], str]:
+    """The paper's figures at these places, in brackets, where it has the cell."""
 
-    The last column is the mean sigma of the training lists, in the first epoch and in the last.
-    """
-    title = "Sorting an unseen list without noise, in percent; the paper's figures in brackets"
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, width=_WIDTH, padding=(0, 1, 0, 0))
-    for heading in ("d", "sigma", "runs", "perfect", "", "wrong ± std", "", "epochs", "s/run", "sigma,\nfirst→last"):
-        table.add_column(heading, justify="right", no_wrap=True)
-    for length, scale in cells:
-        outcomes = [r.outcome for r in results if (r.length, r.scale) == (length, scale)]
-        if not outcomes:
-            continue
-        wrong = [100 * outcome.wrong for outcome in outcomes]
-        paper = PAPER_TABLE_1.get((length, scale))
-        paths = [outcome.scale_path for outcome in outcomes if outcome.scale_path]
-        table.add_row(
-            str(length),
-            scale.label,
-            str(len(outcomes)),
-            f"{100 * sum(outcome.perfect for outcome in outcomes) / len(outcomes):.1f}",
-            f"({paper[0]:.1f})" if paper else "",
-            f"{statistics.fmean(wrong):.2f} ± {statistics.pstdev(wrong):.2f}",
-            f"({paper[1]:.1f} ± {paper[2]:.1f})" if paper else "",
-            f"{statistics.median(outcome.epochs for outcome in outcomes):.0f}",
-            f"{statistics.median(outcome.seconds for outcome in outcomes):.2f}",
-            f"{_median_of(paths, 0)}→{_median_of(paths, -1)}" if paths else "",
-        )
-    console.print(table, crop=False)
+    def text(results: Sequence[Result]) -> str:
+        figures = PAPER_TABLE_1.get((results[0].length, results[0].scale))
+        return form.format(*(figures[place] for place in places)) if figures else ""
+
+    return text
 
 
-def _median_of(paths: Sequence[Sequence[float]], position: int) -> str:
-    return f"{statistics.median(path[position] for path in paths):.2f}"
+# Epochs, seconds and sigma are medians over the runs; sigma is the mean of the training lists, in the first epoch and
+# in the last.
+COLUMNS = (
+    Column[Result]("d", lambda results: str(results[0].length)),
+    Column[Result]("sigma", lambda results: results[0].scale.label),
+    Column[Result]("runs", count),
+    Column[Result]("perfect", lambda results: mean([100.0 * r.outcome.perfect for r in results], form=".1f")),
+    Column("", _paper("({:.1f})", 0)),
+    Column[Result]("wrong ± std", lambda results: mean([100 * r.outcome.wrong for r in results], statistics.pstdev)),
+    Column("", _paper("({:.1f} ± {:.1f})", 1, 2)),
+    Column[Result]("epochs", lambda results: median([r.outcome.epochs for r in results], ".0f")),
+    Column[Result]("s/run", lambda results: median([r.outcome.seconds for r in results], ".2f")),
+    Column[Result](
+        "sigma,\nfirst→last",
+        lambda results: median_path([r.outcome.scale_path for r in results if r.outcome.scale_path], ".2f"),
+    ),
+)
 
 
 def print_outcome(result: Result, console: Console) -> None:

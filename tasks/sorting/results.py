@@ -1,29 +1,24 @@
-"""A results file of the sorting experiment: one JSON line a repetition."""
+"""A line of the sorting experiment's results: one repetition."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from attrs import frozen
 
-from tasks.common import results
 from tasks.common.settings import Scale
+from tasks.sorting.config import Run, Training
 from tasks.sorting.train import Outcome
 
 
 @frozen
 class Result:
-    """One line: what was run, and what came of it."""
+    """What was run, and what came of it."""
 
     length: int
     scale: Scale
-    training: dict[str, Any]
-    """The fields of ``Training``, enums by value, as ``plain`` returns them."""
+    training: Training
     outcome: Outcome
     commit: str
 
-
-class ResultsFile(results.ResultsFile[Result]):
-    """The results of repetitions."""
-
-    result = Result
+    @property
+    def run(self) -> Run:
+        return Run(self.training, self.length, self.scale, self.outcome.seed)

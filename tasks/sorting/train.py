@@ -10,10 +10,10 @@ from collections.abc import Callable, Sequence
 import torch
 from attrs import define, field, frozen
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel
 
 import structpred as sp
-from tasks.common.settings import Optimizer, Scale
+from tasks.common.settings import Scale
+from tasks.common.weights import AveragedFrom
 from tasks.sorting.config import Training, Weights
 from tasks.sorting.losses import linear_loss, sorting
 from tasks.sorting.repetitions import NoiseOfRuns, Randomness, ScaleNetworks, ScoreNetworks, draw_sequences
@@ -65,7 +65,7 @@ def train(
     scale_nets = ScaleNetworks(length, training.initial_scale, [r.scale for r in random])
     optimizers = [
         torch.optim.Adam(score_nets.parameters(), lr=training.score_rate, fused=True),
-        _SCALE_OPTIMIZERS[training.scale_optimizer](scale_nets.parameters(), lr=training.scale_rate),
+        training.scale_optimizer.create(scale_nets.parameters(), training.scale_rate),
     ]
     objective = training.objective(length, sp.Gumbel())
     deployed = _Deployed(training, score_nets)
@@ -73,12 +73,16 @@ def train(
     wrong = torch.zeros(len(seeds))
     running, loss = torch.arange(len(seeds)), None  # which runs still train, and what they train on
 
+    def learned() -> Tensor:
+        sigma: Tensor = scale_nets(train_x)[running]  # (running, n, 1, 1)
+        return sigma
+
     for epoch in range(1, training.epochs + 1):
         if loss is None:
             loss = linear_loss(training.decomposition, train_x[running])
             noise = NoiseOfRuns(sp.Gumbel(), [random[run].noise for run in running.tolist()])
             objective.noise = None if scale is Scale.NONE else noise
-        sigma = _sigma(scale, scale_nets, train_x, running)
+        sigma = scale.sigma(learned)
         solution = objective.solve(score_nets(train_x)[running], loss, scale=sigma)
         run_losses = solution.loss.mean((0, 2))  # (running,)
         for optimizer in optimizers:
@@ -90,7 +94,7 @@ def train(
         running_logs = [logs[run] for run in running.tolist()]
         for log, *now in zip(running_logs, run_losses.tolist(), _mean_sigma(sigma, len(running)), strict=True):
             log.add(epoch, *now)
-        deployed.keep(epoch, running[[log.improved for log in running_logs]])
+        deployed.keep(running[[log.improved for log in running_logs]])
         for optimizer in optimizers:
             optimizer.step()
 
@@ -105,16 +109,6 @@ def train(
     return [
         log.outcome(seed, wrong[run].item(), share) for run, (seed, log) in enumerate(zip(seeds, logs, strict=True))
     ]
-
-
-_SCALE_OPTIMIZERS = {Optimizer.SGD: torch.optim.SGD, Optimizer.ADAM: torch.optim.Adam}
-
-
-def _sigma(scale: Scale, networks: ScaleNetworks, x: Tensor, running: Tensor) -> Tensor | float | None:
-    if scale is Scale.LEARNED:
-        learned: Tensor = networks(x)[running]  # (running, n, 1, 1)
-        return learned
-    return 1.0 if scale is Scale.ONE else None
 
 
 def _mean_sigma(sigma: Tensor | float | None, runs: int) -> list[float]:
@@ -135,7 +129,6 @@ class _Deployed:
     """The score networks whose weights sort the test sequences."""
 
     def __init__(self, training: Training, networks: ScoreNetworks) -> None:
-        self._training = training
         self._trained = networks
         match training.weights:
             case Weights.LAST:
@@ -143,14 +136,12 @@ class _Deployed:
             case Weights.BEST:
                 self.networks = copy.deepcopy(networks)
             case Weights.AVERAGE:
-                self.networks = AveragedModel(networks)
+                self.networks = AveragedFrom(networks, training.average_from)
 
     @torch.no_grad()
-    def keep(self, epoch: int, improved: Tensor) -> None:
+    def keep(self, improved: Tensor) -> None:
         """Takes note of the weights before the epoch's step; ``improved`` runs have their least loss now."""
-        if isinstance(self.networks, AveragedModel):
-            if epoch <= self._training.average_from + 1:
-                self.networks.n_averaged.zero_()  # until then the latest weights: a run may stop early
+        if isinstance(self.networks, AveragedFrom):
             self.networks.update_parameters(self._trained)
         elif self.networks is not self._trained:
             for kept, now in zip(self.networks.parameters(), self._trained.parameters(), strict=True):

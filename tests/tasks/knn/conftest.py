@@ -1,44 +1,17 @@
-"""One thread and no network; small sets in the place of the true ones, and what the tests of the commands share."""
+"""One thread and no network, and what the tests of the commands share."""
 
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
-import attrs
 import pytest
-import torch
-import torchvision
-from small_sets import CIFAR_PARTS, PICKLES, Trust, md5
 from tiny_knn import data, run
 
-from tasks.knn import data as data_module
-from tasks.knn import experiment
+from tasks.knn import session
 from tasks.knn.config import Run
 from tasks.knn.train import Trainer
-
-
-@pytest.fixture
-def trust(monkeypatch: pytest.MonkeyPatch) -> Trust:
-    """Takes what lies in a root for the true sets."""
-
-    def known(source: data_module._Source, root: Path) -> data_module._Source:
-        folder = root / source.folder
-        if not folder.is_dir():
-            return source
-        return attrs.evolve(source, checksums={name: md5(folder / name) for name in source.checksums})
-
-    def take(root: Path) -> None:
-        for dataset, sources in data_module._SOURCES.items():
-            monkeypatch.setitem(data_module._SOURCES, dataset, tuple(known(source, root) for source in sources))
-        folder, cifar = root / PICKLES.folder, torchvision.datasets.CIFAR10
-        if folder.is_dir():  # torchvision looks at checksums too
-            monkeypatch.setattr(cifar, "train_list", [[name, md5(folder / name)] for name in CIFAR_PARTS])
-            monkeypatch.setattr(cifar, "test_list", [["test_batch", md5(folder / "test_batch")]])
-            monkeypatch.setattr(cifar, "meta", {**cifar.meta, "md5": md5(folder / "batches.meta")})
-
-    return take
 
 
 @pytest.fixture(autouse=True)
@@ -48,15 +21,6 @@ def _no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> Iterator[None]:
-    """These networks are too small to share out."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture
@@ -69,7 +33,7 @@ def steps(monkeypatch: pytest.MonkeyPatch) -> list[Run]:
         taken.append(trainer.run)
 
     monkeypatch.setattr(Trainer, "step", count)
-    monkeypatch.setattr(experiment, "load", data)
+    monkeypatch.setattr(session, "load", data)
     return taken
 
 

@@ -2,14 +2,12 @@
 
 import itertools
 
-import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-import structpred as sp
-from tasks.knn.batches import Batches, Stream, seed_for
+from tasks.knn.batches import Batches
 
 SEEDS = st.integers(0, 2**70)
 batches = st.integers(1, 30).flatmap(
@@ -34,16 +32,6 @@ def test_an_epoch_shows_each_image_at_most_once_as_a_candidate(batches: Batches)
         assert set(candidates) <= set(range(batches.images))
 
 
-@given(batches)
-def test_a_pass_of_the_queries_shows_each_image_at_most_once_however_long_an_epoch_is(batches: Batches) -> None:
-    steps = batches.images // batches.queries
-    for first in (0, steps, 2 * steps):
-        queries, _ = seen([batches(step) for step in range(first, first + steps)])
-        assert len(set(queries)) == len(queries) == steps * batches.queries
-        assert batches.images - len(queries) < batches.queries
-        assert set(queries) <= set(range(batches.images))
-
-
 @given(batches, st.permutations(range(9)))
 def test_a_step_is_the_same_in_any_order_of_steps(batches: Batches, order: list[int]) -> None:
     again = Batches(batches.images, batches.queries, batches.candidates, batches.seed)
@@ -54,17 +42,6 @@ def test_a_step_is_the_same_in_any_order_of_steps(batches: Batches, order: list[
             assert index.dtype == torch.int64
 
 
-def test_the_global_generator_is_neither_used_nor_changed() -> None:
-    torch.manual_seed(0)
-    before = torch.get_rng_state()
-    first = SMALL(100)
-    assert torch.equal(torch.get_rng_state(), before)
-    torch.manual_seed(1)
-    for step in range(200, 300):  # so that no order is still known
-        SMALL(step)
-    assert seen([SMALL(100)]) == seen([first])
-
-
 def test_every_pass_and_every_seed_has_its_own_order() -> None:
     def orders(seed: int) -> list[tuple[int, ...]]:
         one_pass_a_step = Batches(images=50, queries=50, candidates=50, seed=seed)
@@ -73,47 +50,3 @@ def test_every_pass_and_every_seed_has_its_own_order() -> None:
     of_all = list(itertools.chain.from_iterable(orders(seed) for seed in range(5)))  # queries' and candidates'
     assert len(set(of_all)) == len(of_all) == 5 * 10 * 2
     assert all(sorted(order) == list(range(50)) for order in of_all)
-
-
-def test_how_many_of_the_one_there_are_changes_nothing_for_the_other() -> None:
-    more_queries, more_candidates = Batches(23, 6, 5, 0), Batches(23, 4, 7, 0)
-    for step in range(20):
-        queries, candidates = SMALL(step)
-        assert torch.equal(more_queries(step)[1], candidates)
-        assert torch.equal(more_candidates(step)[0], queries)
-
-
-def test_steps_per_epoch_are_the_steps_that_one_pass_of_the_candidates_has() -> None:
-    assert SMALL.steps_per_epoch == 4
-    assert Batches(images=60000, queries=100, candidates=800, seed=0).steps_per_epoch == 75
-    assert Batches(images=5, queries=1, candidates=5, seed=0).steps_per_epoch == 1
-
-
-@pytest.mark.parametrize("name", ["candidates", "queries"])
-def test_more_than_there_are_images_are_refused(name: str) -> None:
-    with pytest.raises(sp.ArgumentError) as refused:
-        Batches(**{"images": 23, "queries": 4, "candidates": 5, "seed": 0, name: 24})
-    assert str(refused.value) == f"{name}: expected at most 23, the training images, got 24"
-
-
-def test_every_seed_stream_and_number_has_a_seed_of_its_own() -> None:
-    seeds = [seed_for(seed, stream, number) for seed in range(20) for stream in Stream for number in range(20)]
-    assert len(set(seeds)) == len(seeds)
-    assert len(set(Stream)) == 5
-
-
-@given(SEEDS, st.sampled_from(Stream), st.integers(0, 2**40))
-def test_a_seed_is_one_that_torch_takes(seed: int, stream: Stream, number: int) -> None:
-    torch.Generator().manual_seed(seed_for(seed, stream, number))
-    assert 0 <= seed_for(seed, stream, number) < 2**63
-
-
-def test_near_seeds_differ_in_about_half_of_their_bits() -> None:
-    seeds = [seed_for(0, Stream.NOISE, number) for number in range(100)]
-    differing = [(a ^ b).bit_count() for a, b in itertools.pairwise(seeds)]
-    assert 28 < sum(differing) / len(differing) < 35  # of 63
-
-
-def test_a_seed_stays_what_it_is_so_that_a_run_goes_on_with_later_versions() -> None:
-    assert seed_for(0, Stream.EMBEDDING) == 7896617691693857887
-    assert seed_for(3, Stream.NOISE, 7) == 8114461254944333206

@@ -1,198 +1,238 @@
-"""The image sets: read whole and in order, refused in words if anything is missing or damaged; no network is used."""
+"""The image sets: read whole and in order, fetched if asked for, refused in words if missing or damaged."""
 
-import os
+import errno
+import hashlib
+import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
+from urllib.error import URLError
 
+import attrs
+import numpy as np
 import pytest
 import torch
-from small_sets import (
-    BINARY,
-    FORMS,
-    OTHER_BYTES,
-    PICKLES,
-    Form,
-    Trust,
-    all_forms,
-    assert_same,
-    md5,
-    removed,
-    replaced_by_a_folder,
-    write_cifar_pickle,
-)
+import torchvision
+from torch import Tensor
 
 import structpred as sp
+from tasks.knn import data as data_module
 from tasks.knn.config import DataSet
 from tasks.knn.data import Data, Images, load
 
-# --- what is there is read
+CIFAR_PARTS = tuple(f"data_batch_{part}" for part in range(1, 6))
+
+
+def small(*shape: int) -> Data:
+    """Ten training images and three test images of random bytes, no two of a split with the same label."""
+    generator = torch.Generator().manual_seed(0)
+
+    def images(count: int) -> Images:
+        pixels = torch.randint(256, (count, *shape), generator=generator, dtype=torch.uint8)
+        return Images(pixels, torch.randperm(10, generator=generator)[:count])
+
+    return Data(images(10), images(3))
+
+
+def write_idx(folder: Path, data: Data) -> None:
+    for prefix, images in (("train", data.train), ("t10k", data.test)):
+        for name, values in (("images-idx3", images.pixels[:, 0]), ("labels-idx1", images.labels.byte())):
+            header = bytes([0, 0, 8, values.ndim]) + b"".join(size.to_bytes(4, "big") for size in values.shape)
+            (folder / f"{prefix}-{name}-ubyte").write_bytes(header + values.numpy().tobytes())
+
+
+def cifar_files(data: Data) -> dict[str, Images]:
+    """The training images in five parts, and the test images."""
+    return {name: data.train[2 * part : 2 * part + 2] for part, name in enumerate(CIFAR_PARTS)} | {
+        "test_batch": data.test
+    }
+
+
+def planes(image: Tensor) -> bytes:
+    """Red, green and blue, each row by row."""
+    return b"".join(image[channel].numpy().tobytes() for channel in range(3))
+
+
+def write_cifar_binary(folder: Path, data: Data) -> None:
+    for name, images in cifar_files(data).items():
+        records = [bytes([label]) + planes(image) for image, label in zip(images.pixels, images.labels, strict=True)]
+        (folder / f"{name}.bin").write_bytes(b"".join(records))
+
+
+def write_cifar_pickles(folder: Path, data: Data) -> None:
+    for name, images in cifar_files(data).items():
+        rows = np.stack([np.frombuffer(planes(image), np.uint8) for image in images.pixels])
+        (folder / name).write_bytes(pickle.dumps({"data": rows, "labels": images.labels.tolist()}))
+    (folder / "batches.meta").write_bytes(pickle.dumps({"label_names": ["airplane"]}))
+
+
+@attrs.frozen
+class Form:
+    """One form in which a set can lie in a root."""
+
+    dataset: DataSet
+    folder: str
+    write: Callable[[Path, Data], None]
+    shape: tuple[int, ...] = (3, 32, 32)
+
+    def fill(self, root: Path) -> Data:
+        (root / self.folder).mkdir(parents=True)
+        data = small(*self.shape)
+        self.write(root / self.folder, data)
+        return data
+
+    def files(self, root: Path) -> list[Path]:
+        return sorted((root / self.folder).iterdir())
+
+
+BINARY = Form(DataSet.CIFAR_10, "cifar-10-batches-bin", write_cifar_binary)
+PICKLES = Form(DataSet.CIFAR_10, "cifar-10-batches-py", write_cifar_pickles)
+FETCHED = {
+    "mnist": Form(DataSet.MNIST, "MNIST/raw", write_idx, (1, 4, 6)),
+    "fashion": Form(DataSet.FASHION_MNIST, "FashionMNIST/raw", write_idx, (1, 4, 6)),
+    "pickles": PICKLES,
+}
+FORMS = FETCHED | {"binary": BINARY}
+all_forms = pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+all_that_can_be_fetched = pytest.mark.parametrize("form", FETCHED.values(), ids=FETCHED.keys())
+
+
+def md5(path: Path) -> str:
+    return hashlib.md5(path.read_bytes()).hexdigest()
+
+
+@pytest.fixture
+def trust(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], None]:
+    """Takes what lies in a root for the true sets."""
+
+    def known(source: data_module._Source, root: Path) -> data_module._Source:
+        folder = root / source.folder
+        if not folder.is_dir():
+            return source
+        return attrs.evolve(source, checksums={name: md5(folder / name) for name in source.checksums})
+
+    def take(root: Path) -> None:
+        for dataset, sources in data_module._SOURCES.items():
+            monkeypatch.setitem(data_module._SOURCES, dataset, tuple(known(source, root) for source in sources))
+        folder, cifar = root / PICKLES.folder, torchvision.datasets.CIFAR10
+        if folder.is_dir():  # torchvision looks at checksums too
+            monkeypatch.setattr(cifar, "train_list", [[name, md5(folder / name)] for name in CIFAR_PARTS])
+            monkeypatch.setattr(cifar, "test_list", [["test_batch", md5(folder / "test_batch")]])
+            monkeypatch.setattr(cifar, "meta", {**cifar.meta, "md5": md5(folder / "batches.meta")})
+
+    return take
+
+
+def assert_same(read: Data, written: Data) -> None:
+    for ours, theirs in ((read.train, written.train), (read.test, written.test)):
+        assert (ours.pixels.dtype, ours.labels.dtype) == (torch.uint8, torch.int64)
+        assert torch.equal(ours.pixels, theirs.pixels)
+        assert torch.equal(ours.labels, theirs.labels)
 
 
 @all_forms
-def test_both_splits_are_read_in_their_order(form: Form, tmp_path: Path, trust: Trust) -> None:
+def test_both_splits_are_read_in_their_order(form: Form, tmp_path: Path, trust: Callable) -> None:
     written = form.fill(tmp_path)
     trust(tmp_path)
-    assert_same(load(form.dataset, tmp_path), written)
-
-
-@pytest.mark.parametrize("form", [BINARY, PICKLES], ids=["binary", "pickles"])
-def test_an_image_is_its_red_its_green_and_its_blue_plane_row_by_row(form: Form, tmp_path: Path, trust: Trust) -> None:
-    form.fill(tmp_path)
-    image = bytes([11, 12] + [10] * 30 + [13] + [10] * 991 + [20] * 1024 + [30] * 1024)  # 13 begins the second row
-    if form is BINARY:
-        (tmp_path / BINARY.folder / "test_batch.bin").write_bytes(bytes([7]) + image)
-    else:
-        write_cifar_pickle(tmp_path / PICKLES.folder / "test_batch", [image], [7])
-    trust(tmp_path)
-    test = load(DataSet.CIFAR_10, tmp_path).test
-    assert test.labels.tolist() == [7]
-    assert test.pixels.shape == (1, 3, 32, 32)
-    corner = test.pixels[0, :, :2, :2].tolist()
-    assert corner == [[[11, 12], [13, 10]], [[20, 20], [20, 20]], [[30, 30], [30, 30]]]
-    assert test.pixels[0].sum((1, 2)).tolist() == [10 * 1024 + 1 + 2 + 3, 20 * 1024, 30 * 1024]
-
-
-def test_the_binary_version_is_read_where_both_are_there(tmp_path: Path, trust: Trust) -> None:
-    written = BINARY.fill(tmp_path)
-    PICKLES.fill(tmp_path)
-    write_cifar_pickle(tmp_path / PICKLES.folder / "test_batch", [bytes(3072)], [0])
-    trust(tmp_path)
-    assert_same(load(DataSet.CIFAR_10, tmp_path), written)
-
-
-def test_a_damaged_binary_version_is_refused_even_where_the_pickles_are_whole(tmp_path: Path, trust: Trust) -> None:
-    for form in (BINARY, PICKLES):
-        form.fill(tmp_path)
-    trust(tmp_path)
-    (tmp_path / BINARY.folder / "data_batch_3.bin").unlink()
-    with pytest.raises(sp.ArgumentError, match=r"^data_dir: .*cifar-10-batches-bin/data_batch_3\.bin"):
-        load(DataSet.CIFAR_10, tmp_path)
-
-
-def test_the_copy_that_an_old_torchvision_made_is_not_read(tmp_path: Path, trust: Trust) -> None:
-    written = FORMS["mnist"].fill(tmp_path)
-    trust(tmp_path)
-    (tmp_path / "MNIST/processed").mkdir()
-    nothing = torch.zeros(1, 4, 6, dtype=torch.uint8), torch.zeros(1).long()
-    for name in ("training.pt", "test.pt"):  # no checksum is known of them
-        torch.save(nothing, tmp_path / "MNIST/processed" / name)
-    assert_same(load(DataSet.MNIST, tmp_path), written)
-
-
-# --- what is missing or damaged is refused
+    for download in (False, True):  # nothing is fetched: the network is not to be had
+        assert_same(load(form.dataset, tmp_path, download), written)
 
 
 @all_forms
-def test_a_missing_root_or_folder_is_told_with_what_to_do(form: Form, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "file").touch()
-    folders = [other.folder for other in FORMS.values() if other.dataset is form.dataset]
-    for root in (tmp_path / "missing", tmp_path / "empty", tmp_path / "file"):
-        with pytest.raises(sp.ArgumentError) as refused:
-            load(form.dataset, root)
-        where = " or ".join(repr(str(root / folder)) for folder in folders)
-        assert str(refused.value) == (
-            f"data_dir: expected {form.dataset.value} in {where}, "
-            "found no such folder; add --download to fetch it, or name a root that has it with --data-dir"
-        )
-    assert not (tmp_path / "missing").exists()
+def test_a_missing_folder_is_told_with_what_to_do(form: Form, tmp_path: Path) -> None:
+    folders = [str(tmp_path / other.folder) for other in (BINARY, *FETCHED.values()) if other.dataset is form.dataset]
+    with pytest.raises(sp.ArgumentError) as refused:
+        load(form.dataset, tmp_path)
+    assert str(refused.value) == (
+        f"data_dir: expected {form.dataset.value} in {' or '.join(map(repr, folders))}, "
+        "found no such folder; add --download to fetch it, or name a root that has it with --data-dir"
+    )
 
 
-@pytest.mark.parametrize("damage", [removed, replaced_by_a_folder, *OTHER_BYTES])
 @all_forms
-def test_every_missing_or_damaged_file_is_named_with_what_to_do(
-    form: Form, damage: Callable[[Path], str], tmp_path: Path, trust: Trust
+@pytest.mark.parametrize("download", [False, True])
+def test_every_damaged_file_is_named_with_what_to_do_and_stays(
+    form: Form, download: bool, tmp_path: Path, trust: Callable
 ) -> None:
     form.fill(tmp_path)
     trust(tmp_path)
     for path in form.files(tmp_path):
         content, checksum = path.read_bytes(), md5(path)
-        found = damage(path)
-        with pytest.raises(sp.ArgumentError) as refused:
-            load(form.dataset, tmp_path)
-        assert str(refused.value) == (
-            f"data_dir: expected {str(path)!r} with the MD5 {checksum}, got {found}; the {form.dataset.value} files "
-            f"are damaged or incomplete: delete the folder {str(path.parent)!r} and add --download"
-        )
-        if path.is_dir():
-            path.rmdir()
+        for damaged in (content[:-1], content[:-1] + bytes([content[-1] ^ 1])):
+            path.write_bytes(damaged)
+            with pytest.raises(sp.ArgumentError) as refused:
+                load(form.dataset, tmp_path, download)
+            assert str(refused.value) == (
+                f"data_dir: expected {str(path)!r} with the MD5 {checksum}, got {md5(path)}; the {form.dataset.value} "
+                f"files are damaged or incomplete: delete the folder {str(path.parent)!r} and add --download"
+            )
+            assert path.read_bytes() == damaged
         path.write_bytes(content)
-    load(form.dataset, tmp_path)
+
+
+# --- downloads
+
+
+def replace_downloads(monkeypatch: pytest.MonkeyPatch, fetch: Callable[..., None]) -> None:
+    for module in (torchvision.datasets.mnist, torchvision.datasets.cifar):
+        monkeypatch.setattr(module, "download_and_extract_archive", fetch)
+
+
+@all_that_can_be_fetched
+@pytest.mark.parametrize("cut_short", [False, True])
+def test_a_set_that_is_not_there_or_not_all_of_it_is_fetched_if_asked_for(
+    form: Form, cut_short: bool, tmp_path: Path, trust: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far, root = tmp_path / "far", tmp_path / "new"
+    written = form.fill(far)
+    trust(far)
+
+    def fetch(url: str, download_root: str, filename: str, md5: str) -> None:
+        if filename == "cifar-10-python.tar.gz":
+            shutil.copytree(far / PICKLES.folder, Path(download_root, PICKLES.folder), dirs_exist_ok=True)
+        else:
+            shutil.copy(far / form.folder / filename.removesuffix(".gz"), download_root)
+
+    replace_downloads(monkeypatch, fetch)
+    if cut_short:
+        form.fill(root)
+        form.files(root)[1].unlink()
+    with pytest.raises(sp.ArgumentError, match=r"^data_dir: .* add --download"):
+        load(form.dataset, root)
+    assert_same(load(form.dataset, root, download=True), written)
+    assert_same(load(form.dataset, root), written)
+
+
+@pytest.mark.parametrize(
+    "failure", [URLError("no route to host"), RuntimeError("Error:\nof a mirror\n"), OSError(errno.ENOSPC, "No space")]
+)
+def test_a_download_that_fails_is_told_with_its_reason_and_what_to_do(
+    failure: Exception, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise failure
+
+    replace_downloads(monkeypatch, fail)
+    with pytest.raises(sp.ArgumentError) as refused:
+        load(DataSet.MNIST, tmp_path, download=True)
+    told = str(refused.value)
+    assert told.startswith(f"download: expected to fetch mnist into {str(tmp_path)!r}, which failed (")
+    assert " ".join(str(failure).split()) in told
+    assert told.endswith("free space there or repair the connection, or name a root that has the set with --data-dir")
 
 
 # --- images kept aside
 
 
-def numbered(count: int) -> Data:
-    images = Images(torch.arange(count, dtype=torch.uint8)[:, None, None, None], torch.arange(count))
-    return Data(images, images[:0])
-
-
 @pytest.mark.parametrize("count", [0, 1, 60, 99])
-def test_the_images_held_out_and_the_others_are_all_images_once(count: int) -> None:
-    train, held_out = numbered(100).hold_out(count)
-    assert (len(train), len(held_out)) == (100 - count, count)
-    for images in (train, held_out):
-        assert images.labels.tolist() == images.pixels.flatten().tolist()
+def test_the_images_held_out_are_always_the_same_and_the_others_are_all_others(count: int) -> None:
+    images = Images(torch.arange(100, dtype=torch.uint8)[:, None, None, None], torch.arange(100))
+    data = Data(images, images[:0])
+    train, held_out = data.hold_out(count)
+    torch.rand(3)
+    for part, again, size in zip((train, held_out), data.hold_out(count), (100 - count, count), strict=True):
+        assert len(part) == size
+        assert part.labels.tolist() == part.pixels.flatten().tolist() == again.labels.tolist()
     assert sorted(train.labels.tolist() + held_out.labels.tolist()) == list(range(100))
-
-
-def test_the_same_images_are_held_out_each_time_whatever_was_drawn_before() -> None:
-    torch.manual_seed(0)
-    before = torch.get_rng_state()
-    first = numbered(100).hold_out(60)
-    assert torch.equal(torch.get_rng_state(), before)
-    torch.manual_seed(1)
-    for images, again in zip(first, numbered(100).hold_out(60), strict=True):
-        assert torch.equal(images.labels, again.labels)
-
-
-def test_the_images_held_out_are_drawn_from_the_whole_set() -> None:
-    _, held_out = numbered(200).hold_out(50)
-    assert held_out.labels.min() < 20
-    assert held_out.labels.max() >= 180
-
-
-@pytest.mark.parametrize("count", [100, 5000])
-def test_at_least_one_image_must_be_left_to_train_on(count: int) -> None:
-    with pytest.raises(sp.ArgumentError) as refused:
-        numbered(100).hold_out(count)
-    assert str(refused.value) == f"held_out: expected less than 100, all training images, got {count}"
-
-
-def test_images_are_taken_by_index_and_by_slice_and_moved() -> None:
-    images = numbered(9).train
-    for index, expected in ((torch.tensor([4, 1]), [4, 1]), (slice(2, 4), [2, 3])):
-        assert images[index].labels.tolist() == images[index].pixels.flatten().tolist() == expected
-    moved = images.to(torch.device("meta"))
-    assert (moved.pixels.device.type, moved.labels.device.type) == ("meta", "meta")
-
-
-# --- the sets themselves
-
-
-@pytest.mark.parametrize(
-    ("dataset", "shape", "count", "test_labels", "means"),
-    [
-        (DataSet.MNIST, (1, 28, 28), 60000, [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009], [0.1307]),
-        (DataSet.FASHION_MNIST, (1, 28, 28), 60000, [1000] * 10, [0.2860]),
-        (DataSet.CIFAR_10, (3, 32, 32), 50000, [1000] * 10, [0.4914, 0.4822, 0.4465]),
-    ],
-    ids=["mnist", "fashion", "cifar"],
-)
-def test_the_true_sets_have_the_sizes_the_labels_and_the_means_known_of_them(
-    dataset: DataSet, shape: tuple[int, ...], count: int, test_labels: list[int], means: list[float]
-) -> None:
-    root = Path(os.environ.get("STRUCTPRED_DATA", "none"))
-    if not any((root / form.folder).is_dir() for form in FORMS.values() if form.dataset is dataset):
-        pytest.skip(f"STRUCTPRED_DATA names no root that has {dataset.value}, laid out as torchvision lays it out")
-    data = load(dataset, root)
-    assert data.train.pixels.shape == (count, *shape)
-    assert data.test.pixels.shape == (10000, *shape)
-    assert len(data.train) == count
-    if dataset is not DataSet.MNIST:
-        assert data.train.labels.bincount().tolist() == [count // 10] * 10
-    assert data.test.labels.bincount().tolist() == test_labels
-    occurrences = torch.stack([channel.flatten().bincount(minlength=256) for channel in data.train.pixels.unbind(1)])
-    brightness = occurrences.double() @ (torch.arange(256, dtype=torch.float64) / 255) / occurrences.sum(1)
-    assert brightness.tolist() == pytest.approx(means, abs=1e-4)
+    with pytest.raises(sp.ArgumentError, match="held_out: expected less than 100, all training images, got 100"):
+        data.hold_out(100)

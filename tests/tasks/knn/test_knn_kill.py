@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 from tiny_knn import OPTIONS, data, differences, files
 
-from tasks.knn import experiment
+from tasks.common.checkpoint import Checkpoint, State
+from tasks.knn import session
 from tasks.knn.__main__ import main
-from tasks.knn.checkpoint import Checkpoint, State
+from tasks.knn.config import Run
 from tasks.knn.train import Trainer
 
 ROOT = Path(__file__).parents[3]
@@ -22,14 +23,14 @@ import sys
 import time
 import torch
 from tiny_knn import data
-from tasks.knn import experiment
+from tasks.knn import session
 from tasks.knn.__main__ import main
 from tasks.knn.train import Trainer
 
 torch.set_num_threads(1)
-experiment.load = data
+session.load = data
 step = Trainer.step
-Trainer.step = lambda trainer: (time.sleep(0.05), step(trainer))  # there is time to be killed
+Trainer.step = lambda trainer: (time.sleep(0.02), step(trainer))  # there is time to be killed
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -56,17 +57,17 @@ def test_a_training_that_was_killed_ends_as_one_that_was_not(tmp_path: Path, mon
     killed, whole = tmp_path / "killed.pt", tmp_path / "whole.pt"
     command = ["train", *OPTIONS, "--epochs", "6", "--best-epoch", "--schedule", "one-cycle"]
     assert kill_in_the_middle([*command, "--save-every", "0", "--checkpoint", str(killed)], killed) == -signal.SIGKILL
-    state = Checkpoint.load(killed).state
+    state = Checkpoint.load(killed, Run).state
     done, total = state["steps"], 6 * 3
     assert 0 < done < total
 
     steps, step = [], Trainer.step
-    monkeypatch.setattr(experiment, "load", data)
+    monkeypatch.setattr(session, "load", data)
     monkeypatch.setattr(Trainer, "step", lambda trainer: steps.append(step(trainer)))
     assert main([*command, "--checkpoint", str(killed)]) == 0
     assert len(steps) == total - done  # it did go on, and not begin anew
     assert main([*command, "--checkpoint", str(whole)]) == 0
-    after, uninterrupted = (timeless(Checkpoint.load(path).state) for path in (killed, whole))
+    after, uninterrupted = (timeless(Checkpoint.load(path, Run).state) for path in (killed, whole))
     assert differences(after, uninterrupted) == []
     assert after["steps"] == total
     assert files(tmp_path) == ["killed.pt", "whole.pt"]

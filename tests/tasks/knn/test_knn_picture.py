@@ -1,9 +1,5 @@
-"""The picture shows what it says, of the images that are worth a look, and is written whole or not at all."""
+"""The picture shows what it says, of the images that are worth a look."""
 
-import functools
-import itertools
-import struct
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,195 +8,92 @@ import pytest
 import torch
 from matplotlib.colors import to_hex
 from matplotlib.figure import Figure
-from matplotlib.text import Text
-from rich.console import Console
 from tiny_knn import TINY, data, files, trained
 from torch import Tensor
 
-import structpred as sp
+from tasks.common.checkpoint import Checkpoint
 from tasks.common.settings import Scale
-from tasks.knn import picture
+from tasks.knn import picture, session
 from tasks.knn.__main__ import main
-from tasks.knn.checkpoint import Checkpoint
-from tasks.knn.commands import Picture
 from tasks.knn.config import Execution, Run
 from tasks.knn.data import Images
 from tasks.knn.neighbours import embed, nearest, vote
-from tasks.knn.picture import Neighbours, choose, draw, run_picture
+from tasks.knn.picture import Neighbours, choose, draw
 from tasks.knn.train import Trainer, deployed, networks_of
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
-QUIET = Console(quiet=True)
 RIGHT, WRONG = "#2a9d3a", "#d62728"
 
 
-# Which images.
+@pytest.mark.parametrize(
+    ("before", "after", "count", "chosen"),  # one letter an image: r for right, w for wrong
+    [
+        ("wrwwwrwrww", "rrwrwrrrww", 4, [0, 3, 2, 4]),  # half were put right, half are still wrong
+        ("wrwwwrwrww", "rrwrwrrrww", 3, [0, 3, 2]),
+        ("wrwwwr", "rrwwwr", 4, [0, 2, 3, 4]),  # too few of one kind: the other fills up
+        ("wwwwrr", "rrrwrr", 4, [0, 1, 2, 3]),
+        ("wwrrrr", "rwrrrr", 4, [0, 1, 2, 3]),  # and then the rest
+        ("rrr", "www", 2, [0, 1]),  # made wrong by training
+        ("rw", "wr", 9, [1, 0]),
+    ],
+)
+def test_half_of_the_images_were_put_right_and_half_are_wrong(
+    before: str, after: str, count: int, chosen: list[int]
+) -> None:
+    wrong = [torch.tensor([letter == "w" for letter in letters]) for letters in (before, after)]
+    assert choose(*wrong, count).tolist() == chosen
 
 
-def chosen(before: str, after: str, count: int) -> list[int]:
-    """One letter an image: r for right, w for wrong."""
-    wrong = [torch.tensor([letter == "w" for letter in letters], dtype=torch.bool) for letters in (before, after)]
-    return choose(*wrong, count).tolist()
-
-
-def test_half_of_them_were_put_right_and_half_are_still_wrong() -> None:
-    before = "wrwwwrwrww"
-    after_ = "rrwrwrrrww"
-    assert chosen(before, after_, 4) == [0, 3, 2, 4]
-    assert chosen(before, after_, 6) == [0, 3, 6, 2, 4, 8]
-    assert chosen(before, after_, 3) == [0, 3, 2]  # the odd one was put right
-    assert chosen(before, after_, 1) == [0]
-
-
-def test_where_there_are_too_few_of_one_kind_the_other_fills_up_and_then_the_rest() -> None:
-    assert chosen("wrwwwr", "rrwwwr", 4) == [0, 2, 3, 4]
-    assert chosen("wwwwrr", "rrrwrr", 4) == [0, 1, 2, 3]
-    assert chosen("wwrrrr", "rwrrrr", 4) == [0, 1, 2, 3]
-    assert chosen("rrr", "rrr", 2) == [0, 1]
-    assert chosen("rrr", "www", 2) == [0, 1]  # made wrong by training: wrong now
-    assert chosen("rw", "wr", 9) == [1, 0]
-    assert chosen("", "", 3) == []
-
-
-def test_so_it_is_for_all_of_four_images() -> None:
-    for kinds in itertools.product(("wr", "ww", "rr", "rw"), repeat=4):
-        before, after = "".join(kind[0] for kind in kinds), "".join(kind[1] for kind in kinds)
-        for count in range(1, 6):
-            shown = chosen(before, after, count)
-            assert len(shown) == len(set(shown)) == min(count, 4)
-            mended, wrong = kinds.count("wr"), after.count("w")
-            of_mended, of_wrong = (sum(kinds[i] == "wr" for i in shown), sum(after[i] == "w" for i in shown))
-            assert of_mended >= min(mended, count - count // 2)
-            assert of_wrong >= min(wrong, count // 2)
-            assert of_mended + of_wrong == min(count, mended + wrong)
-
-
-# What is drawn.
-
-
-@pytest.fixture
-def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
-    """The figures that are drawn on."""
-    figures, canvas = [], picture.FigureCanvasAgg
-
-    def watch(figure: Figure) -> Any:
-        figures.append(figure)
-        return canvas(figure)
-
-    monkeypatch.setattr(picture, "FigureCanvasAgg", watch)
-    return figures
-
-
-def flat(labels: list[int], first: int, channels: int = 1) -> Images:
-    """Images of one colour each, by which to know them."""
-    shades = torch.arange(first, first + len(labels) * channels, dtype=torch.uint8).view(-1, channels, 1, 1)
+def flat(labels: list[int], first: int) -> Images:
+    """Gray images of one shade each, by which to know them."""
+    shades = torch.arange(first, first + len(labels), dtype=torch.uint8).view(-1, 1, 1, 1)
     return Images(shades.expand(-1, -1, 4, 4).contiguous(), torch.tensor(labels))
 
 
-def shown(axes: Any) -> tuple[list[int], str] | None:
-    """The colour of a panel's image and that of its frame; None where it shows nothing."""
+def shown(axes: Any) -> tuple[int, str] | None:
+    """The shade of a panel's image and the colour of its frame; None where it shows nothing."""
     if not axes.images:
-        assert not axes.axison
         return None
-    (colour,) = {tuple(pixel) for row in axes.images[0].get_array().tolist() for pixel in row}
     (frame,) = {to_hex(side.get_edgecolor()) for side in axes.spines.values()}
-    return list(colour), frame
+    return int(axes.images[0].get_array()[0, 0, 0]), frame
 
 
-def said(axes: Any) -> list[tuple[str, str]]:
-    """Which votes stand above a panel, and in which colour."""
-    texts = [text for text in axes.findobj(Text) if text.get_text().startswith("vote")]
-    return [(text.get_text(), to_hex(text.get_color())) for text in texts]
-
-
-@pytest.mark.parametrize("channels", [1, 3])
 def test_a_row_has_the_image_and_its_neighbours_before_and_after_in_frames_of_their_kind(
-    channels: int, drawn: list[Figure], tmp_path: Path
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    queries, references = flat([7, 3], 0, channels), flat([7, 3, 3, 7], 100, channels)
+    figures: list[Figure] = []
+    monkeypatch.setattr(picture, "FigureCanvasAgg", figures.append)
+    monkeypatch.setattr(Figure, "savefig", lambda *_, **__: None)
     before = Neighbours(torch.tensor([[1, 0], [1, 2]]), torch.tensor([3, 3]))
     after = Neighbours(torch.tensor([[3, 0], [0, 2]]), torch.tensor([7, 7]))
-    draw(queries, references, before, after, tmp_path / "p")
-    (figure,) = drawn
-    grid = figure.axes[0].get_gridspec()
-    assert (grid.nrows, grid.ncols) == (2, 7)  # the image, a gap, two, a gap, two
-    panels = [figure.axes[row * 7 : row * 7 + 7] for row in range(2)]
-
-    def colour(images: Images, index: int) -> list[int]:
-        of_channels = images.pixels[index, :, 0, 0].tolist()
-        return of_channels * (3 // channels)
-
-    for row, (own, old, new) in enumerate(((7, (1, 0), (3, 0)), (3, (1, 2), (0, 2)))):
-        frames = [(index, RIGHT if references.labels[index] == own else WRONG) for index in (*old, *new)]
-        expected = [(colour(references, index), frame) for index, frame in frames]
-        assert [shown(panel) for panel in panels[row]] == [
-            (colour(queries, row), "#000000"),
-            None,
-            *expected[:2],
-            None,
-            *expected[2:],
-        ]
-        assert panels[row][0].get_title() == f"class {own}"
-    votes = [[said(panel) for panel in panels_of_row] for panels_of_row in panels]
-    nothing: list[tuple[str, str]] = []
-    assert votes == [
-        [nothing, nothing, [("vote: 3", WRONG)], nothing, nothing, [("vote: 7", RIGHT)], nothing],
-        [nothing, nothing, [("vote: 3", RIGHT)], nothing, nothing, [("vote: 7", WRONG)], nothing],
+    draw(flat([7, 3], 0), flat([7, 3, 3, 7], 100), before, after, tmp_path / "p")
+    panels = figures[0].axes
+    assert [shown(panel) for panel in panels] == [
+        *[(0, "#000000"), None, (101, WRONG), (100, RIGHT), None, (103, RIGHT), (100, RIGHT)],
+        *[(1, "#000000"), None, (101, RIGHT), (102, RIGHT), None, (100, WRONG), (102, RIGHT)],
     ]
-    assert "its 2 nearest before training, and after" in figure.get_suptitle()
-
-
-# The command.
-
-
-@functools.cache
-def checkpoint() -> Checkpoint:
-    """A training of one epoch of three, whose weights are those of its best epoch."""
-    run = Run(attrs.evolve(TINY, best_epoch=True), 3, Scale.ONE, 0)
-    trainer = trained(Trainer(run, *data().hold_out(20), Execution(device="cpu")), 4)
-    return Checkpoint(run, trainer.state())
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the checkpoint lies."""
-    monkeypatch.setattr(picture, "load", data)
-    checkpoint().save(tmp_path / "knn.pt")
-    return tmp_path
-
-
-def command(folder: Path, output: str = "knn.png", queries: int = 5) -> Picture:
-    return Picture(folder / "knn.pt", queries, folder / output, execution=Execution(device="cpu"))
-
-
-def fail(*_: object, **__: object) -> None:
-    raise RuntimeError("on purpose")
-
-
-def test_a_run_writes_one_picture_and_nothing_else(folder: Path) -> None:
-    paths = ["--checkpoint", str(folder / "knn.pt"), "--output", str(folder / "new.png")]
-    assert main(["picture", *paths, "--queries", "2", "--device", "cpu"]) == 0
-    content = (folder / "new.png").read_bytes()
-    assert content.startswith(SIGNATURE)
-    assert content.rstrip().endswith(b"IEND\xaeB`\x82")
-    width, height = struct.unpack(">II", content[16:24])
-    assert width > height > 200
-    assert files(folder) == ["knn.pt", "new.png"]
+    titles = [panel.get_title() + panel.get_title(loc="left") for panel in panels]
+    assert titles == ["class 7", "", "vote: 3", "", "", "vote: 7", "", "class 3", "", "vote: 3", "", "", "vote: 7", ""]
 
 
 def test_the_picture_is_of_held_out_images_among_those_trained_on_with_the_networks_before_and_after(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    seen: list[Any] = []
-    monkeypatch.setattr(picture, "draw", lambda *arguments: seen.extend(arguments))
-    run_picture(command(folder), QUIET)
-    queries, references, before, after, _ = seen
+    run = Run(attrs.evolve(TINY, best_epoch=True), 3, Scale.ONE, 0)
     train, held_out = data().hold_out(20)
+    state = trained(Trainer(run, train, held_out, Execution(device="cpu")), 4).state()
+    Checkpoint(run, state).save(tmp_path / "knn.pt")
+    drawn: list[Any] = []
+    monkeypatch.setattr(session, "load", data)
+    monkeypatch.setattr(picture, "draw", lambda *arguments: (drawn.extend(arguments), draw(*arguments)))
+    paths = ["--checkpoint", str(tmp_path / "knn.pt"), "--output", str(tmp_path / "new.png")]
+    assert main(["picture", *paths, "--queries", "5", "--device", "cpu"]) == 0
+    assert (tmp_path / "new.png").read_bytes().startswith(b"\x89PNG\r\n\x1a\n")
+    assert files(tmp_path) == ["knn.pt", "new.png"]
+
+    queries, references, before, after, _ = drawn
     assert torch.equal(references.pixels, train.pixels)
-    run, state = checkpoint().run, checkpoint().state
-    networks = networks_of(run, train)[0], deployed(run, state, train)
     votes: list[Tensor] = []
-    for found, network in zip((before, after), networks, strict=True):
+    for found, network in ((before, networks_of(run, train)[0]), (after, deployed(run, state, train))):
         expected = nearest(embed(network, queries), embed(network, train), 3)
         assert torch.equal(found.nearest, expected)
         assert torch.equal(found.voted, vote(train.labels[expected]))
@@ -209,41 +102,3 @@ def test_the_picture_is_of_held_out_images_among_those_trained_on_with_the_netwo
     worth_a_look = choose(*(voted != held_out.labels for voted in votes), 5)
     assert torch.equal(queries.pixels, held_out.pixels[worth_a_look])
     assert not torch.equal(before.nearest, after.nearest)
-
-
-def test_more_images_than_there_are_held_out_are_those_there_are(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    seen: list[Any] = []
-    monkeypatch.setattr(picture, "draw", lambda *arguments: seen.extend(arguments))
-    run_picture(command(folder, queries=50), QUIET)
-    assert len(seen[0]) == 20
-
-
-def half_drawn(*arguments: Any) -> None:
-    arguments[-1].write_bytes(SIGNATURE)
-    raise RuntimeError("on purpose")
-
-
-@pytest.mark.parametrize(("step", "failure"), [("load", fail), ("draw", fail), ("draw", half_drawn)])
-def test_a_failure_leaves_no_picture_or_that_of_before(
-    step: str, failure: Callable, folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(picture, step, failure)
-    for before in ([], ["knn.png"]):
-        for name in before:
-            (folder / name).write_bytes(b"of before")
-        with pytest.raises(RuntimeError, match="on purpose"):
-            run_picture(command(folder), QUIET)
-        assert files(folder) == [*before, "knn.pt"]
-        assert [(folder / name).read_bytes() for name in before] == [b"of before"] * len(before)
-
-
-def test_an_output_that_cannot_be_written_is_refused_before_anything_is_read(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(picture, "load", fail)
-    monkeypatch.setattr(Checkpoint, "load", fail)
-    (folder / "folder").mkdir()
-    for output in ("knn.pt/knn.png", "folder"):
-        with pytest.raises(sp.ArgumentError, match=r"^output: expected a file that can be written, .*--output$"):
-            run_picture(command(folder, output), QUIET)
-    assert files(folder) == ["knn.pt"]

@@ -2,7 +2,6 @@
 
 import math
 
-import attrs
 import pytest
 import torch
 from tiny_knn import HELD_OUT, TRAIN, Watch, trained, trainer_of
@@ -12,9 +11,7 @@ from tasks.knn.config import Loss
 from tasks.knn.neighbours import accuracy
 
 
-@pytest.mark.parametrize(
-    ("scale", "loss"), [(Scale.NONE, Loss.DISTANCE), (Scale.ONE, Loss.MATCH), (Scale.LEARNED, Loss.MATCH)]
-)
+@pytest.mark.parametrize(("scale", "loss"), [(Scale.NONE, Loss.DISTANCE), (Scale.LEARNED, Loss.MATCH)])
 def test_training_lowers_the_loss_and_its_neighbours_classify_images_never_seen(scale: Scale, loss: Loss) -> None:
     trainer = trainer_of(scale, epochs=8, queries=20, loss=loss, scale_rate=1e-4)
     untrained = accuracy(trainer.embedding, HELD_OUT, TRAIN, 3)
@@ -23,21 +20,6 @@ def test_training_lowers_the_loss_and_its_neighbours_classify_images_never_seen(
     assert last.measures.loss < 0.6 * first.measures.loss
     assert last.measures.right > first.measures.right
     assert last.held_out == accuracy(trainer.embedding, HELD_OUT, TRAIN, 3) > untrained + 0.05
-
-
-def test_a_run_has_as_many_epochs_and_steps_as_the_images_make() -> None:
-    trainer = trained(trainer_of(epochs=2, candidates=25), 3)
-    assert (trainer.total_steps, trainer.finished) == (4, False)  # 60 images make two steps of 25
-    trainer.step()
-    assert trainer.finished
-    assert [epoch.number for epoch in trainer.epochs] == [1, 2]
-
-
-def test_the_embedding_trains_in_training_mode_and_is_measured_in_evaluation_mode() -> None:
-    trainer, modes = trainer_of(), []
-    trainer.embedding.register_forward_hook(lambda network, *_: modes.append(network.training))
-    trained(trainer)
-    assert modes == [True, True, True, False, False] * 3  # held-out images, and the training images
 
 
 # In ``solve``.
@@ -55,15 +37,6 @@ def test_an_image_is_never_a_neighbour_of_its_own() -> None:
         assert torch.equal(watch.scores[0] == -math.inf, itself)
         for y in (solution.prediction, solution.augmented):
             assert torch.equal(y[0], (~itself).float())
-
-
-def test_every_step_forbids_the_query_itself_and_nothing_else() -> None:
-    trainer = trainer_of(candidates=50, queries=50)
-    watch = Watch(trainer)
-    trained(trainer, 1)
-    queries, candidates = trainer.batches(0)
-    assert torch.equal(watch.scores[0] == -math.inf, queries[:, None] == candidates)
-    assert watch.scores[0].isneginf().sum() >= 40
 
 
 def test_scores_are_the_negative_distances_and_the_loss_that_of_the_right_ones() -> None:
@@ -87,19 +60,6 @@ def test_the_image_itself_is_nothing_that_could_be_gained() -> None:
     solution, right = trainer.solve(torch.randn(21, 4), None, query, torch.cat([query, others]))
     assert solution.loss.item() == 0
     assert right.item() == 0
-
-
-def test_each_step_draws_other_noise_and_each_seed_too() -> None:
-    noises = []
-    for seed in (0, 0, 1):
-        trainer = trainer_of(seed=seed)
-        watch = Watch(trainer)
-        trained(trainer, 2)
-        noises.append([solution.noise for solution in watch.solutions])
-    first, again, other = noises
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
-    assert not torch.equal(first[0], first[1])
-    assert not torch.equal(first[0], other[0])
 
 
 # Measures.
@@ -127,19 +87,3 @@ def test_measures_are_the_means_of_what_the_objective_solved(scale: Scale) -> No
             assert getattr(measures, measure) == pytest.approx(sum(values) / len(values), rel=1e-5, abs=1e-7), measure
     assert 0 < trainer.epochs[0].measures.right < 1
     assert 0 < trainer.epochs[0].measures.nonzero < 1
-
-
-def test_the_share_of_gradients_is_that_of_the_queries_that_have_one() -> None:
-    trainer = trainer_of(Scale.NONE, epsilon=-1e-3, epsilon_limit=-1.0)
-    watch = Watch(trainer)
-    trained(trainer, 1)
-    (solution,) = watch.solutions
-    having = sum(bool((solution.gradient[:, query] != 0).any()) for query in range(10))
-    assert 0 < having < 10
-    assert trainer.measures.nonzero == pytest.approx(having / 10)
-
-
-def test_before_a_step_there_is_nothing_to_measure() -> None:
-    trainer = trainer_of()
-    assert attrs.astuple(trainer.measures) == (0, 0, 0, 0)
-    assert trainer.images_per_second == 0

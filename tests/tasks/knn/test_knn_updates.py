@@ -6,7 +6,6 @@ import torch
 from tiny_knn import CPU, HELD_OUT, TINY, TRAIN, Watch, trained, trainer_of
 from torch import Tensor, nn
 
-import structpred as sp
 from tasks.common.settings import Optimizer, Scale
 from tasks.knn.config import Execution, Run, Schedule, Training
 from tasks.knn.train import Trainer
@@ -26,17 +25,6 @@ def unchanged(before: list[Tensor], network: nn.Module) -> list[bool]:
 # Sigma.
 
 
-def test_sigma_none_and_one_are_given_as_such_and_their_network_rests() -> None:
-    for scale, given in ((Scale.NONE, None), (Scale.ONE, 1.0)):
-        trainer = trainer_of(scale)
-        watch, before = Watch(trainer), weights(trainer.scale_network)
-        trained(trainer, 4)
-        assert watch.scales == [given] * 4
-        assert all(parameter.grad is None for parameter in trainer.scale_network.parameters())
-        assert all(unchanged(before, trainer.scale_network))
-        assert all((solution.noise is None) == (scale is Scale.NONE) for solution in watch.solutions)
-
-
 def test_learned_sigma_is_one_for_each_query_image_and_its_network_learns() -> None:
     trainer = trainer_of(Scale.LEARNED)
     watch, before = Watch(trainer), weights(trainer.scale_network)
@@ -47,8 +35,6 @@ def test_learned_sigma_is_one_for_each_query_image_and_its_network_learns() -> N
     torch.testing.assert_close(watch.scales[0], expected)
     assert expected.shape == (10, 1)
     assert len(expected.unique()) == 10
-    gradients = [parameter.grad for parameter in trainer.scale_network.parameters()]
-    assert all(gradient is not None and gradient.any() for gradient in gradients)
     assert not any(unchanged(before, trainer.scale_network))
 
 
@@ -60,13 +46,6 @@ def test_a_sigma_that_went_to_zero_stays_a_scale() -> None:
     trained(trainer, 1)
     assert watch.scales[0].unique().tolist() == [pytest.approx(LEAST_SCALE)]
     assert trainer.measures.scale == pytest.approx(LEAST_SCALE)
-
-
-def test_the_embedding_learns_through_the_scores_alone() -> None:
-    trainer = trainer_of(Scale.LEARNED)
-    before = weights(trainer.embedding)
-    trained(trainer, 3)
-    assert not any(unchanged(before, trainer.embedding))
 
 
 def test_sigmas_optimizer_and_both_rates_are_the_trainings() -> None:
@@ -84,31 +63,6 @@ def test_sigmas_optimizer_and_both_rates_are_the_trainings() -> None:
             torch.testing.assert_close(parameter.detach(), was - rate)  # as Adam's first step is its rate
 
 
-def test_each_seed_has_networks_of_its_own_and_the_two_of_a_run_have_nothing_in_common() -> None:
-    first, again, other = (trainer_of(seed=seed) for seed in (0, 0, 1))
-    for name in ("embedding", "scale_network"):
-        before = weights(getattr(first, name))
-        assert all(unchanged(before, getattr(again, name)))
-        assert not any(unchanged(before, getattr(other, name)))
-    (one, *_), (two, *_) = weights(first.embedding), weights(first.scale_network)
-    assert one.shape == two.shape == (20, 1, 5, 5)
-    assert not torch.equal(one, two)
-
-
-@pytest.mark.parametrize(("initial", "least", "most"), [(2.0, 1.7, 2.3), (0.1, 0.08, 0.12), (None, 0.5, 0.9)])
-def test_sigma_starts_where_the_training_says(initial: float | None, least: float, most: float) -> None:
-    _, scale = (trainer := trainer_of(initial_scale=initial)).embed(*trainer.batches(0))
-    assert least < scale.mean().item() < most
-
-
-def test_a_step_follows_its_own_gradient_alone() -> None:
-    trainer = trainer_of()
-    parameters = [*trainer.embedding.parameters(), *trainer.scale_network.parameters()]
-    for _ in range(2):
-        trainer.update(sum(parameter.sum() for parameter in parameters))
-        assert all(parameter.grad.unique().tolist() == [1.0] for parameter in parameters)
-
-
 def rates(training: Training) -> list[float]:
     trainer = Trainer(Run(training, 3, Scale.NONE, 0), TRAIN, HELD_OUT[:0], CPU)
     used = []
@@ -120,14 +74,12 @@ def rates(training: Training) -> list[float]:
 
 def test_a_constant_rate_stays_and_a_one_cycle_rate_goes_up_for_a_quarter_and_down_to_nearly_nothing() -> None:
     assert rates(attrs.evolve(TINY, rate=0.01)) == [0.01] * 9
-    cycle = rates(attrs.evolve(TINY, rate=0.01, schedule=Schedule.ONE_CYCLE, epochs=8))  # 24 steps
+    cycle = rates(attrs.evolve(TINY, rate=0.01, schedule=Schedule.ONE_CYCLE, epochs=4))  # 12 steps
     top = cycle.index(max(cycle))
-    assert top in (5, 6)
+    assert top in (2, 3)
     assert cycle[top] == pytest.approx(0.01, rel=0.05)
-    assert cycle[: top + 1] == sorted(cycle[: top + 1])
-    assert cycle[top:] == sorted(cycle[top:], reverse=True)
-    assert cycle[0] < 0.001
-    assert cycle[-1] < 0.0002
+    assert cycle == sorted(cycle[:top]) + sorted(cycle[top:], reverse=True)
+    assert max(cycle[0], cycle[-1]) < 0.001
 
 
 # Where and how.
@@ -137,50 +89,22 @@ def test_a_constant_rate_stays_and_a_one_cycle_rate_goes_up_for_a_quarter_and_do
 def test_distances_scores_and_sigma_are_float32_whatever_the_networks_compute_in(bf16: bool) -> None:
     trainer = trainer_of(execution=Execution(device="cpu", bf16=bf16))
     watch = Watch(trainer)
-    embedded, scale = trainer.embed(*trainer.batches(0))
-    for given in (embedded, scale):
+    for given in trainer.embed(*trainer.batches(0)):
         assert given.dtype == torch.float32
         assert torch.equal(given, given.bfloat16().float()) == bf16  # where the networks computed in it
-    trained(trainer)
+    trained(trainer, 2)
     for scores, sigma, loss, solution in zip(watch.scores, watch.scales, watch.losses, watch.solutions, strict=True):
         for tensor in (scores, sigma, loss.coefficients, solution.loss, solution.gradient):
             assert tensor.dtype == torch.float32
     assert not torch.equal(watch.scores[0], watch.scores[0].bfloat16().float())
-    assert all(parameter.dtype == torch.float32 for parameter in trainer.embedding.parameters())
 
 
-def test_channels_last_changes_the_layout_and_next_to_nothing_else() -> None:
-    first, other = (trainer_of(execution=Execution(device="cpu", channels_last=last)) for last in (True, False))
-    for trainer, last in ((first, True), (other, False)):
-        convolutions = [p for n in (trainer.embedding, trainer.scale_network) for p in n.parameters() if p.ndim == 4]
-        assert [p.shape[1] for p in convolutions] == [1, 20, 1, 20]
-        assert all(p.is_contiguous(memory_format=torch.channels_last) for p in convolutions) == last
-        assert all(p.is_contiguous() for p in convolutions) != last
-    torch.testing.assert_close(first.embed(*first.batches(0)), other.embed(*other.batches(0)))
-    one, two = (trained(trainer, 1).measures for trainer in (first, other))  # later steps may differ by a close call
-    assert attrs.astuple(one) == pytest.approx(attrs.astuple(two), rel=1e-4)
-
-
-@pytest.mark.parametrize("compiled", [True, False])
-def test_both_networks_are_compiled_if_that_is_asked_for(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-    monkeypatch.setattr(nn.Module, "compile", lambda network: asked.append(network))
-    trainer = trainer_of(execution=Execution(device="cpu", compile=compiled))
-    assert asked == ([trainer.embedding, trainer.scale_network] if compiled else [])
-
-
-def test_training_neither_heeds_nor_moves_the_global_generator() -> None:
-    torch.manual_seed(0)
-    before = torch.get_rng_state()
-    first = trained(trainer_of())
-    assert torch.equal(torch.get_rng_state(), before)
-    torch.manual_seed(1)
-    again, other = trained(trainer_of()), trained(trainer_of(seed=1))
-    assert all(unchanged(weights(first.embedding), again.embedding))
-    assert not any(unchanged(weights(first.embedding), other.embedding))
-
-
-def test_more_candidates_or_queries_than_images_are_refused() -> None:
-    for name in ("candidates", "queries"):
-        with pytest.raises(sp.ArgumentError, match=f"^{name}: expected at most 60, the training images, got 61"):
-            trainer_of(**{name: 61})
+def test_networks_are_compiled_and_channels_last_as_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[nn.Module] = []
+    monkeypatch.setattr(nn.Module, "compile", lambda network: compiled.append(network))
+    for asked in (False, True):
+        trainer = trainer_of(execution=Execution(device="cpu", compile=asked, channels_last=asked))
+        networks = [trainer.embedding, trainer.scale_network]
+        assert compiled == (networks if asked else [])
+        filters = [p for network in networks for p in network.parameters() if p.ndim == 4 and p.shape[1] > 1]
+        assert [p.is_contiguous(memory_format=torch.channels_last) for p in filters] == [asked] * 2

@@ -1,50 +1,25 @@
 """Each repetition's randomness is its own, and stacked networks are the plain ones side by side."""
 
-import itertools
 import math
 
+import attrs
 import pytest
 import torch
 from torch import nn
 
 import structpred as sp
-from tasks.sorting.repetitions import NoiseOfRuns, Randomness, ScaleNetworks, ScoreNetworks, draw_sequences
-
-STREAMS = ("data", "scores", "scale", "noise")
-
-
-def draws(randomness: Randomness, stream: str) -> torch.Tensor:
-    return torch.rand(1000, generator=getattr(randomness, stream))
+from tasks.sorting.repetitions import NoiseOfRuns, Randomness, ScaleNetworks, ScoreNetworks
 
 
 def generators(*seeds: int) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(seed) for seed in seeds]
 
 
-@pytest.mark.parametrize("stream", STREAMS)
-def test_equal_seeds_give_equal_streams(stream: str) -> None:
-    assert torch.equal(draws(Randomness.of(7), stream), draws(Randomness.of(7), stream))
-
-
 def test_streams_of_all_seeds_and_kinds_are_uncorrelated() -> None:
-    streams = [draws(Randomness.of(seed), stream) for seed in range(4) for stream in STREAMS]
+    generators = [generator for seed in range(4) for generator in attrs.astuple(Randomness.of(seed), recurse=False)]
+    streams = [torch.rand(1000, generator=generator) for generator in generators]
     correlations = torch.corrcoef(torch.stack(streams)) - torch.eye(len(streams))
     assert correlations.abs().max() < 5 / math.sqrt(1000)
-
-
-@pytest.mark.parametrize(("used", "other"), list(itertools.permutations(STREAMS, 2)))
-def test_using_one_stream_leaves_the_others_where_they_are(used: str, other: str) -> None:
-    randomness = Randomness.of(0)
-    draws(randomness, used)
-    assert torch.equal(draws(randomness, other), draws(Randomness.of(0), other))
-
-
-def test_the_test_sequence_is_none_of_the_training_sequences() -> None:
-    train, test = draw_sequences(torch.Generator().manual_seed(0), 10, 5)
-    assert (train.shape, test.shape) == ((10, 5), (1, 5))
-    assert len(torch.cat((train, test)).unique(dim=0)) == 11
-    assert min(train.min(), test.min()) >= 0
-    assert max(train.max(), test.max()) < 1
 
 
 def test_score_networks_compute_what_plain_layers_with_their_weights_compute() -> None:
@@ -61,16 +36,6 @@ def test_score_networks_compute_what_plain_layers_with_their_weights_compute() -
         torch.testing.assert_close(scores[run], plain(x[run, ..., None]))
 
 
-@pytest.mark.parametrize(("layer", "inputs"), [(0, 1), (2, 32)])
-def test_score_networks_are_initialised_uniformly_within_the_bound_of_a_plain_layer(layer: int, inputs: int) -> None:
-    stacked = ScoreNetworks(40, generators(*range(20))).layers[layer]
-    for parameter in (stacked.weight, stacked.bias):
-        in_bounds = parameter.detach() * math.sqrt(inputs)  # uniform on (-1, 1)
-        assert 0.98 < in_bounds.abs().max() <= 1
-        assert abs(in_bounds.mean()) < 0.1
-        assert abs(in_bounds.square().mean() - 1 / 3) < 0.05
-
-
 def test_a_run_starts_with_the_same_weights_whatever_runs_beside_it() -> None:
     together, alone = ScoreNetworks(5, generators(1, 2)), ScoreNetworks(5, generators(2))
     for parameter, single in zip(together.parameters(), alone.parameters(), strict=True):
@@ -84,41 +49,9 @@ def test_sigma_starts_at_the_initial_scale_for_every_sequence(initial: float) ->
     torch.testing.assert_close(sigma, torch.full((2, 3, 1, 1), initial))
 
 
-def test_sigma_is_positive_about_softplus_of_zero_and_differs_by_sequence_without_an_initial_scale() -> None:
-    sigma = ScaleNetworks(6, None, generators(*range(50)))(torch.rand(50, 3, 6, generator=generators(0)[0]))
-    assert sigma.shape == (50, 3, 1, 1)
-    assert sigma.min() > 0
-    assert abs(sigma.mean() - math.log(2)) < 0.1
-    assert len(sigma.unique()) == 150
-
-
-def test_sigma_is_the_softplus_of_one_linear_layer() -> None:
-    networks, x = ScaleNetworks(4, None, generators(1, 2)), torch.rand(2, 3, 4, generator=generators(0)[0])
-    weight, bias = networks.linear.weight[1, :, 0], networks.linear.bias[1, 0, 0]
-    torch.testing.assert_close(networks(x)[1, :, 0, 0], nn.functional.softplus(x[1] @ weight + bias))
-
-
 def test_a_run_draws_the_same_noise_whatever_runs_beside_it() -> None:
     alone = NoiseOfRuns(sp.Gumbel(), generators(2)).sample((5, 1, 10, 3, 3))
     together = NoiseOfRuns(sp.Gumbel(), generators(1, 2, 3)).sample((5, 3, 10, 3, 3))
     assert torch.equal(together[:, 1:2], alone)
     assert not torch.equal(together[:, :1], alone)
     assert not torch.equal(together[:, :1], together[:, 2:])
-
-
-def test_noise_of_runs_goes_on_where_the_generators_are() -> None:
-    generator = torch.Generator().manual_seed(0)
-    noise = NoiseOfRuns(sp.Gumbel(), [generator])
-    drawn = [noise.sample((2, 1, 4)), noise.sample((2, 1, 4))]
-    assert not torch.equal(*drawn)
-    again = torch.Generator().manual_seed(0)
-    expected = [sp.Gumbel().sample((2, 4), generator=again) for _ in range(2)]
-    assert all(torch.equal(have[:, 0], want) for have, want in zip(drawn, expected, strict=True))
-
-
-def test_noise_of_runs_has_the_distribution_it_is_given() -> None:
-    assert NoiseOfRuns(sp.Normal(), generators(1)).variance == 1
-    drawn = NoiseOfRuns(sp.Uniform(), generators(1, 2)).sample((50, 2, 50), dtype=torch.float64)
-    assert drawn.dtype == torch.float64
-    assert drawn.abs().max() < 1
-    assert abs(drawn.mean()) < 0.05

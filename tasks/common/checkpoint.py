@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
+import json
 import pickle
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
+import attrs
 import torch
 from attrs import frozen
+from torch import Tensor
 
 import structpred as sp
 from tasks.common.files import whole_file
-from tasks.common.results import plain
-from tasks.common.structure import structure
-from tasks.knn.config import Run
+from tasks.common.structure import plain, structure
 
+Run = TypeVar("Run", bound=attrs.AttrsInstance)
 State = dict[str, Any]
 
 _FORMAT = 1
 
 
 @frozen(eq=False)
-class Checkpoint:
+class Checkpoint(Generic[Run]):
     """A run, and how far it has come: plain values and tensors on the CPU."""
 
     run: Run
@@ -43,8 +46,8 @@ class Checkpoint:
             file.write(content.getbuffer())
 
     @classmethod
-    def load(cls, path: Path) -> Checkpoint:
-        """Reads one; nothing in the file is executed.
+    def load(cls, path: Path, kind: type[Run]) -> Checkpoint[Run]:
+        """Reads one whose run is of this kind; nothing in the file is executed.
 
         Raises:
             ArgumentError: if there is no such file, or it is no checkpoint, or damaged.
@@ -56,10 +59,10 @@ class Checkpoint:
             saved = torch.load(path, map_location="cpu", weights_only=True)
             if saved["format"] != _FORMAT:
                 raise ValueError(f"its format is {saved['format']}, not {_FORMAT}")
-            return cls(structure(Run, saved["run"], "run"), saved["state"])
+            return cls(structure(kind, saved["run"], "run"), saved["state"])
 
     @classmethod
-    def resume(cls, path: Path, run: Run) -> Checkpoint | None:
+    def resume(cls, path: Path, run: Run) -> Checkpoint[Run] | None:
         """The run's checkpoint, or None if there is no file yet.
 
         Raises:
@@ -67,9 +70,9 @@ class Checkpoint:
         """
         if not path.exists():
             return None
-        checkpoint = cls.load(path)
+        checkpoint = cls.load(path, type(run))
         if checkpoint.run != run:
-            there, here = _flat(checkpoint.run), _flat(run)
+            there, here = _leaves(plain(checkpoint.run)), _leaves(plain(run))
             differing = [name for name in here if there[name] != here[name]]
             differences = "; ".join(f"{name} is {there[name]} there and {here[name]} here" for name in differing)
             raise sp.ArgumentError(
@@ -108,6 +111,24 @@ def _reason(error: Exception) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
-def _flat(run: Run) -> dict[str, Any]:
-    fields = plain(run)
-    return {**fields.pop("training"), **fields}
+def _leaves(fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a run, with those of its configs in their place."""
+    found: dict[str, Any] = {}
+    for name, value in fields.items():
+        found |= _leaves(value) if isinstance(value, dict) else {name: value}
+    return found
+
+
+def checkpoint_beside(results: Path, run: attrs.AttrsInstance) -> Path:
+    """Where a table keeps a training that is not finished: a name for each run."""
+    digest = hashlib.sha256(json.dumps(plain(run), sort_keys=True).encode()).hexdigest()[:16]
+    return results.with_name(f"{results.stem}-{digest}.pt")
+
+
+def on_cpu(value: Any) -> Any:
+    """A copy of a state with its tensors on the CPU."""
+    if isinstance(value, Tensor):
+        return value.detach().to("cpu", copy=True)
+    if isinstance(value, dict):
+        return {key: on_cpu(entry) for key, entry in value.items()}
+    return [on_cpu(entry) for entry in value] if isinstance(value, list) else value
