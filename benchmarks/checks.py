@@ -13,6 +13,8 @@ SPACES = [
     sp.OneHot(4),
     sp.KSubset(5, 2),
     sp.KSubset(800, 5),
+    sp.Knapsack([1, 2, 3, 3], 5),
+    sp.Knapsack(range(1, 41), 200),
     sp.Matching(3),
     sp.Matching(10),
     sp.Chain(3, 2),

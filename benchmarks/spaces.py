@@ -99,6 +99,16 @@ def spanning_tree(nodes: int, edges: int, batch: int, rounds: int) -> dict[str, 
     return compare(name, solve, lambda: space.argmax(scores), rounds)
 
 
+def knapsack(items: int, batch: int, rounds: int) -> dict[str, float | str]:
+    """Against the same sets as an integer program for SCIP, by ``IntegerProgram``. Weights as PyEPO draws them."""
+    weights = np.random.RandomState(0).choice(range(300, 800), size=items)
+    space = sp.Knapsack(weights, 2000)
+    program = sp.IntegerProgram(items, LinearConstraint(weights.astype(float)[None], ub=2000.0))
+    scores = torch.rand(batch, items)
+    name = f"Knapsack({items} items) x {batch}, by hand: IntegerProgram"
+    return compare(name, lambda: program.argmax(scores), lambda: space.argmax(scores), rounds)
+
+
 def results() -> list[dict[str, float | str]]:
     torch.manual_seed(0)
     return [
@@ -107,4 +117,5 @@ def results() -> list[dict[str, float | str]]:
         dag_path(5, batch=1024, rounds=10),
         dag_path_as_program(5, batch=1024, rounds=10),
         spanning_tree(100, 1000, batch=256, rounds=50),
+        knapsack(32, batch=320, rounds=5),
     ]

@@ -5,6 +5,7 @@ from structpred.spaces.base import OutOfTimeError, SolverPlacement, StructuredSp
 from structpred.spaces.chain import Chain
 from structpred.spaces.dagpath import DagPath
 from structpred.spaces.integer_program import IntegerProgram
+from structpred.spaces.knapsack import Knapsack
 from structpred.spaces.ksubset import KSubset
 from structpred.spaces.matching import Matching
 from structpred.spaces.onehot import OneHot
@@ -15,6 +16,7 @@ __all__ = [
     "DagPath",
     "IntegerProgram",
     "KSubset",
+    "Knapsack",
     "LinearSolver",
     "Matching",
     "OneHot",

@@ -20,6 +20,9 @@ COUNTS = {
     sp.KSubset(5, 2): 10,
     sp.KSubset(4, 4): 1,
     sp.KSubset(3, (1, 2, 3)): 9,
+    sp.Knapsack([2], 1): 1,
+    sp.Knapsack([3, 4, 5], 8): 6,
+    sp.Knapsack([0, 2, 2, 7], 4): 8,
     sp.Matching(1): 1,
     sp.Matching(3): 6,
     sp.Matching(2, 4): 12,
@@ -44,6 +47,7 @@ PROGRAMMES = {
 }
 TOO_LARGE_TO_LIST = [
     sp.KSubset(40, 20),
+    sp.Knapsack(range(300, 800, 16), 2000),
     sp.Matching(10),
     sp.Matching(3, 60),
     sp.Chain(12, 5),
@@ -152,6 +156,8 @@ def test_membership_of_another_shape_is_refused(space):
         (sp.OneHot(10**8), 10**8),
         (sp.OneHot(10**5), 10**5),
         (sp.KSubset(40, 20), 137846528820),
+        (sp.Knapsack([1] * 30, 15), 614429672),
+        (sp.Knapsack([1] * 200, 100), "more than 10**30"),
         (sp.Matching(10), 3628800),
         (sp.Matching(3, 200), 7880400),
         (sp.Chain(20, 3), 3486784401),
@@ -176,7 +182,7 @@ def test_score_keeps_the_dtype_of_the_scores(space, dtype):
 @every_space
 def test_hamming_refuses_targets_outside_the_space(space):
     target = space.enumerate()[0].expand(4, *space.shape).clone()
-    target[2] = 0
+    target[2] = 2
     name = type(space).__name__
     message = (
         f"target: expected structures of {space!r}, got others in example 2; "

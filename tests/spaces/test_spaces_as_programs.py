@@ -55,6 +55,12 @@ def choice(space, rows):
     return space, sp.IntegerProgram(space.shape, LinearConstraint(matrix, lower, upper), integrality=0)
 
 
+def knapsack(weights, capacity):
+    """Integers: no linear program has the sets within a capacity as its vertices."""
+    matrix = np.array(weights, dtype=float)[None]
+    return sp.Knapsack(weights, capacity), sp.IntegerProgram(len(weights), LinearConstraint(matrix, ub=capacity))
+
+
 PAIRS = [
     chain(7, 5),
     dag_path(sp.DagPath.grid(7, 6, diagonal=True)),
@@ -62,6 +68,8 @@ PAIRS = [
     spanning_tree(networkx.gnm_random_graph(9, 20, seed=1)),
     choice(sp.KSubset(60, 17), (np.ones((1, 60)), 17, 17)),
     choice(sp.KSubset(20, (3, 9)), (np.kron(np.eye(2), np.ones(20)), [3, 9], [3, 9])),
+    knapsack(range(300, 800, 16), 2000),
+    knapsack(range(40), 200),
     choice(sp.OneHot(50), (np.ones((1, 50)), 1, 1)),
     choice(sp.Matching(8, 11), (np.r_[np.kron(np.eye(8), np.ones(11)), np.kron(np.ones(8), np.eye(11))],
                                 [1] * 8 + [0] * 11, [1] * 19)),

@@ -19,6 +19,8 @@ SUBJECTS = [
     DirectGradient(sp.OneHot(3), noise=sp.Normal(), central=True),
     DirectGradient(sp.KSubset(5, 2)),
     DirectGradient(sp.KSubset(4, 2), noise=sp.Logistic(), central=True),
+    DirectGradient(sp.Knapsack([2, 3, 4], 5)),
+    DirectGradient(sp.Knapsack([1, 2, 2, 4], 4), noise=sp.Normal(), central=True),
     DirectGradient(sp.Matching(3)),
     DirectGradient(sp.Matching(2, 3), noise=sp.Normal(), central=True),
     DirectGradient(Shared(), noise=sp.Normal()),

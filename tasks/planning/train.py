@@ -1,0 +1,72 @@
+"""Trains the networks of many seeds at once, each as if it were alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from attrs import field, frozen, validators
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from tasks.common.settings import at_least_one, not_negative, positive
+from tasks.planning.data import Instances
+from tasks.planning.networks import cost_networks
+from tasks.planning.objectives import Objective
+from tasks.planning.seeds import Stream, generators
+
+Observer = Callable[[int, Tensor], None]
+"""Called after every epoch with its number, from 1, and the mean loss of each seed in it, ``(seeds,)``."""
+
+
+@frozen
+class Training:
+    """How networks are trained, whatever the objective."""
+
+    epochs: int = field(default=20, validator=at_least_one)
+    batch_size: int = field(default=32, validator=at_least_one)
+    """Rows of each seed in a step; the last step of an epoch has what is left."""
+    learning_rate: float = field(default=0.01, validator=positive)
+    """Adam's."""
+    hidden: tuple[int, ...] = field(default=(), validator=validators.deep_iterable(at_least_one))
+    """The widths of hidden layers; without any, the network is linear."""
+    average_from: int | None = field(default=None, validator=validators.optional(not_negative))
+    """The epochs that pass before the weights after each step count in a running average, which is then what is
+    returned; the last weights if None."""
+
+    def __attrs_post_init__(self) -> None:
+        if self.average_from is not None and self.average_from >= self.epochs:
+            raise ValueError(f"average_from: expected an epoch before epochs = {self.epochs}, got {self.average_from}")
+
+
+def train(training: Training, instances: Instances, objective: Objective, observe: Observer | None = None) -> nn.Module:
+    """Trains a network for each seed, from features to costs: ``(seeds, rows, features) -> (seeds, rows, parts)``.
+
+    Args:
+        training: how.
+        instances: whose training rows are trained on.
+        objective: the loss of each row.
+        observe: for a progress bar, say.
+    """
+    rows, seeds = instances.train, instances.seeds
+    features, parts = rows.features.shape[-1], rows.costs.shape[-1]
+    networks = cost_networks(features, parts, training.hidden, generators(seeds, Stream.WEIGHTS))
+    averaged = AveragedModel(networks)
+    optimizer = torch.optim.Adam(networks.parameters(), lr=training.learning_rate, fused=True)
+    shuffling = generators(seeds, Stream.ORDER)
+    for epoch in range(training.epochs):
+        order = torch.stack([torch.randperm(rows.features.shape[1], generator=own) for own in shuffling])
+        total = torch.zeros(len(seeds))
+        for index in order.split(training.batch_size, dim=1):  # (seeds, batch_size)
+            batch = rows.take(index)
+            loss = objective(-networks(batch.features), batch)  # (seeds, batch_size)
+            optimizer.zero_grad()
+            loss.mean(1).sum().backward()  # the sum leaves each seed the gradient that it has alone
+            optimizer.step()
+            total += loss.detach().sum(1)
+            if training.average_from is not None and epoch >= training.average_from:
+                averaged.update_parameters(networks)
+        if observe is not None:
+            observe(epoch + 1, total / order.shape[1])
+    deployed: nn.Module = networks if training.average_from is None else averaged.module
+    return deployed
