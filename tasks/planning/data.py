@@ -53,6 +53,14 @@ class Rows:
         """``(seeds, rows)``: the least cost."""
         return (self.costs * self.solutions).sum(-1)
 
+    def in_units_of_the_costs(self) -> Rows:
+        """Costs divided by their mean size, that of each seed, so that their unit does not matter."""
+        return Rows(self.features, self.costs / self.costs.abs().mean((1, 2), keepdim=True), self.solutions)
+
+    def repeated(self, times: int) -> Rows:
+        """Each seed's rows several times, one after the other: ``(seeds * times, ...)``."""
+        return Rows(*(it.repeat_interleave(times, 0) for it in (self.features, self.costs, self.solutions)))
+
     def take(self, index: Tensor) -> Rows:
         """Other rows of each seed: ``index`` of shape ``(seeds, taken)``."""
         seed = torch.arange(len(index))[:, None]
@@ -67,6 +75,11 @@ class Instances:
     space: sp.StructuredSpace
     train: Rows
     test: Rows
+
+    def repeated(self, times: int) -> Instances:
+        """Each seed several times, one after the other, to be trained in several ways at once."""
+        seeds = tuple(seed for seed in self.seeds for _ in range(times))
+        return Instances(seeds, self.space, self.train.repeated(times), self.test.repeated(times))
 
 
 def _at_most_all_of_it(_: object, attribute: Attribute[Any], width: float) -> None:

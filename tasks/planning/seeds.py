@@ -42,3 +42,6 @@ class NoiseOfSeeds(sp.Noise):
     @property
     def variance(self) -> float:
         return self.noise.variance
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return self.noise.log_prob(value)

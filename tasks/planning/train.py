@@ -9,7 +9,7 @@ from attrs import field, frozen, validators
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
-from tasks.common.settings import at_least_one, not_negative, positive
+from tasks.common.settings import at_least_one, positive
 from tasks.planning.data import Instances
 from tasks.planning.networks import cost_networks
 from tasks.planning.objectives import Objective
@@ -28,19 +28,23 @@ class Training:
     """Rows of each seed in a step; the last step of an epoch has what is left."""
     learning_rate: float = field(default=0.01, validator=positive)
     """Adam's."""
-    hidden: tuple[int, ...] = field(default=(), validator=validators.deep_iterable(at_least_one))
-    """The widths of hidden layers; without any, the network is linear."""
-    average_from: int | None = field(default=None, validator=validators.optional(not_negative))
-    """The epochs that pass before the weights after each step count in a running average, which is then what is
-    returned; the last weights if None."""
+    hidden: int | None = field(default=None, validator=validators.optional(at_least_one))
+    """The width of a hidden layer; the network is linear if None."""
+    averaged: bool = True
+    """Whether the weights that are used are the mean of those after each step of the second half of the epochs."""
 
-    def __attrs_post_init__(self) -> None:
-        if self.average_from is not None and self.average_from >= self.epochs:
-            raise ValueError(f"average_from: expected an epoch before epochs = {self.epochs}, got {self.average_from}")
+
+def untrained(training: Training, instances: Instances) -> nn.Module:
+    """A network for each seed, from features to costs: ``(seeds, rows, features) -> (seeds, rows, parts)``."""
+    features, parts = instances.train.features.shape[-1], instances.train.costs.shape[-1]
+    hidden = () if training.hidden is None else (training.hidden,)
+    return cost_networks(features, parts, hidden, generators(instances.seeds, Stream.WEIGHTS))
 
 
 def train(training: Training, instances: Instances, objective: Objective, observe: Observer | None = None) -> nn.Module:
-    """Trains a network for each seed, from features to costs: ``(seeds, rows, features) -> (seeds, rows, parts)``.
+    """The networks of ``untrained``, trained.
+
+    Costs are in units of their mean size in the seed's training rows.
 
     Args:
         training: how.
@@ -48,9 +52,8 @@ def train(training: Training, instances: Instances, objective: Objective, observ
         objective: the loss of each row.
         observe: for a progress bar, say.
     """
-    rows, seeds = instances.train, instances.seeds
-    features, parts = rows.features.shape[-1], rows.costs.shape[-1]
-    networks = cost_networks(features, parts, training.hidden, generators(seeds, Stream.WEIGHTS))
+    rows, seeds = instances.train.in_units_of_the_costs(), instances.seeds
+    networks = untrained(training, instances)
     averaged = AveragedModel(networks)
     optimizer = torch.optim.Adam(networks.parameters(), lr=training.learning_rate, fused=True)
     shuffling = generators(seeds, Stream.ORDER)
@@ -64,9 +67,9 @@ def train(training: Training, instances: Instances, objective: Objective, observ
             loss.mean(1).sum().backward()  # the sum leaves each seed the gradient that it has alone
             optimizer.step()
             total += loss.detach().sum(1)
-            if training.average_from is not None and epoch >= training.average_from:
+            if 2 * epoch >= training.epochs:
                 averaged.update_parameters(networks)
         if observe is not None:
             observe(epoch + 1, total / order.shape[1])
-    deployed: nn.Module = networks if training.average_from is None else averaged.module
+    deployed: nn.Module = averaged.module if training.averaged else networks
     return deployed
