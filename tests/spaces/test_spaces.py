@@ -40,7 +40,7 @@ COUNTS = {
     sp.SpanningTree(networkx.complete_graph(4)): 16,
 }
 # Their values are exact but for the solvers' tolerances.
-PROGRAMMES = {
+PROGRAMS = {
     sp.IntegerProgram(4, LinearConstraint([1, 1, 1, 1], 2, 2)): 6,
     sp.IntegerProgram((2, 2), LinearConstraint([[1, 1, 0, 0], [0, 0, 1, 1]], 1, 1), solver=sp.LinearSolver.HIGHS): 4,
     sp.IntegerProgram(4, LinearConstraint([[1, 1, 1, 1], [3, 4, 5, 6]], 2, [2, 9]), solver=sp.LinearSolver.CP_SAT): 4,
@@ -55,18 +55,30 @@ TOO_LARGE_TO_LIST = [
     sp.SpanningTree(networkx.grid_graph((4, 5))),
 ]
 
-COUNTS_OF_ALL = COUNTS | PROGRAMMES
+COUNTS_OF_ALL = COUNTS | PROGRAMS
 
 every_space = pytest.mark.parametrize("space", COUNTS_OF_ALL, ids=repr)
 
 
-@parametrize_with_checks([*COUNTS, *TOO_LARGE_TO_LIST])
+@parametrize_with_checks([*COUNTS, *TOO_LARGE_TO_LIST], max_examples=8)
 def test_laws(space, law):
     law(space)
 
 
-@parametrize_with_checks(PROGRAMMES, tolerance=1e-9)
+@parametrize_with_checks(PROGRAMS, tolerance=1e-9, max_examples=8)
 def test_laws_of_programs(space, law):
+    law(space)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([*COUNTS, *TOO_LARGE_TO_LIST], seed=1)
+def test_laws_as_a_user_checks_them(space, law):
+    law(space)
+
+
+@pytest.mark.slow
+@parametrize_with_checks(PROGRAMS, tolerance=1e-9, seed=1)
+def test_laws_of_programs_as_a_user_checks_them(space, law):
     law(space)
 
 
