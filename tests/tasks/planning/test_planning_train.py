@@ -7,10 +7,10 @@ from torch import nn
 
 from tasks.planning.data import Instances, Knapsacks, Rows, ShortestPaths
 from tasks.planning.networks import cost_networks
-from tasks.planning.objectives import perturbed_direct_loss, squared_error
+from tasks.planning.objectives import Method, objective
 from tasks.planning.regret import normalised_regret
 from tasks.planning.seeds import Stream, generators
-from tasks.planning.train import Training, train
+from tasks.planning.train import Training, train, untrained
 
 SEEDS = [100_000, 100_001, 100_002]
 GRID = ShortestPaths(height=3, width=3, train_rows=50, test_rows=100, noise_width=0.25)
@@ -27,14 +27,14 @@ def parameters(networks: nn.Module) -> list[torch.Tensor]:
 
 
 @pytest.mark.usefixtures("double")
-@pytest.mark.parametrize("training", [SHORT, attrs.evolve(SHORT, hidden=(8,), average_from=1)], ids=["linear", "mlp"])
-@pytest.mark.parametrize("direct", [False, True], ids=["squared", "direct"])
-def test_seeds_together_are_each_of_them_alone(training: Training, direct: bool) -> None:
+@pytest.mark.parametrize("training", [SHORT, attrs.evolve(SHORT, hidden=8, averaged=False)], ids=["linear", "mlp"])
+@pytest.mark.parametrize("method", Method)
+def test_seeds_together_are_each_of_them_alone(training: Training, method: Method) -> None:
     def trained(seeds: list[int]) -> tuple[list[torch.Tensor], torch.Tensor]:
         (instances,) = GRID.draw(seeds)
         losses: list[torch.Tensor] = []
-        objective = perturbed_direct_loss(instances, num_samples=2) if direct else squared_error
-        networks = train(training, instances, objective, lambda _, loss: losses.append(loss))
+        loss = objective(method, instances, [method.default] * len(seeds))
+        networks = train(training, instances, loss, lambda _, loss: losses.append(loss))
         return parameters(networks), torch.stack(losses, dim=1)
 
     together, losses = trained(SEEDS)
@@ -44,11 +44,11 @@ def test_seeds_together_are_each_of_them_alone(training: Training, direct: bool)
         torch.testing.assert_close(losses[index], own_losses[0])
 
 
-@pytest.mark.parametrize("average_from", [None, 0, 2])
-def test_it_is_the_plain_loop_with_one_network(average_from: int | None) -> None:
+@pytest.mark.parametrize("averaged", [False, True])
+def test_it_is_the_plain_loop_with_one_network(averaged: bool) -> None:
     (instances,) = GRID.draw(SEEDS[:1])
-    training = attrs.evolve(SHORT, average_from=average_from)
-    x, costs = instances.train.features[0], instances.train.costs[0]
+    training = attrs.evolve(SHORT, averaged=averaged)
+    x, costs = instances.train.features[0], instances.train.costs[0] / instances.train.costs[0].mean()
     network = cost_networks(5, 12, (), generators(SEEDS[:1], Stream.WEIGHTS))
     optimizer = torch.optim.Adam(network.parameters(), lr=training.learning_rate)
     (shuffling,) = generators(SEEDS[:1], Stream.ORDER)
@@ -61,14 +61,15 @@ def test_it_is_the_plain_loop_with_one_network(average_from: int | None) -> None
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            if average_from is not None and epoch >= average_from:
+            if averaged and epoch >= 2:  # the second half of three
                 weights.append([parameter.clone() for parameter in parameters(network)])
         losses.append(total / 50)
     wanted = parameters(network)
-    if average_from is not None:
+    if averaged:
         wanted = [torch.stack(steps).mean(0) for steps in zip(*weights, strict=True)]
 
     seen: list[tuple[int, float]] = []
+    squared_error = objective(Method.MSE, instances, [1.0])
     networks = train(training, instances, squared_error, lambda epoch, loss: seen.append((epoch, loss.item())))
     torch.testing.assert_close(parameters(networks), wanted)
     assert [epoch for epoch, _ in seen] == [1, 2, 3]
@@ -78,6 +79,7 @@ def test_it_is_the_plain_loop_with_one_network(average_from: int | None) -> None
 def test_every_row_of_every_seed_is_used_once_an_epoch_in_an_order_of_its_own() -> None:
     (instances,) = GRID.draw(SEEDS)
     used: list[torch.Tensor] = []
+    squared_error = objective(Method.MSE, instances, [1.0] * 3)
 
     def keep(scores: torch.Tensor, rows: Rows) -> torch.Tensor:
         used.append(rows.features[..., 0])
@@ -97,21 +99,32 @@ def test_training_leaves_the_global_generator_alone() -> None:
     (instances,) = GRID.draw(SEEDS[:1])
     torch.manual_seed(0)
     before = torch.get_rng_state()
-    train(SHORT, instances, perturbed_direct_loss(instances))
+    train(SHORT, instances, objective(Method.DIRECT, instances, [1.0]))
     assert torch.equal(torch.get_rng_state(), before)
 
 
 @pytest.mark.parametrize(
     "problem", [GRID, Knapsacks(items=12, train_rows=50, test_rows=100, noise_width=0)], ids=["paths", "knapsacks"]
 )
-@pytest.mark.parametrize("direct", [False, True], ids=["squared", "direct"])
-def test_regret_falls(problem: ShortestPaths | Knapsacks, direct: bool) -> None:
+@pytest.mark.parametrize("method", [Method.MSE, Method.DIRECT, Method.FENCHEL_YOUNG, Method.SPO_PLUS])
+def test_regret_falls(problem: ShortestPaths | Knapsacks, method: Method) -> None:
     for instances in problem.draw(SEEDS):
-        training = Training(epochs=20, batch_size=16, learning_rate=0.05, average_from=10)
-        untrained = regret(train(attrs.evolve(training, learning_rate=1e-9), instances, squared_error), instances)
-        objective = perturbed_direct_loss(instances, num_samples=2) if direct else squared_error
-        trained = regret(train(training, instances, objective), instances)
-        assert (trained < untrained / 2).all(), (trained, untrained)
+        training = Training(epochs=20, batch_size=16, learning_rate=0.05)
+        before = regret(untrained(training, instances), instances)
+        loss = objective(method, instances, [method.default] * len(instances.seeds))
+        after = regret(train(training, instances, loss), instances)
+        assert (after < before / 2).all(), (before, after)
+
+
+@pytest.mark.parametrize("unit", [2.0**-10, 2.0**10])
+@pytest.mark.parametrize("method", [Method.DIRECT, Method.SPO_PLUS])
+def test_the_unit_of_the_costs_changes_nothing(method: Method, unit: float) -> None:
+    (instances,) = GRID.draw(SEEDS)
+    own = instances.train
+    other = attrs.evolve(instances, train=Rows(own.features, unit * own.costs, own.solutions))
+    networks = [train(SHORT, it, objective(method, it, [method.default] * 3)) for it in (instances, other)]
+    for one, two in zip(*map(parameters, networks), strict=True):
+        assert torch.equal(one, two)
 
 
 @pytest.mark.parametrize(
@@ -120,9 +133,7 @@ def test_regret_falls(problem: ShortestPaths | Knapsacks, direct: bool) -> None:
         ({"epochs": 0}, "'epochs' must be >= 1: 0"),
         ({"batch_size": 0}, "'batch_size' must be >= 1: 0"),
         ({"learning_rate": 0.0}, "learning_rate: expected a positive finite number, got 0.0"),
-        ({"hidden": (8, 0)}, "must be >= 1: 0"),
-        ({"average_from": -1}, "'average_from' must be >= 0: -1"),
-        ({"epochs": 5, "average_from": 5}, "average_from: expected an epoch before epochs = 5, got 5"),
+        ({"hidden": 0}, "must be >= 1: 0"),
     ],
 )
 def test_settings_that_train_nothing_are_refused(settings: dict[str, object], message: str) -> None:
