@@ -29,6 +29,8 @@ class Method(enum.Enum):
     """The squared error of the costs, whatever they are used for: the two-stage method. No knob."""
     DIRECT = "direct"
     """``sp.PerturbedDirectLoss`` on the regret, with its default step. The knob is sigma."""
+    DIRECT_FAR = "direct-far"
+    """The same with a step of 32 units in place of 8, and five draws."""
     FENCHEL_YOUNG = "fenchel-young"
     """``sp.PerturbedFenchelYoungLoss``. The knob is sigma."""
     SPO_PLUS = "spo+"
@@ -99,9 +101,11 @@ def objective(method: Method, instances: Instances, knobs: Sequence[float]) -> O
     match method:
         case Method.MSE:
             return lambda scores, rows: (scores + rows.costs).square().mean(-1)
-        case Method.DIRECT:
+        case Method.DIRECT | Method.DIRECT_FAR:
             step = sp.RelativeToNoise(group_dims=1)
             direct = sp.PerturbedDirectLoss(space, epsilon=step, noise=noise, scale=knob, reduction=how)
+            if method is Method.DIRECT_FAR:
+                direct.epsilon, direct.num_samples = sp.RelativeToNoise(-32.0, group_dims=1), 5
             return lambda scores, rows: direct(scores, regret(rows))
         case Method.FENCHEL_YOUNG:
             fenchel_young = sp.PerturbedFenchelYoungLoss(space, noise=noise, scale=knob, reduction=how)

@@ -1,0 +1,122 @@
+"""A training of predict-then-optimise against PyEPO's, on the same instances, batches, networks and initial weights.
+
+Needs PyEPO (``pip install pyepo``), and takes Gurobi's solver for it where that is installed, OR-Tools' otherwise.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import structpred as sp
+from tasks.planning.data import ShortestPaths
+from tasks.planning.regret import normalised_regret
+
+SEEDS = range(200_000, 200_003)
+EPOCHS, BATCH, RATE = 10, 32, 0.01
+PROBLEM = ShortestPaths(degree=4, noise_width=0.5)
+
+
+def results() -> list[dict[str, Any]]:
+    """Per pair of equal methods, medians over the data seeds: seconds of each, their ratio, and both regrets."""
+    rows: dict[str, list[tuple[float, float, float, float]]] = {}
+    for seed in SEEDS:
+        for name, pair in _methods(seed).items():
+            seconds, regrets = [], []
+            for objective in pair:  # one after the other, so that both see the machine in one state
+                started = time.perf_counter()
+                network = _train(seed, objective)
+                seconds.append(time.perf_counter() - started)
+                regrets.append(_regret(seed, network))
+            rows.setdefault(name, []).append((seconds[0], seconds[1], regrets[0], regrets[1]))
+    return [
+        {
+            "method": name,
+            "solver of PyEPO": _path_model().__name__.split(".")[2],
+            "ours_s": statistics.median(row[0] for row in found),
+            "pyepo_s": statistics.median(row[1] for row in found),
+            "times faster": statistics.median(row[1] / row[0] for row in found),
+            "our regret, %": statistics.fmean(row[2] for row in found),
+            "PyEPO's regret, %": statistics.fmean(row[3] for row in found),
+        }
+        for name, found in rows.items()
+    ]
+
+
+def _methods(seed: int) -> dict[str, tuple[Callable[[Tensor, Tensor, Tensor], Tensor], ...]]:
+    """Losses of predicted costs, true costs and best paths, ours and PyEPO's, by the name of the method."""
+    from pyepo.func import SPOPlus, perturbedFenchelYoung  # not of the project's extras
+
+    space = sp.DagPath.grid(PROBLEM.height, PROBLEM.width)
+    spo_plus = sp.SPOPlusLoss(space)
+    fenchel_young = sp.PerturbedFenchelYoungLoss(space, noise=sp.Normal(), num_samples=10)
+    direct = sp.PerturbedDirectLoss(space)
+    generator = torch.Generator().manual_seed(seed)
+    model = _path_model().shortestPathModel((PROBLEM.height, PROBLEM.width))
+    theirs_spo, theirs_fy = SPOPlus(model), perturbedFenchelYoung(model, n_samples=10, sigma=1.0)
+    order = _their_edges(space)
+
+    def regret(c: Tensor, y: Tensor) -> sp.LinearLoss:
+        return sp.LinearLoss(c, -(c * y).sum(-1), best=y)
+
+    def their_spo(p: Tensor, c: Tensor, y: Tensor) -> Tensor:
+        p, c, y = p[:, order], c[:, order], y[:, order]
+        value: Tensor = theirs_spo(p, c, y, (c * y).sum(-1, keepdim=True))
+        return value
+
+    def their_fy(p: Tensor, c: Tensor, y: Tensor) -> Tensor:
+        value: Tensor = theirs_fy(p[:, order], y[:, order])
+        return value
+
+    return {
+        "SPO+": (lambda p, c, y: spo_plus(-p, regret(c, y)), their_spo),
+        "perturbed Fenchel-Young, 10 draws": (lambda p, c, y: fenchel_young(-p, y, generator=generator), their_fy),
+        "direct loss, against their SPO+": (lambda p, c, y: direct(-p, regret(c, y), generator=generator), their_spo),
+    }
+
+
+def _path_model() -> Any:
+    try:
+        import gurobipy  # noqa: F401
+        from pyepo.model.grb import shortestpath
+    except ImportError:
+        from pyepo.model.ort import shortestpath
+    return shortestpath
+
+
+def _their_edges(space: sp.DagPath) -> Tensor:
+    """For each edge in PyEPO's order its place in ours: of each row those to the right, then those down."""
+    place = {edge: index for index, edge in enumerate(space.graph.edges)}
+    theirs = []
+    for row in range(PROBLEM.height):
+        theirs += [((row, col), (row, col + 1)) for col in range(PROBLEM.width - 1)]
+        if row + 1 < PROBLEM.height:
+            theirs += [((row, col), (row + 1, col)) for col in range(PROBLEM.width)]
+    return torch.tensor([place[edge] for edge in theirs])
+
+
+def _train(seed: int, loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> nn.Module:
+    (instances,) = PROBLEM.draw([seed])
+    rows = instances.train
+    generator = torch.Generator().manual_seed(seed)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = nn.Linear(rows.features.shape[-1], rows.costs.shape[-1])
+    optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
+    for _ in range(EPOCHS):
+        for index in torch.randperm(PROBLEM.train_rows, generator=generator).split(BATCH):
+            value = loss(network(rows.features[0, index]), rows.costs[0, index], rows.solutions[0, index])
+            optimizer.zero_grad()
+            value.backward()
+            optimizer.step()
+    return network
+
+
+def _regret(seed: int, network: nn.Module) -> float:
+    (instances,) = PROBLEM.draw([seed])
+    return 100 * float(normalised_regret(instances.space, network(instances.test.features), instances.test))
