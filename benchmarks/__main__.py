@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import platform
@@ -14,7 +15,7 @@ import networkx
 import scipy
 import torch
 
-from benchmarks import checks, imports, integer_program, knn, memory, spaces, step
+from benchmarks import checks, imports, integer_program, knn, memory, pyepo_training, spaces, step
 from tasks.common.results import commit
 
 BENCHMARKS = {
@@ -25,6 +26,7 @@ BENCHMARKS = {
     "integer_program": integer_program.results,
     "checks": checks.results,
     "knn": knn.results,
+    "pyepo": pyepo_training.results,
 }
 
 
@@ -36,6 +38,9 @@ def main() -> None:
     results: dict[str, Any] = {"machine": _machine()}
     for name in arguments.names or BENCHMARKS:
         print(f"{name}:", flush=True)
+        if name == "pyepo" and importlib.util.find_spec("pyepo") is None:
+            print("  left out: pip install '.[pyepo]'", flush=True)
+            continue
         results[name] = BENCHMARKS[name]()
         for row in results[name]:
             print("  " + ", ".join(f"{key} {_shown(value)}" for key, value in row.items()), flush=True)

@@ -5,6 +5,8 @@ Needs PyEPO (``pip install pyepo``), and takes Gurobi's solver for it where that
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import statistics
 import time
 from collections.abc import Callable
@@ -81,12 +83,8 @@ def _methods(seed: int) -> dict[str, tuple[Callable[[Tensor, Tensor, Tensor], Te
 
 
 def _path_model() -> Any:
-    try:
-        import gurobipy  # noqa: F401
-        from pyepo.model.grb import shortestpath
-    except ImportError:
-        from pyepo.model.ort import shortestpath
-    return shortestpath
+    backend = "grb" if importlib.util.find_spec("gurobipy") else "ort"
+    return importlib.import_module(f"pyepo.model.{backend}.shortestpath")
 
 
 def _their_edges(space: sp.DagPath) -> Tensor:
