@@ -59,6 +59,7 @@ class Train:
             f"{100 * own.regret():.2f} % after {own.seconds:.1f} s with {self.method.value}; "
             f"{100 * two_stage.regret():.2f} % with the two-stage method.",
             highlight=False,
+            soft_wrap=True,
         )
 
 
