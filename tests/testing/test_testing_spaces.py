@@ -43,7 +43,6 @@ def test_a_broken_space_is_caught_by_the_law_meant_for_it(space, law, as_found):
     ("space", "examples"),
     [
         (broken_answers.BySize(5), 1),
-        (broken_answers.OneAnswerForAll(4), 2),
         *(
             pytest.param(space, examples, marks=pytest.mark.slow)
             for space, examples in [
@@ -52,6 +51,7 @@ def test_a_broken_space_is_caught_by_the_law_meant_for_it(space, law, as_found):
                 (broken_answers.GreedyMatchingWithoutAList(4), 1),
                 (broken_answers.ByDistanceFromTheLeast(5), 1),
                 (broken_answers.MinusInfIsMinusThree(5), 1),
+                (broken_answers.OneAnswerForAll(4), 2),
                 (broken_answers.CentredByTheBatch(4), 2),
             ]
         ),
@@ -119,7 +119,7 @@ def test_a_right_solver_that_adds_numbers_near_1_passes(examples):
     assert check_space(Arborescence(), only=values, max_examples=examples, max_seconds=60).passed
 
 
-@pytest.mark.parametrize("examples", [5, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [4, pytest.param(50, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("size", [5, 12])
 def test_the_space_that_is_right_passes(size, examples):
     assert check_space(Pairs(size), max_examples=examples, max_seconds=60).passed
