@@ -33,6 +33,9 @@ class Projection(enum.Enum):
     STD = enum.auto()
     """Both: mean 0 and norm 1. Scores that are equal become 0."""
 
+    def __repr__(self) -> str:  # code, as the repr of every other setting is
+        return f"Projection.{self.name}"
+
 
 class Identity(Layer):
     """A space's argmax, differentiable for any loss of the structure, without another solve.

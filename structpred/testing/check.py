@@ -1,4 +1,4 @@
-"""The two checks: every law of a space, and every law of a gradient."""
+"""The three checks: every law of a space, of an objective, and of a layer."""
 
 from __future__ import annotations
 
@@ -7,14 +7,18 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
 from structpred.errors import argument_error
-from structpred.noise import Gumbel, Noise
+from structpred.layers._direct import DirectLayer
+from structpred.layers.identity import Identity
+from structpred.layers.perturbed_argmax import PerturbedArgmax
+from structpred.objectives._potential import Potential
 from structpred.objectives.direct import PerturbedDirectLoss
+from structpred.objectives.score_function import ScoreFunctionLoss
 from structpred.spaces.base import StructuredSpace
-from structpred.testing.gradient_laws import GRADIENT_LAWS
-from structpred.testing.gradient_laws.subject import DirectGradient
+from structpred.testing import gradient_laws
+from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
 from structpred.testing.law import Law, LawError
 from structpred.testing.report import Outcome, Report, Result
-from structpred.testing.run import Effort, run
+from structpred.testing.run import Effort, run, title
 from structpred.testing.space_laws import SPACE_LAWS
 
 _Names = TypeVar("_Names", bound=Collection[str])
@@ -65,12 +69,10 @@ def check_space(
     return _check(_as_space(space), SPACE_LAWS, effort, only, expected_failures, raises)
 
 
-def check_direct_gradient(
-    space: StructuredSpace,
+def check_objective(
+    objective: Callable[..., Any],
     *,
-    noise: Noise = Gumbel(),
-    central: bool = False,
-    objective: Callable[..., Any] = PerturbedDirectLoss,
+    laws: Sequence[Law] | None = None,
     max_examples: int = 50,
     max_seconds: float = 3.0,
     draws: int = 40_000,
@@ -79,19 +81,17 @@ def check_direct_gradient(
     expected_failures: Mapping[str, str] | None = None,
     raises: bool = True,
 ) -> Report:
-    """Holds an objective's gradients for scores and scale against every law that applies.
+    """Holds an objective against every law that applies: its value, and its gradients for scores and scale.
 
-    Draw by draw they must be the gradients of the perturbed difference, and in the mean those of the
-    expected loss. A statistical law raises a false alarm with probability 1e-6 at most for each seed.
+    A statistical law raises a false alarm with probability 1e-6 at most for each seed.
 
     Args:
-        space: a space that passes ``check_space``: the laws trust its solver.
-        noise: the distribution of each variable's draw.
-        central: whether differences are taken on both sides of 0.
-        objective: called as ``PerturbedDirectLoss`` is, with ``space`` and the keywords ``epsilon``,
-            ``noise``, ``num_samples`` and ``central``, of which ``epsilon`` may have a default. It returns what
-            is called with scores, loss, ``scale=`` and ``generator=``, and returns the mean loss. Its noise is one call
-            ``noise.sample((num_samples, *batch, *noise_shape), ...)``; ``noise=None`` is no noise.
+        objective: an ``Objective``, or what is called as one is, with ``space``, ``noise`` and ``num_samples`` as
+            attributes. Laws assign other values of these, and of ``epsilon`` and ``reduction`` where it has them, to
+            copies of it. Its noise is one call ``noise.sample((num_samples, *batch, *noise_shape), ...)``. Its space
+            passes ``check_space``: the laws trust the solver.
+        laws: those of its kind unless given. An objective of a class of your own needs them: ``DIRECT_LAWS``,
+            ``POTENTIAL_LAWS``, ``SCORE_FUNCTION_LAWS``, or ``OBJECTIVE_LAWS``, which all objectives share.
         max_examples: inputs tried for each law that holds draw by draw.
         max_seconds: after which no more inputs are tried for such a law.
         draws: the size of the sample for each law that holds in the mean, at least 1,000. Large
@@ -106,15 +106,83 @@ def check_direct_gradient(
 
     Raises:
         LawError: names the law, and has the smallest input found and code that shows it again.
-        ArgumentError: for what is no space or noise, or the name of no law.
+        ArgumentError: for what is no objective, one whose kind is not known, or the name of no law.
 
     >>> import structpred as sp
-    >>> check_direct_gradient(sp.OneHot(3), noise=sp.Normal(), central=True, draws=1000).passed
+    >>> check_objective(sp.StructuredHingeLoss(sp.OneHot(3)), max_examples=5).passed
     True
     """
-    subject = DirectGradient(_as_space(space), noise=noise, central=central, objective=objective)
+    subject = ObjectiveSubject(objective)
     effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, draws=draws)
-    return _check(subject, GRADIENT_LAWS, effort, only, expected_failures, raises)
+    return _check(
+        subject, _laws_of(subject, laws, _OBJECTIVES, "OBJECTIVE_LAWS"), effort, only, expected_failures, raises
+    )
+
+
+def check_layer(
+    layer: Callable[..., Any],
+    *,
+    laws: Sequence[Law] | None = None,
+    max_examples: int = 50,
+    max_seconds: float = 3.0,
+    draws: int = 40_000,
+    seed: int = 0,
+    only: Collection[str] | None = None,
+    expected_failures: Mapping[str, str] | None = None,
+    raises: bool = True,
+) -> Report:
+    """Holds a layer against every law that applies: its structures, and its gradients for scores and scale.
+
+    A statistical law raises a false alarm with probability 1e-6 at most for each seed.
+
+    Args:
+        layer: a ``Layer``, or what is called as one is, with ``space``, ``noise`` and ``num_samples`` as attributes.
+            Laws assign other values of these, and of ``epsilon`` where it has one, to copies of it.
+        laws: those of its kind unless given. A layer of a class of your own needs them: ``DIFFERENCE_LAYER_LAWS``,
+            ``IDENTITY_LAYER_LAWS``, ``MEAN_LAYER_LAWS``, or ``LAYER_LAWS``, which all layers share.
+        max_examples, max_seconds, draws, seed, only, expected_failures, raises: as for ``check_objective``.
+
+    Returns:
+        The results law by law; ``print`` shows a table. ``passed`` says nothing about the laws in ``skipped``.
+
+    Raises:
+        LawError: names the law, and has the smallest input found and code that shows it again.
+        ArgumentError: for what is no layer, one whose kind is not known, or the name of no law.
+
+    >>> import structpred as sp
+    >>> check_layer(sp.Blackbox(sp.OneHot(3)), max_examples=5).passed
+    True
+    """
+    subject = LayerSubject(layer)
+    effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, draws=draws)
+    laws = _laws_of(subject, laws, _LAYERS, "LAYER_LAWS")
+    return _check(subject, laws, effort, only, expected_failures, raises)
+
+
+_OBJECTIVES: dict[type, str] = {
+    PerturbedDirectLoss: "DIRECT_LAWS",
+    Potential: "POTENTIAL_LAWS",
+    ScoreFunctionLoss: "SCORE_FUNCTION_LAWS",
+}
+_LAYERS: dict[type, str] = {
+    DirectLayer: "DIFFERENCE_LAYER_LAWS",
+    Identity: "IDENTITY_LAYER_LAWS",
+    PerturbedArgmax: "MEAN_LAYER_LAWS",
+}
+
+
+def _laws_of(subject: Subject, laws: Sequence[Law] | None, kinds: Mapping[type, str], shared: str) -> Sequence[Law]:
+    """The laws given, or those of the kind of a shipped class."""
+    if laws is None:
+        for kind, name in kinds.items():
+            if isinstance(subject.module, kind):
+                found: tuple[Law, ...] = getattr(gradient_laws, name)
+                return found
+        wanted = f"the laws for {subject.kind} of a class of your own"
+        raise argument_error("laws", wanted, laws, f"write {', '.join(kinds.values())} or {shared}")
+    if isinstance(laws, Law) or not all(isinstance(law, Law) for law in laws):
+        raise argument_error("laws", "a sequence of laws", laws, f"write for example {shared}")
+    return laws
 
 
 def _as_space(space: object) -> StructuredSpace:
@@ -139,7 +207,7 @@ def _check(
             results.append(run(law, subject, effort, expected.get(law.name)))
             if raises:
                 raise_if_bad(results[-1])
-    return Report(repr(subject), tuple(results))
+    return Report(title(subject), tuple(results))
 
 
 def raise_if_bad(result: Result) -> None:

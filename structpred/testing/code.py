@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import enum
+import itertools
 import sys
 from collections.abc import Mapping
 
@@ -27,11 +28,12 @@ def reproduction(law: Law, subject: object, inputs: Mapping[str, object], option
         lines = [*_imports([type(space)]), "from structpred.testing import check_space"]
         return "\n".join([*lines, "", f"space = {expression(space)}", "check_space(space)"])
     lines = [f"{subject_name} = {expression(subject)}"]
-    lines += [f"{name} = {expression(value)}" for name, value in inputs.items()]
+    lines += [f"{name} = {_on_lines(value)}" for name, value in inputs.items()]
     arguments = [subject_name, *(f"{name}={name}" for name in inputs), *(f"{k}={v!r}" for k, v in options.items())]
     lines.append(f"{law.name}({', '.join(arguments)})")
     used = [law.check, *_named_in(subject)]
-    used += [type(value) for value in inputs.values() if isinstance(value, LinearLoss | enum.Enum)]
+    for value in inputs.values():
+        used += _named_in(value)
     needs_torch = any("torch." in line for line in lines)
     return "\n".join([*(["import torch"] if needs_torch else []), *_imports(used), "", *lines])
 
@@ -41,21 +43,35 @@ def expression(value: object) -> str:
     if isinstance(value, Tensor):
         return _tensor(value)
     if isinstance(value, LinearLoss):
-        constant, dims = expression(value.constant), value.event_dims
-        return f"LinearLoss({expression(value.coefficients)}, {constant}, event_dims={dims})"
+        best = "" if value.best is None else f", best={expression(value.best)}"
+        arguments = f"{expression(value.coefficients)}, {expression(value.constant)}, event_dims={value.event_dims}"
+        return f"LinearLoss({arguments}{best})"
     if isinstance(value, torch.dtype):
         return str(value)
     if isinstance(value, float):
         return _numbers(value)
     if isinstance(value, type):
         return value.__qualname__
-    if attrs.has(type(value)) and type(value).__module__.startswith("structpred.testing"):
+    if _is_of_the_kit(value):
         fields = attrs.asdict(value, recurse=False)  # type: ignore[arg-type]
         return f"{type(value).__name__}({', '.join(f'{k}={expression(v)}' for k, v in fields.items())})"
     if isinstance(value, enum.Enum):
         return f"{type(value).__name__}.{value.name}"
     text = " ".join(repr(value).split())
     return text if _is_code(text) else f"...  # {text}"
+
+
+def _on_lines(value: object) -> str:
+    """Code for one input: that of a value with fields has a line for each."""
+    if not _is_of_the_kit(value):
+        return expression(value)
+    fields = attrs.asdict(value, recurse=False)  # type: ignore[arg-type]
+    lines = (f"    {name}={expression(it)}," for name, it in fields.items())
+    return "\n".join([f"{type(value).__name__}(", *lines, ")"])
+
+
+def _is_of_the_kit(value: object) -> bool:
+    return attrs.has(type(value)) and type(value).__module__.startswith("structpred.testing")
 
 
 def _is_code(text: str) -> bool:
@@ -90,12 +106,18 @@ def _numbers(numbers: object) -> str:
     return repr(numbers).replace("inf", "torch.inf").replace("nan", "torch.nan")
 
 
-def _named_in(subject: object) -> list[object]:
-    """What the code for a subject names: its class, and those of the values in it."""
-    if isinstance(subject, structpred.StructuredSpace) or not attrs.has(type(subject)):
-        return [type(subject)]
-    values = attrs.asdict(subject, recurse=False).values()  # type: ignore[arg-type]
-    return [type(subject), *(v if callable(v) and hasattr(v, "__qualname__") else type(v) for v in values)]
+def _named_in(value: object) -> list[object]:
+    """What the code for a value names: its class, and those of the values in it."""
+    if isinstance(value, Tensor | float | int | str | None):
+        return []
+    if _is_of_the_kit(value):
+        within = attrs.asdict(value, recurse=False).values()  # type: ignore[arg-type]
+        return [type(value), *itertools.chain.from_iterable(map(_named_in, within))]
+    text = expression(value)
+    names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)} if _is_code(text) else set()
+    public = [getattr(structpred, name) for name in sorted(names) if hasattr(structpred, name)]
+    own = [type(it) for it in vars(value).values() if type(it).__name__ in names] if hasattr(value, "__dict__") else []
+    return [type(value), *public, *own]
 
 
 def _imports(used: list[object]) -> list[str]:

@@ -43,7 +43,7 @@ class LawError(AssertionError):
         return type(self), (self.args[0], self.law, self.subject, self.inputs)
 
 
-@frozen(repr=False)
+@frozen(repr=False, eq=False)
 class Law:
     """One law. Call it with a subject and inputs by name to see whether it holds there.
 

@@ -18,6 +18,8 @@ from structpred.testing.code import expression, reproduction
 from structpred.testing.law import Law, LawError, ViolationError
 from structpred.testing.report import Outcome, Result
 
+PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
+
 
 def _at_least_zero(instance: object, attribute: Any, value: object) -> None:
     if validate_finite_number(attribute.name, value) < 0:
@@ -110,7 +112,7 @@ class _Search:
             report_multiple_bugs=False,
             verbosity=hypothesis.Verbosity.quiet,
             suppress_health_check=list(hypothesis.HealthCheck),
-            phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
+            phases=PHASES,
         )
         hypothesis.seed(self.effort.seed)(settings(given))()
 
@@ -140,6 +142,11 @@ def run(law: Law, subject: Any, effort: Effort, expected_failure: str | None = N
     return Result(law, Outcome.PASSED, search.examples, seconds)
 
 
+def title(subject: object) -> str:
+    """What a subject is called in reports: the space, the objective or the layer."""
+    return repr(getattr(subject, "module", subject))
+
+
 def _failure(law: Law, subject: Any, broken: _Broken, effort: Effort) -> LawError:
     error, inputs = broken.error, broken.inputs
     if isinstance(error, ViolationError):
@@ -154,7 +161,7 @@ def _failure(law: Law, subject: Any, broken: _Broken, effort: Effort) -> LawErro
         name: value for name, value in effort.options_of(law).items() if name != "tolerance" or value
     }  # as long as the solver is exact there is nothing to say
     text = [
-        f"{subject!r} breaks the law {law.name}:",
+        f"{title(subject)} breaks the law {law.name}:",
         textwrap.indent(textwrap.fill(law.statement, 100), "    "),
         message,
         *(textwrap.indent(line, "    ") for line in shown),

@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
+import attrs
 import torch
 from hypothesis import strategies as st
 from hypothesis.strategies import DrawFn, SearchStrategy
@@ -117,8 +118,8 @@ def _array(shape: Shape, choices: Sequence[float]) -> SearchStrategy[Tensor]:
     count = math.prod(shape)
     values = torch.tensor(choices)
     if count <= _MOST_DRAWN_APART:
-        each = st.lists(st.integers(0, len(choices) - 1), min_size=count, max_size=count)
-        return each.map(lambda drawn: values[torch.tensor(drawn, dtype=torch.long)].reshape(shape))
+        drawn = st.binary(min_size=count, max_size=count)  # faster to draw than many numbers
+        return drawn.map(lambda entries: values[torch.tensor(list(entries)) % len(choices)].reshape(shape))
     exceptions = st.dictionaries(st.integers(0, count - 1), st.integers(0, len(choices) - 1), max_size=8)
     return exceptions.map(lambda drawn: values[_nearly_all_first(count, drawn)].reshape(shape)) | seeds().map(
         lambda seed: values[torch.randint(len(choices), shape, generator=torch.Generator().manual_seed(seed))]
@@ -132,7 +133,8 @@ def _nearly_all_first(count: int, exceptions: dict[int, int]) -> Tensor:
     return chosen
 
 
-def _integers(shape: Shape) -> SearchStrategy[Tensor]:
+def integers(shape: Shape) -> SearchStrategy[Tensor]:
+    """Integers from -2 to 2 of this shape, float64: many are tied."""
     return _array(shape, [0.0, 1.0, 2.0, -1.0, -2.0]).map(Tensor.double)
 
 
@@ -147,12 +149,12 @@ def _booleans(shape: Shape) -> SearchStrategy[Tensor]:
 def _ties(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
     """Small integers, of both signs or of one."""
     shifts = st.sampled_from([0.0, 0.0, -3.0, 3.0])
-    return st.tuples(shifts, _integers(shape)).map(lambda drawn: drawn[0] + drawn[1])
+    return st.tuples(shifts, integers(shape)).map(lambda drawn: drawn[0] + drawn[1])
 
 
 def _hairs_breadth(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
     ones_and_twos = _array(shape, [1.0, 2.0]).map(Tensor.double)
-    return st.tuples(ones_and_twos, _integers(shape)).map(lambda pair: pair[0] + _HAIRS[dtype] * pair[1])
+    return st.tuples(ones_and_twos, integers(shape)).map(lambda pair: pair[0] + _HAIRS[dtype] * pair[1])
 
 
 def _generic(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
@@ -161,7 +163,7 @@ def _generic(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
 
 def _extreme(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
     powers = st.sampled_from([2.0**12, 2.0**-12] if dtype == torch.float16 else [LARGEST, SMALLEST])
-    return st.tuples(_integers(shape), powers).map(lambda pair: pair[0] * pair[1])
+    return st.tuples(integers(shape), powers).map(lambda pair: pair[0] * pair[1])
 
 
 def _mixed(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
@@ -214,38 +216,32 @@ def masks(space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> SearchStrat
     )
 
 
-@st.composite
-def targets(draw: DrawFn, space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> Tensor:
+def targets(space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> SearchStrategy[Tensor]:
     """Structures of the space: ``(*batch, *shape)``, float64; from its list, or else answers to random scores."""
-    count = math.prod(batch)
-    if can_enumerate(space):
-        listed = structures_of(space)
-        chosen = draw(st.lists(st.integers(0, len(listed) - 1), min_size=count, max_size=count))
-        return listed[torch.tensor(chosen, dtype=torch.long)].reshape(*batch, *space.shape).double()
-    return space.argmax(draw(directions((*batch, *space.shape))))
+    shape = (*batch, *space.shape)
+    if not can_enumerate(space):
+        return directions(shape).map(space.argmax)
+    listed, count = structures_of(space), math.prod(batch)
+    chosen = st.lists(st.integers(0, len(listed) - 1), min_size=count, max_size=count)
+    return chosen.map(lambda indices: listed[torch.tensor(indices, dtype=torch.long)].reshape(shape).double())
 
 
-@st.composite
-def losses(draw: DrawFn, space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> LinearLoss:
-    """Linear losses over the space, float64: Hamming, missed parts, regret, and coefficients of any sign."""
+def losses(space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> SearchStrategy[LinearLoss]:
+    """Linear losses over the space, float64: Hamming, missed parts, regret, and coefficients of any sign.
+
+    Hamming and regret know their best structure.
+    """
     batch, dims = tuple(batch), len(space.shape)
-    target = draw(targets(space, batch=batch))
-    kind: Callable[[], LinearLoss] = draw(
-        st.sampled_from(
-            [
-                lambda: LinearLoss.hamming(target, event_dims=dims),
-                lambda: LinearLoss.missed(target, event_dims=dims),
-                lambda: space.regret(draw(directions((*batch, *space.shape)))),
-                lambda: LinearLoss(draw(directions((*batch, *space.shape))), draw(directions(batch)), event_dims=dims),
-            ]
-        )
+    structures, coefficients = targets(space, batch=batch), directions((*batch, *space.shape))
+    return st.one_of(
+        structures.map(lambda target: attrs.evolve(LinearLoss.hamming(target, event_dims=dims), best=target)),
+        structures.map(lambda target: LinearLoss.missed(target, event_dims=dims)),
+        coefficients.map(space.regret),
+        st.tuples(coefficients, directions(batch)).map(lambda both: LinearLoss(*both, event_dims=dims)),
     )
-    return kind()
 
 
-@st.composite
-def scales(draw: DrawFn, space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> Tensor:
+def scales(space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> SearchStrategy[Tensor]:
     """Noise scales between 0.1 and 10, float64: 0-dim, one an example, or one a variable."""
-    ones = (1,) * len(space.noise_shape)
-    shape = draw(st.sampled_from([(), (*batch, *ones), (*batch, *space.noise_shape)]))
-    return draw(_array(shape, [1.0, 0.1, 10.0, 0.5, 3.0]).map(Tensor.double))
+    shapes: list[Shape] = [(), (*batch, *(1,) * len(space.noise_shape)), (*batch, *space.noise_shape)]
+    return st.one_of([_array(shape, [1.0, 0.1, 10.0, 0.5, 3.0]).map(Tensor.double) for shape in shapes])

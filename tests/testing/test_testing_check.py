@@ -1,5 +1,6 @@
 """The two checks as a user meets them: reports, failures that can be pasted, expected failures, bad arguments."""
 
+import functools
 import os
 import pickle
 import re
@@ -10,16 +11,19 @@ from pathlib import Path
 import pytest
 import torch
 from broken_answers import BothWhereTied, GreedyMatching
+from broken_direct import Plain, SumForMean
 from broken_structures import ListsOneTwice
 from pairs import Pairs
 
 import structpred as sp
 from structpred.testing import (
+    DIRECT_LAWS,
     SPACE_LAWS,
     LawError,
     Outcome,
     ViolationError,
-    check_direct_gradient,
+    check_layer,
+    check_objective,
     check_space,
 )
 
@@ -28,8 +32,13 @@ ROOT = Path(__file__).parents[2]
 
 def failure_of(space, law, **settings):
     with pytest.raises(LawError) as caught:
-        check_space(space, only=[law], max_examples=200, max_seconds=60, **settings)
+        check_space(space, only=[law], max_seconds=60, **settings)
     return caught.value
+
+
+@functools.cache
+def greedy_failure():
+    return failure_of(GreedyMatching(3), "no_structure_scores_higher")
 
 
 def test_a_failure_names_the_law_and_shows_the_smallest_input_and_the_better_value():
@@ -39,13 +48,13 @@ def test_a_failure_names_the_law_and_shows_the_smallest_input_and_the_better_val
     assert "got        torch.tensor([1.0, 1.0, 1.0, 1.0, 1.0], dtype=torch.float64)\n" in text
     assert "expected   a structure of BothWhereTied(n=5)\n" in text
     assert "scores = torch.tensor([[0.0, 0.0, 0.0, 0.0, 0.0]], dtype=torch.float64)\n" in text
-    text = str(failure_of(GreedyMatching(3), "no_structure_scores_higher"))
+    text = str(greedy_failure())
     got, better = (float(re.search(rf"{word} +([-.\d]+)\n", text)[1]) for word in ("got", "better"))
     assert got < better
 
 
 def test_a_failure_carries_what_failed_and_pickles():
-    failure = failure_of(GreedyMatching(3), "no_structure_scores_higher")
+    failure = greedy_failure()
     assert isinstance(failure, AssertionError)
     assert isinstance(failure.__cause__, ViolationError)
     again = pickle.loads(pickle.dumps(failure))
@@ -56,7 +65,7 @@ def test_a_failure_carries_what_failed_and_pickles():
 
 
 def test_equal_seeds_find_equal_failures():
-    one, other = (str(failure_of(GreedyMatching(3), "no_structure_scores_higher", seed=3)) for _ in range(2))
+    one, other = (str(failure_of(BothWhereTied(5), "answers_are_structures", seed=3)) for _ in range(2))
     assert one == other
 
 
@@ -90,7 +99,7 @@ def test_laws_out_of_reach_are_skipped_with_the_reason():
 
 
 def test_out_of_time_a_law_has_been_tried_at_least_once():
-    report = check_space(sp.OneHot(3), max_seconds=0.0)
+    report = check_space(sp.OneHot(3), max_examples=3, max_seconds=0.0)
     assert report.passed
     assert {result.examples for result in report.results} == {1}
 
@@ -157,23 +166,59 @@ def test_bad_settings_are_refused(settings, message):
         check_space(sp.OneHot(2), **settings)
 
 
-def test_what_is_no_space_is_refused():
-    for check in (check_space, check_direct_gradient):
-        with pytest.raises(sp.ArgumentError, match=r"^space: expected a StructuredSpace, got <class .*Matching'>"):
-            check(sp.Matching)
-
-
-@pytest.mark.parametrize(
-    ("settings", "message"),
-    [
-        ({"draws": 10}, "draws: expected at least 1000, so that means are nearly normal, got 10 (int)"),
-        ({"noise": 1.0}, "noise: expected a Noise, got 1.0 (float)"),
-        ({"objective": 1.0}, "objective: expected a class or function that makes objectives, got 1.0 (float)"),
-    ],
-)
-def test_bad_settings_of_a_gradient_are_refused(settings, message):
+def refused(check, *arguments, message, **settings):
     with pytest.raises(sp.ArgumentError, match="^" + re.escape(message)):
-        check_direct_gradient(sp.OneHot(2), **settings)
+        check(*arguments, **settings)
+
+
+def test_what_is_no_subject_is_refused():
+    refused(check_space, sp.Matching, message="space: expected a StructuredSpace, got <class")
+    instead = "; write for example PerturbedDirectLoss(Matching(3))"
+    wanted = "objective: expected an objective, which is called and has a space, got"
+    refused(check_objective, 1.0, message=f"{wanted} 1.0 (float){instead}")
+    refused(check_objective, sp.PerturbedDirectLoss, message=f"{wanted} <class")
+    refused(check_objective, torch.nn.Linear(2, 2), message=wanted)
+    wanted = "layer: expected a layer, which is called and has a space, got"
+    refused(check_layer, sp.OneHot(2), message=wanted)
+
+
+def test_a_class_of_ones_own_needs_its_laws():
+    wanted = "laws: expected the laws for an objective of a class of your own, got None (NoneType)"
+    instead = "; write DIRECT_LAWS, POTENTIAL_LAWS, SCORE_FUNCTION_LAWS or OBJECTIVE_LAWS"
+    refused(check_objective, Plain(sp.OneHot(2)), message=wanted + instead)
+    wanted = "laws: expected the laws for a layer of a class of your own, got None (NoneType)"
+    instead = "; write DIFFERENCE_LAYER_LAWS, IDENTITY_LAYER_LAWS, MEAN_LAYER_LAWS or LAYER_LAWS"
+    refused(check_layer, Plain(sp.OneHot(2)), message=wanted + instead)
+    wanted = "laws: expected a sequence of laws, got <law pickles> (Law); write for example OBJECTIVE_LAWS"
+    (pickles,) = (law for law in SPACE_LAWS if law.name == "pickles")
+    refused(check_objective, Plain(sp.OneHot(2)), laws=pickles, message=wanted)
+
+
+def test_bad_settings_of_an_objective_are_refused():
+    message = "draws: expected at least 1000, so that means are nearly normal, got 10 (int)"
+    refused(check_objective, sp.StructuredHingeLoss(sp.OneHot(2)), draws=10, message=message)
+    message = "only: expected names of laws, got 'pickles' (str)"
+    refused(check_objective, sp.StructuredHingeLoss(sp.OneHot(2)), only=["pickles"], message=message)
+
+
+def test_a_check_leaves_the_module_as_it_was():
+    layer = sp.ImplicitMLE(sp.OneHot(2), epsilon=sp.AdaptiveEpsilon())
+    before = repr(layer), {name: value.clone() for name, value in layer.state_dict().items()}
+    check_layer(layer, max_examples=2)
+    assert repr(layer) == before[0]
+    assert layer.training
+    assert all(torch.equal(value, before[1][name]) for name, value in layer.state_dict().items())
+
+
+def test_a_failure_of_an_objective_shows_the_call_as_code():
+    with pytest.raises(LawError) as caught:
+        check_objective(SumForMean(sp.OneHot(2)), laws=DIRECT_LAWS, max_examples=10)
+    text = str(caught.value)
+    assert text.startswith("SumForMean(space=OneHot(n=2), noise=Gumbel(), epsilon=-1.0, num_samples=1, central=False) ")
+    assert "\n    got        " in text
+    assert "\n    case = Case(\n        scores=torch.tensor([[" in text
+    assert "\n        loss=LinearLoss(torch.tensor(" in text
+    assert text.endswith("(subject, case=case)")
 
 
 def run(code, tmp_path):
@@ -183,25 +228,22 @@ def run(code, tmp_path):
     )
 
 
-def test_check_space_works_without_pytest(tmp_path):
+def test_what_is_not_installed_is_named(tmp_path):
     done = run(
-        "import sys; sys.modules['pytest'] = None\n"
+        "import sys; sys.modules |= {'pytest': None, 'hypothesis': None}\n"
         "import structpred as sp\n"
+        "try: import structpred.testing\n"
+        "except sp.MissingExtraError as error: print(error)\n"
+        "del sys.modules['hypothesis']\n"
         "from structpred.testing import check_space, parametrize_with_checks\n"
-        "print(check_space(sp.OneHot(3), max_examples=5).passed)\n"
+        "print(check_space(sp.OneHot(3), max_examples=1).passed)\n"
         "try: parametrize_with_checks([sp.OneHot(3)])\n"
         "except sp.MissingExtraError as error: print(error)\n",
         tmp_path,
     )
-    needs = "parametrize_with_checks needs pytest; write pip install 'structpred[testing]', or use check_space"
-    assert done.stdout == f"True\n{needs}\n", done.stderr
-
-
-def test_without_hypothesis_the_error_names_the_extra(tmp_path):
-    done = run("import sys; sys.modules['hypothesis'] = None\nimport structpred.testing", tmp_path)
-    assert (
-        "MissingExtraError: structpred.testing needs Hypothesis; write pip install 'structpred[testing]'" in done.stderr
-    )
+    needs = "structpred.testing needs Hypothesis; write pip install 'structpred[testing]'"
+    also = "parametrize_with_checks needs pytest; write pip install 'structpred[testing]', or use check_space"
+    assert done.stdout == f"{needs}\nTrue\n{also}\n", done.stderr
 
 
 CASES = """
@@ -215,11 +257,13 @@ reason = {"no_structure_scores_higher": "greedy", "only_what_is_infeasible_is_re
 def test_right(space, law):
     law(space)
 
-@parametrize_with_checks([GreedyMatching(3)])
+@parametrize_with_checks([GreedyMatching(3)], max_examples=20)
 def test_greedy(space, law):
     law(space)
 
-@parametrize_with_checks([GreedyMatching(3)], expected_failures={"no_structure_scores_higher": "greedy"})
+@parametrize_with_checks(
+    [GreedyMatching(3)], max_examples=20, expected_failures={"no_structure_scores_higher": "greedy"}
+)
 def test_expected(space, law):
     law(space)
 
@@ -250,5 +294,3 @@ def test_each_law_and_space_is_a_pytest_case(tmp_path):
         assert line in by_law
     assert "3628800 structures, too many to list" in by_law
     assert re.search(r"2 failed, \d passed, 1 skipped, \d+ deselected, 1 xfailed", by_law)
-    by_space = pytest_run("-k", "test_right and OneHot", "-q")
-    assert f"{len(SPACE_LAWS)} passed" in by_space

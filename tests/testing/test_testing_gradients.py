@@ -1,53 +1,55 @@
-"""The check of gradients: every broken one is caught by the law meant for it, and right ones pass."""
+"""The checks of objectives and layers: every broken one is caught by the law meant for it, and right ones pass."""
 
+import broken_layers
+import broken_score_functions
 import pytest
-from broken_gradients import BROKEN_GRADIENTS, Plain, Shared
+from broken import BROKEN, Shared
+from broken_direct import Plain
+from broken_potentials import PlainPotential
 from pasted import shows_again
 
 import structpred as sp
-from structpred.testing import GRADIENT_LAWS, LawError, check_direct_gradient, check_space
+from structpred import testing
+from structpred.testing import GRADIENT_LAWS, LawError, check_layer, check_objective, check_space
+
+EFFORT = {"max_examples": 50, "max_seconds": 10, "draws": 20_000}
 
 
-def _check(subject, **settings):
-    return check_direct_gradient(
-        subject.space, noise=subject.noise, central=subject.central, objective=subject.objective, **settings
-    )
-
-
-def _name(subject):
-    return subject.objective.__name__ if subject.objective is not sp.PerturbedDirectLoss else repr(subject)
-
-
-cases = [pytest.param(subject, law, id=f"{_name(subject)}-{law}") for subject, law in BROKEN_GRADIENTS]
-
-
-@pytest.mark.parametrize(("subject", "law"), cases)
-def test_a_broken_gradient_is_caught_by_the_law_meant_for_it(subject, law):
-    with pytest.raises(LawError, match=f"breaks the law {law}:") as caught:
-        _check(subject, only=[law], max_seconds=10)
+@pytest.mark.parametrize("broken", BROKEN, ids=lambda it: it.name)
+def test_what_is_broken_is_caught_by_the_law_meant_for_it(broken, as_found):
+    with pytest.raises(LawError, match=f"breaks the law {broken.law}:") as caught:
+        broken.run(**EFFORT)
     shows_again(str(caught.value))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 21))
-def test_no_seed_lets_a_broken_gradient_through(seed):
-    passed = [
-        (_name(subject), law)
-        for subject, law in BROKEN_GRADIENTS
-        if _check(subject, only=[law], seed=seed, max_seconds=10, raises=False).passed
-    ]
-    assert passed == []
+def test_no_seed_lets_what_is_broken_through(seed, as_found):
+    assert [it.name for it in BROKEN if it.run(seed=seed, raises=False, **EFFORT).passed] == []
 
 
-def test_every_law_has_a_broken_gradient():
-    assert {law.name for law in GRADIENT_LAWS} == {law for _, law in BROKEN_GRADIENTS}
+def test_every_law_has_a_broken_subject():
+    assert {law.name for law in GRADIENT_LAWS} == {it.law for it in BROKEN}
 
 
-@pytest.mark.parametrize("central", [False, True])
-@pytest.mark.parametrize("space", [sp.OneHot(3), Shared()], ids=repr)
-def test_the_gradient_in_a_few_lines_passes(space, central):
-    assert check_direct_gradient(space, central=central, objective=Plain).passed
+@pytest.mark.parametrize(
+    ("check", "module", "laws"),
+    [
+        (check_objective, Plain(sp.OneHot(3)), "DIRECT_LAWS"),
+        (check_objective, Plain(Shared(), central=True), "DIRECT_LAWS"),
+        (check_objective, PlainPotential(sp.KSubset(4, 2)), "POTENTIAL_LAWS"),
+        (check_objective, PlainPotential(Shared(), margin=True, factor=2.0), "POTENTIAL_LAWS"),
+        (check_objective, broken_score_functions.PlainScoreFunction(sp.OneHot(3)), "SCORE_FUNCTION_LAWS"),
+        (check_layer, broken_layers.PlainDifference(Shared(), central=True), "DIFFERENCE_LAYER_LAWS"),
+        (check_layer, broken_layers.PlainIdentity(sp.Matching(2, 3)), "IDENTITY_LAYER_LAWS"),
+        (check_layer, broken_layers.PlainMean(sp.OneHot(3)), "MEAN_LAYER_LAWS"),
+    ],
+    ids=lambda it: it if isinstance(it, str) else type(it).__name__,
+)
+def test_those_in_a_few_lines_pass(check, module, laws):
+    laws = getattr(testing, laws)
+    assert check(module, laws=laws, max_examples=4, draws=5_000).passed
 
 
 def test_the_space_of_shared_noise_is_right():
-    assert check_space(Shared()).passed
+    assert check_space(Shared(), max_examples=3).passed

@@ -1,4 +1,4 @@
-"""The shipped objective against every law of a gradient, over spaces of every kind (the spaces: tests/spaces).
+"""Every shipped objective and layer against the laws of its kind, over spaces of every kind (the spaces: tests/spaces).
 
 Each statistical test raises a false alarm with probability 1e-6 at most for each of its laws.
 """
@@ -6,63 +6,110 @@ Each statistical test raises a false alarm with probability 1e-6 at most for eac
 import networkx
 import pytest
 import torch
-from broken_gradients import Shared
+from broken import Shared
 
 import structpred as sp
-from structpred.testing import GRADIENT_LAWS, DirectGradient, check_direct_gradient
-from structpred.testing.gradient_laws.in_expectation import chi_square_tail
+from structpred import testing
+from structpred.testing.gradient_laws.means import chi_square_tail
 
-SUBJECTS = [
-    DirectGradient(sp.OneHot(4)),
-    DirectGradient(sp.OneHot(4), central=True),
-    DirectGradient(sp.OneHot(3), noise=sp.Uniform()),
-    DirectGradient(sp.OneHot(3), noise=sp.Normal(), central=True),
-    DirectGradient(sp.KSubset(5, 2)),
-    DirectGradient(sp.KSubset(4, 2), noise=sp.Logistic(), central=True),
-    DirectGradient(sp.Knapsack([2, 3, 4], 5)),
-    DirectGradient(sp.Knapsack([1, 2, 2, 4], 4), noise=sp.Normal(), central=True),
-    DirectGradient(sp.Matching(3)),
-    DirectGradient(sp.Matching(2, 3), noise=sp.Normal(), central=True),
-    DirectGradient(Shared(), noise=sp.Normal()),
-    DirectGradient(sp.Chain(3, 2)),
-    DirectGradient(sp.DagPath.grid(2, 3), noise=sp.Normal(), central=True),
-    DirectGradient(sp.SpanningTree(networkx.complete_graph(4))),
-]
-PER_DRAW = [law.name for law in GRADIENT_LAWS if not law.is_statistical]
-IN_THE_MEAN = [law.name for law in GRADIENT_LAWS if law.is_statistical]
+SPACES = [sp.OneHot(3), sp.KSubset(4, 2), sp.Matching(2, 3), Shared()]
+OF_PARTS = SPACES[:3]  # each part has a variable of its own
+NORMAL, CENTRAL = {"noise": sp.Normal()}, {"noise": sp.Normal(), "central": True}
+GROWING = sp.GrowUntilNonzero(sp.RelativeToNoise())
+STD = {"noise": sp.Gumbel(), "projection": sp.Projection.STD}
 
-every_subject = pytest.mark.parametrize(
-    "subject", SUBJECTS, ids=lambda it: f"{it.space!r}-{it.noise!r}-{'central' if it.central else 'one-sided'}"
+
+def over(spaces, kind, *settings):
+    return [kind(space, **its) for space in spaces for its in settings]
+
+
+MODULES = {
+    testing.DIRECT_LAWS: [
+        *over(SPACES, sp.PerturbedDirectLoss, {}),
+        *over([sp.OneHot(4), Shared()], sp.PerturbedDirectLoss, CENTRAL),
+        sp.PerturbedDirectLoss(sp.OneHot(3), noise=sp.Uniform()),
+        sp.PerturbedDirectLoss(
+            sp.KSubset(5, 2), noise=sp.Logistic(), epsilon=sp.GrowUntilNonzero(sp.RelativeToNoise())
+        ),
+        sp.PerturbedDirectLoss(sp.Chain(3, 2)),
+        sp.PerturbedDirectLoss(sp.Knapsack([3, 4, 5], 8)),
+        sp.PerturbedDirectLoss(sp.DagPath.grid(2, 3), noise=sp.Normal(), central=True),
+        sp.PerturbedDirectLoss(sp.SpanningTree(networkx.complete_graph(4))),
+        sp.blackbox_loss(sp.KSubset(4, 2)),
+        sp.perturbation_gradient_loss(sp.OneHot(3), central=True),
+    ],
+    testing.POTENTIAL_LAWS: [
+        *over(SPACES, sp.PerturbedFenchelYoungLoss, {}),
+        *over(SPACES, sp.SPOPlusLoss, {}),
+        *over(SPACES, sp.StructuredHingeLoss, {}),
+        *over([sp.Matching(3), Shared()], sp.StructuredHingeLoss, NORMAL),
+        *over(SPACES, sp.StructuredPerceptronLoss, {}),
+    ],
+    testing.SCORE_FUNCTION_LAWS: [
+        *over(OF_PARTS, sp.ScoreFunctionLoss, {}),
+        sp.ScoreFunctionLoss(sp.OneHot(4), **NORMAL),
+    ],
+    testing.DIFFERENCE_LAYER_LAWS: [
+        *over(SPACES, sp.Blackbox, {}),
+        *over([sp.Matching(3), Shared()], sp.Blackbox, CENTRAL),
+        *over(SPACES, sp.ImplicitMLE, {}),
+        sp.ImplicitMLE(sp.KSubset(4, 2), noise=sp.SumOfGamma(2), epsilon=sp.AdaptiveEpsilon()),
+    ],
+    testing.IDENTITY_LAYER_LAWS: [
+        *over(SPACES, sp.Identity, STD),
+        sp.Identity(Shared(), **NORMAL),
+        sp.Identity(sp.Matching(3), projection=sp.Projection.MEAN),
+        sp.Identity(sp.OneHot(3), projection=sp.Projection.NORM),
+    ],
+    testing.MEAN_LAYER_LAWS: [
+        *over(OF_PARTS, sp.PerturbedArgmax, {}),
+        sp.PerturbedArgmax(sp.OneHot(4), noise=sp.Logistic()),
+    ],
+}
+
+every_module = pytest.mark.parametrize(
+    ("module", "laws"),
+    [
+        pytest.param(module, laws, id=" ".join(repr(module).split()))
+        for laws, modules in MODULES.items()
+        for module in modules
+    ],
 )
 
 
-def check(subject, only, seed):
-    return check_direct_gradient(
-        subject.space, noise=subject.noise, central=subject.central, only=only, seed=seed, draws=10_000
-    )
+def check(module, laws, statistical, **settings):
+    holds = testing.check_objective if isinstance(module, sp.Objective) else testing.check_layer
+    return holds(module, only=[law.name for law in laws if law.is_statistical == statistical], **settings)
 
 
-@every_subject
-def test_it_is_the_direct_gradient_draw_by_draw(subject):
-    check(subject, PER_DRAW, seed=0)
+@every_module
+def test_its_laws_hold_draw_by_draw(module, laws):
+    check(module, laws, statistical=False, max_examples=2)  # one of ties, one in generic position
 
 
-@pytest.mark.statistical
-@every_subject
-def test_it_is_the_direct_gradient_in_the_mean(subject, statistical_seed):
-    check(subject, IN_THE_MEAN, seed=statistical_seed)
-
-
-def test_each_statistical_law_is_run_on_some_subject():
-    """Otherwise the laws of means could be skipped everywhere, and nothing would say so."""
-    run = [check(subject, IN_THE_MEAN, seed=0) for subject in SUBJECTS]
-    assert all(any(report[name].examples for report in run) for name in IN_THE_MEAN)
-    scored = [report["mean_gradient_equals_the_score_function_estimate"].examples for report in run]
-    assert sum(scored) >= 3
+@pytest.mark.slow
+@every_module
+def test_its_laws_hold_draw_by_draw_for_many_inputs(module, laws):
+    for seed in range(3):
+        check(module, laws, statistical=False, seed=seed)
 
 
 @pytest.mark.statistical
-@pytest.mark.parametrize("sigma", [0.1, 0.5, 1.0, 3.0, 10.0])
+@every_module
+def test_its_laws_hold_in_the_mean(module, laws, statistical_seed):
+    check(module, laws, statistical=True, seed=statistical_seed, draws=10_000)
+
+
+def test_each_law_is_in_reach_of_some_shipped_module():
+    """Otherwise a law could be skipped everywhere, and nothing would say so."""
+    for laws, modules in MODULES.items():
+        kind = testing.ObjectiveSubject if isinstance(modules[0], sp.Objective) else testing.LayerSubject
+        for law in laws:
+            assert any(law.needs(kind(module)) is None for module in modules), law
+
+
+@pytest.mark.statistical
+@pytest.mark.parametrize("sigma", [0.1, 1.0, 10.0])
 @pytest.mark.parametrize("space", [sp.OneHot(4), sp.KSubset(5, 2), sp.Matching(3)], ids=repr)
 def test_gumbel_noise_on_every_structure_makes_frequencies_exponential(space, sigma, statistical_seed):
     """Corollary 3, for structures of any kind; a false alarm has probability 1e-8 in the chi-square approximation."""

@@ -1,47 +1,61 @@
-"""How an objective may be called: its noise, no noise at all, its place in a larger graph, types, forbidden parts."""
+"""How objectives and layers alike may be called: their noise, their place in a larger graph, types, forbidden parts."""
 
 from __future__ import annotations
 
+import attrs
 import torch
-from hypothesis import strategies as st
 from torch import Tensor
 
-from structpred.loss import LinearLoss
-from structpred.testing import strategies
-from structpred.testing.gradient_laws.subject import DirectGradient, Recorded, call
+from structpred.noise import Noise
+from structpred.testing.gradient_laws.case import Case, cases
+from structpred.testing.gradient_laws.subject import Subject
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import first
 
-_given = law(
-    scores=lambda subject: strategies.scores(
-        subject.space, batch=(3,), dtype=torch.float64, forbidden=False, moderate=True
-    ),
-    scale=lambda subject: strategies.scales(subject.space),
-    loss=lambda subject: strategies.losses(subject.space),
-    epsilon=lambda subject: st.sampled_from([-1.0, 1.0, -5.0]),
-    seed=lambda subject: strategies.seeds(),
-)
+
+@attrs.frozen
+class _Zero(Noise):
+    """Draws of 0 from a density that is known and positive everywhere, as some objectives ask for."""
+
+    @property
+    def variance(self) -> float:
+        return 1.0
+
+    def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
+        return draws.zero_()
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return torch.zeros_like(value)
 
 
-@_given
-def noise_is_drawn_once(
-    subject: DirectGradient, scores: Tensor, scale: Tensor, loss: LinearLoss, epsilon: float, seed: int
-) -> None:
-    """All structures of a call see the same noise: one sample of shape (num_samples, *batch, *noise_shape)."""
-    noise = Recorded(subject.noise)
-    subject.make(epsilon, 2, noise)(scores, loss, scale=scale, generator=torch.Generator().manual_seed(seed))
-    got, expected = [tuple(draw.shape) for draw in noise.draws], [(2, 3, *subject.space.noise_shape)]
+def _noisy(subject: Subject) -> str | None:
+    return "only with noise" if subject.noise is None else None
+
+
+def _has_modes(subject: Subject) -> str | None:
+    return None if hasattr(subject.module, "eval") else "only for what has a method eval, as a torch module does"
+
+
+@law(needs=_noisy, case=cases)
+def noise_is_drawn_once(subject: Subject, case: Case) -> None:
+    """A call and its backward pass see the same noise: one sample of shape (num_samples, *batch, *noise_shape)."""
+    module, noise = subject.recording(case)
+    assert noise is not None
+    value, _ = subject.value(module, case, case.scores.clone().requires_grad_(), case.scale)
+    value.backward()
+    got, expected = (
+        [tuple(draw.shape) for draw in noise.draws],
+        [(case.num_samples or 1, *case.scores.shape[:1], *subject.space.noise_shape)],
+    )
     if got != expected:
         raise ViolationError("other noise is drawn; the shapes of the samples", got=got, expected=expected)
 
 
-@_given
-def a_generator_repeats_the_call(
-    subject: DirectGradient, scores: Tensor, scale: Tensor, loss: LinearLoss, epsilon: float, seed: int
-) -> None:
+@law(case=cases)
+def a_generator_repeats_the_call(subject: Subject, case: Case) -> None:
     """Generators of equal state give equal values and gradients, and the global generator is left alone."""
     before = torch.get_rng_state()
-    one, other = (call(subject, scores, scale, loss, epsilon, 2, seed) for _ in range(2))
+    one, other = subject.call(case), subject.call(case)
     if not torch.equal(torch.get_rng_state(), before):
         raise ViolationError("the global generator moved, although one was given")
     for name in ("value", "for_scores", "for_scale"):
@@ -50,42 +64,42 @@ def a_generator_repeats_the_call(
             raise ViolationError(f"another call with an equal generator: {name} differs", got=got, expected=expected)
 
 
-@_given
-def without_noise_it_is_the_classical_gradient(
-    subject: DirectGradient, scores: Tensor, scale: Tensor, loss: LinearLoss, epsilon: float, seed: int
-) -> None:
-    """With noise=None the gradient is the classical one, (y(eps) - y) / eps of the scores as they are."""
-    scores = scores + torch.randn(scores.shape, generator=torch.Generator().manual_seed(seed), dtype=scores.dtype)
-    low, high = (subject.space.argmax(scores + step * loss.coefficients) for step in subject.steps(epsilon))
-    width = subject.steps(epsilon)[1] - subject.steps(epsilon)[0]
-    leaf = scores.clone().requires_grad_()
-    (got,) = torch.autograd.grad(subject.make(epsilon, 2, None)(leaf, loss), leaf)
-    _expect_close(got, (high - low) / width / 3, "the gradient without noise differs")
+@law(needs=_has_modes, case=cases)
+def eval_mode_is_without_noise(subject: Subject, case: Case) -> None:
+    """After ``.eval()`` no noise is drawn, and the result is that of training mode under noise of 0."""
+    case = attrs.evolve(case, scores=case.generic_scores())
+    module, noise = subject.recording(case)
+    got, y = subject.value(module.eval(), case, case.scores, case.scale)
+    if noise is not None and noise.draws:
+        raise ViolationError("noise is drawn; the shapes of the samples", got=[tuple(it.shape) for it in noise.draws])
+    quiet = {} if subject.noise is None else {"noise": _Zero()}
+    expected, plain = subject.value(subject.recording(case, **quiet)[0].train(), case, case.scores, case.scale)
+    if y is not None and plain is not None:
+        got, expected = y, plain if plain.ndim == case.scores.ndim else plain[:1]  # equal without noise
+    expect_close(got, expected, "the result differs from that under noise of 0")
 
 
-@_given
-def gradients_follow_the_chain_rule(
-    subject: DirectGradient, scores: Tensor, scale: Tensor, loss: LinearLoss, epsilon: float, seed: int
-) -> None:
-    """What comes after the objective scales its gradients, and what comes before them receives them."""
-    plain = call(subject, scores, scale, loss, epsilon, 2, seed)
-    before, log_scale = (scores / 2).requires_grad_(), scale.log().requires_grad_()
-    objective = subject.make(epsilon, 2, Recorded(subject.noise))
-    value = objective(2 * before, loss, scale=log_scale.exp(), generator=torch.Generator().manual_seed(seed))
-    got = torch.autograd.grad(-3 * value, [before, log_scale])
-    _expect_close(got[0], -6 * plain.for_scores, "after 2 x before, and times -3, the gradient for scores / 2 differs")
-    _expect_close(got[1], -3 * scale * plain.for_scale, "times -3, the gradient for log(scale) differs")
+@law(case=cases)
+def what_comes_before_receives_the_gradients(subject: Subject, case: Case) -> None:
+    """Scores that are twice a tensor, and a scale that is the exponential of one, hand their gradients on to it."""
+    plain = subject.call(case)
+    before, log_scale = (case.scores / 2).requires_grad_(), case.scale.log().requires_grad_()
+    module, _ = subject.recording(case)
+    value, _ = subject.value(module, case, 2 * before, log_scale.exp())
+    for_before, for_log = torch.autograd.grad(value, [before, log_scale], allow_unused=True)
+    expect_close(for_before, 2 * plain.for_scores, "the gradient for scores / 2 differs")
+    for_log = torch.zeros_like(log_scale) if for_log is None else for_log
+    expect_close(for_log, case.scale * plain.for_scale, "the gradient for log(scale) differs")
 
 
-@_given
-def forbidden_parts_have_no_gradient(
-    subject: DirectGradient, scores: Tensor, scale: Tensor, loss: LinearLoss, epsilon: float, seed: int
-) -> None:
+@law(case=cases)
+def forbidden_parts_have_no_gradient(subject: Subject, case: Case) -> None:
     """A part whose score is -inf has gradient 0, and every gradient is finite."""
-    kept = subject.space.argmax(scores) != 0
-    coin = torch.rand(scores.shape, generator=torch.Generator().manual_seed(seed)) < 0.5
-    masked = scores.masked_fill(coin & ~kept, -torch.inf)
-    at = call(subject, masked, scale, loss, epsilon, 2, seed)
+    kept = subject.space.argmax(case.scores) != 0
+    if case.loss.best is not None:
+        kept = kept | (case.loss.best != 0)
+    masked = case.scores.masked_fill((case.direction(case.scores) < 0) & ~kept, -torch.inf)
+    at = subject.call(attrs.evolve(case, scores=masked))
     if not (at.value.isfinite() and at.for_scores.isfinite().all() and at.for_scale.isfinite().all()):
         raise ViolationError(
             "not finite", scores=masked, got=at.for_scores, for_scale=at.for_scale, value=at.value.item()
@@ -94,34 +108,33 @@ def forbidden_parts_have_no_gradient(
         raise ViolationError("a forbidden part has a gradient", scores=masked[index], got=at.for_scores[index])
 
 
-@_given
-def gradients_keep_dtype_and_shape(
-    subject: DirectGradient, scores: Tensor, scale: Tensor, loss: LinearLoss, epsilon: float, seed: int
-) -> None:
-    """Gradients have the dtype and shape of scores and scale; half precision trains too."""
+@law(case=cases)
+def gradients_keep_dtype_and_shape(subject: Subject, case: Case) -> None:
+    """Gradients have the dtype and shape of scores and scale, and structures the dtype; half precision trains too."""
     for dtype in (torch.float16, torch.bfloat16, torch.float32):
-        at = call(subject, scores.to(dtype), scale.to(dtype), loss, epsilon, 2, seed)
-        got = (at.for_scores.dtype, at.for_scale.dtype, at.for_scores.shape, at.for_scale.shape, at.value.shape)
-        expected = (dtype, dtype, scores.shape, scale.shape, torch.Size())
+        at = subject.call(attrs.evolve(case, scores=case.scores.to(dtype), scale=case.scale.to(dtype)))
+        got = [at.for_scores.dtype, at.for_scale.dtype, at.for_scores.shape, at.for_scale.shape, at.value.shape]
+        expected = [dtype, dtype, case.scores.shape, case.scale.shape, torch.Size()]
+        if at.y is not None:
+            got, expected = [*got, at.y.dtype], [*expected, dtype]
         if got != expected:
             raise ViolationError("other dtypes or shapes", got=got, expected=expected)
 
 
-@_given
-def arguments_are_left_alone(
-    subject: DirectGradient, scores: Tensor, scale: Tensor, loss: LinearLoss, epsilon: float, seed: int
-) -> None:
+@law(case=cases)
+def arguments_are_left_alone(subject: Subject, case: Case) -> None:
     """The call and its backward pass change neither scores nor scale nor the loss."""
-    arguments = {"scores": scores, "scale": scale, "loss.coefficients": loss.coefficients}
-    before = {name: tensor.clone() for name, tensor in arguments.items()}
-    leaf = scores.requires_grad_()
-    objective = subject.make(epsilon, 2, subject.noise)
-    objective(leaf, loss, scale=scale, generator=torch.Generator().manual_seed(seed)).backward()
-    for name, tensor in arguments.items():
+    given = {"scores": case.scores, "scale": case.scale, "loss.coefficients": case.loss.coefficients}
+    before = {name: tensor.clone() for name, tensor in given.items()}
+    module, _ = subject.recording(case)
+    value, _ = subject.value(module, case, case.scores.detach().requires_grad_(), case.scale)  # of the same memory
+    value.backward()
+    for name, tensor in given.items():
         if not torch.equal(tensor, before[name]):
             raise ViolationError(f"{name} was changed", got=tensor, expected=before[name])
 
 
-def _expect_close(got: Tensor, expected: Tensor, message: str) -> None:
-    if not torch.allclose(got, expected, rtol=1e-9, atol=1e-9):
+def expect_close(got: Tensor, expected: Tensor, message: str) -> None:
+    """Raises ``ViolationError`` unless two tensors are equal but for rounding."""
+    if got.shape != expected.shape or not torch.allclose(got, expected, rtol=1e-9, atol=1e-9):
         raise ViolationError(message, got=got, expected=expected)

@@ -1,21 +1,33 @@
-"""Gradients that are each wrong in one way, with the law that is meant to find it."""
+"""Direct losses that are each wrong in one way."""
 
 from __future__ import annotations
 
 import attrs
 import torch
+from broken import BROKEN, GUMBEL, Broken, Shared, draw, inner, objectives
 from torch import Tensor
 
 import structpred as sp
-from structpred.testing import DirectGradient
+from structpred.testing import DIRECT_LAWS, check_objective
 
 
+@attrs.define(slots=False, eq=False)
 class Plain:
-    """Right: the direct gradient in a few lines. The broken ones are this one but for a detail."""
+    """Right: the direct loss in a few lines. The broken ones are this one but for a detail."""
 
-    def __init__(self, space, *, epsilon, noise, num_samples, central):
-        self.space, self.noise, self.num_samples = space, noise, num_samples
-        self.low, self.high = (-epsilon if central else 0.0), epsilon
+    space: sp.StructuredSpace
+    noise: sp.Noise | None = GUMBEL
+    epsilon: float = -1.0
+    num_samples: int = 1
+    central: bool = False
+
+    @property
+    def low(self) -> float:
+        return -self.epsilon if self.central else 0.0
+
+    @property
+    def high(self) -> float:
+        return self.epsilon
 
     def __call__(self, scores: Tensor, loss: sp.LinearLoss, *, scale: Tensor | None = None, generator=None) -> Tensor:
         perturbed = self.perturb(scores, scale, generator)  # (draws, batch, *shape)
@@ -26,11 +38,10 @@ class Plain:
         return self.reduce(value + surrogate - surrogate.detach())
 
     def inner(self, one: Tensor, other: Tensor) -> Tensor:
-        return (one * other).flatten(-len(self.space.shape)).sum(-1)
+        return inner(self.space, one, other)
 
     def draw(self, scores: Tensor, generator) -> Tensor:
-        shape = (self.num_samples, *scores.shape[: scores.ndim - len(self.space.shape)], *self.space.noise_shape)
-        return self.noise.sample(shape, dtype=scores.dtype, generator=generator)
+        return draw(self, scores, generator)
 
     def perturb(self, scores: Tensor, scale: Tensor | None, generator) -> Tensor:
         if scale is None:
@@ -45,37 +56,7 @@ class Plain:
         return loss.mean()
 
 
-BROKEN_GRADIENTS: list[tuple[DirectGradient, str]] = []
-
-
-def broken(law: str, space: sp.StructuredSpace = sp.KSubset(4, 2), **settings):
-    """Registers an objective over this space under the law that it breaks."""
-
-    def register(objective):
-        BROKEN_GRADIENTS.append((DirectGradient(space, objective=objective, **settings), law))
-        return objective
-
-    return register
-
-
-@attrs.frozen
-class Shared(sp.StructuredSpace):
-    """Right: one part out of four, where every two parts share a variable, beside one of their own."""
-
-    shape = (4,)
-    noise_shape = (6,)
-
-    def spread(self, noise: Tensor) -> Tensor:
-        return noise[..., :4] + noise[..., 4:].repeat_interleave(2, -1)
-
-    def _argmax(self, scores: Tensor) -> Tensor:
-        return torch.nn.functional.one_hot(scores.argmax(-1), 4)
-
-    def contains(self, y: Tensor) -> Tensor:
-        return ((y == 0) | (y == 1)).all(-1) & (y.sum(-1) == 1)
-
-    def enumerate(self) -> Tensor:
-        return torch.eye(4)
+broken = objectives(DIRECT_LAWS)
 
 
 # --- draw by draw
@@ -115,8 +96,9 @@ class OneSideTwice(Plain):
 
 @broken("bias_falls_with_epsilon", sp.OneHot(4))
 class TwiceTheStep(Plain):
-    def __init__(self, space, *, epsilon, **settings):
-        super().__init__(space, epsilon=2 * epsilon, **settings)
+    @property
+    def high(self):
+        return 2 * self.epsilon
 
 
 @broken("gradient_for_scores_equals_finite_differences")
@@ -214,7 +196,8 @@ class GreedyPair(sp.KSubset):
         return torch.zeros_like(scores).scatter_(-1, torch.cat([first, second], -1), 1)
 
 
-BROKEN_GRADIENTS.append((DirectGradient(GreedyPair(6, 2)), "the_mean_maximum_is_convex"))
+greedy = sp.PerturbedDirectLoss(GreedyPair(6, 2))
+BROKEN.append(Broken(check_objective, greedy, DIRECT_LAWS, "the_mean_maximum_is_convex"))
 
 
 # --- calls
@@ -234,8 +217,9 @@ class NewNoiseForEachSolve(Plain):
 
 @broken("noise_is_drawn_once")
 class OneDrawWhateverIsAsked(Plain):
-    def __init__(self, space, *, num_samples, **settings):
-        super().__init__(space, num_samples=1, **settings)
+    def draw(self, scores, generator):
+        self.num_samples = 1
+        return super().draw(scores, generator)
 
 
 @broken("noise_is_drawn_once")
@@ -263,7 +247,7 @@ class AlwaysNoisy(Plain):
         return super().perturb(scores, 1.0 if scale is None else scale, generator)
 
 
-@broken("gradients_follow_the_chain_rule")
+@broken("what_comes_after_multiplies_the_gradients")
 class IgnoresWhatFollows(Plain):
     class Fixed(torch.autograd.Function):
         @staticmethod
@@ -311,21 +295,60 @@ class AddsNoiseInPlace(Plain):
         return super().perturb(scores, scale, generator)
 
 
+@broken("what_comes_before_receives_the_gradients")
+class GradientForALeafOnly(Plain):
+    def __call__(self, scores, loss, *, scale=None, generator=None):
+        leaf = scores if scores.is_leaf else scores.detach() + 0 * scores
+        return super().__call__(leaf, loss, scale=scale, generator=generator)
+
+
 # --- units
 
 
-@broken("the_unit_of_the_loss_changes_no_structure")
-@broken("a_common_factor_of_scores_and_scale_changes_no_structure")
-class FixedByDefault(sp.PerturbedDirectLoss):
-    def __init__(self, space, *, epsilon=-1.0, **settings):
-        super().__init__(space, epsilon=epsilon, **settings)
+@attrs.frozen
+class AlwaysOne(sp.Epsilon):
+    """A step of -1 in whatever units."""
+
+    def start(self, scores, direction, noise_std, event_dims):
+        return -torch.ones_like(direction.flatten(-event_dims).sum(-1))
+
+
+@broken("the_unit_of_the_loss_changes_no_structure", epsilon=AlwaysOne())
+@broken("a_common_factor_of_scores_and_scale_changes_no_structure", epsilon=AlwaysOne())
+class FixedInDisguise(sp.PerturbedDirectLoss):
+    pass
 
 
 @broken("a_constant_of_the_loss_changes_no_structure")
 class StepByTheLoss(sp.PerturbedDirectLoss):
     def solve(self, scores, supervision, **settings):
-        self.epsilon = -1e-6 - supervision(self.space.argmax(scores)).abs().mean().item()
+        mean = supervision(self.space.argmax(scores)).abs().mean().item()
+        self.epsilon = sp.RelativeToNoise(-1e-6 - mean)
         return super().solve(scores, supervision, **settings)
+
+
+# --- modules
+
+
+@broken("eval_mode_is_without_noise")
+class NoisyInEvalMode(sp.PerturbedDirectLoss):
+    def eval(self):
+        return self
+
+
+@broken("reductions_agree")
+class SumOverDrawsToo(sp.PerturbedDirectLoss):
+    def forward(self, *arguments, **settings):
+        if self.reduction == "sum":
+            return self.solve(*arguments, **settings).loss.sum()
+        return super().forward(*arguments, **settings)
+
+
+@broken("solve_returns_what_is_reduced")
+class SolvesWithOtherNoise(sp.PerturbedDirectLoss):
+    def forward(self, scores, supervision, *, scale=None, generator=None):
+        generator.manual_seed(generator.initial_seed() + 1)
+        return super().forward(scores, supervision, scale=scale, generator=generator)
 
 
 # --- in the mean
@@ -338,10 +361,13 @@ class HalfOfGumbel(sp.Gumbel):
         return super()._fill(draws, generator) / 2
 
 
-MISNAMED = DirectGradient(sp.OneHot(3), noise=HalfOfGumbel())
-BROKEN_GRADIENTS += [
-    (MISNAMED, "frequencies_are_those_of_the_softmax"),
-    (MISNAMED, "mean_gradient_equals_the_closed_form"),
-    (MISNAMED, "mean_gradient_equals_the_quadrature"),
-    (MISNAMED, "mean_gradient_equals_the_score_function_estimate"),
+MISNAMED = sp.PerturbedDirectLoss(sp.OneHot(3), noise=HalfOfGumbel())
+BROKEN += [
+    Broken(check_objective, MISNAMED, DIRECT_LAWS, law)
+    for law in (
+        "frequencies_are_those_of_the_softmax",
+        "mean_gradient_equals_the_closed_form",
+        "mean_gradient_equals_the_quadrature",
+        "mean_gradient_equals_the_score_function_estimate",
+    )
 ]

@@ -1,0 +1,63 @@
+"""What holds for every objective: its reductions, and its place before other operations."""
+
+from __future__ import annotations
+
+import torch
+
+from structpred.testing.gradient_laws.calls import expect_close
+from structpred.testing.gradient_laws.case import BATCH, Case, cases
+from structpred.testing.gradient_laws.subject import ObjectiveSubject
+from structpred.testing.law import ViolationError, law
+
+
+def _reduces(subject: ObjectiveSubject) -> str | None:
+    return None if hasattr(subject.module, "reduction") else "the objective has no reduction"
+
+
+def _solves(subject: ObjectiveSubject) -> str | None:
+    return None if hasattr(subject.module, "solve") else "the objective has no method solve"
+
+
+@law(case=cases)
+def what_comes_after_multiplies_the_gradients(subject: ObjectiveSubject, case: Case) -> None:
+    """-3 times the value has -3 times the gradients."""
+    plain = subject.call(case)
+    scores, scale = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()
+    value, _ = subject.value(subject.recording(case)[0], case, scores, scale)
+    for_scores, for_scale = torch.autograd.grad(-3 * value, [scores, scale], allow_unused=True)
+    expect_close(for_scores, -3 * plain.for_scores, "times -3, the gradient for the scores differs")
+    for_scale = torch.zeros_like(scale) if for_scale is None else for_scale
+    expect_close(for_scale, -3 * plain.for_scale, "times -3, the gradient for the scale differs")
+
+
+@law(needs=_reduces, case=cases)
+def reductions_agree(subject: ObjectiveSubject, case: Case) -> None:
+    """``"none"`` has one loss an example, ``"sum"`` their sum, and ``"mean"`` their mean; gradients likewise."""
+    found = {}
+    for reduction in ("none", "sum", "mean"):
+        scores = case.scores.clone().requires_grad_()
+        value, _ = subject.value(subject.recording(case, reduction=reduction)[0], case, scores, case.scale)
+        shape = BATCH if reduction == "none" else ()
+        if value.shape != shape:
+            raise ViolationError(f"{reduction}: another shape", got=tuple(value.shape), expected=shape)
+        found[reduction] = value.detach().sum(), torch.autograd.grad(value.sum(), scores)[0]
+    for reduction, factor in (("sum", 1), ("mean", BATCH[0])):
+        for what, got, expected in zip(("values", "gradients"), found[reduction], found["none"], strict=True):
+            message = f"{factor} times the {what} of {reduction!r} are not those of 'none'"
+            expect_close(factor * got, expected, message)
+
+
+@law(needs=_solves, case=cases)
+def solve_returns_what_is_reduced(subject: ObjectiveSubject, case: Case) -> None:
+    """The loss of ``solve`` has the value as its mean, and its prediction is one structure a draw and example."""
+    module, _ = subject.recording(case)
+    value, _ = subject.value(module, case, case.scores, case.scale)
+    solution = module.solve(case.scores, case.loss, **subject.keywords(case.seed, case.scale))
+    expect_close(solution.loss.mean(), value, "the mean of solve's loss is not the value")
+    samples = 1 if subject.noise is None else case.num_samples
+    got = tuple(solution.loss.shape), tuple(solution.prediction.shape)
+    expected = (samples, *BATCH), (samples, *case.scores.shape)
+    if got != expected:
+        raise ViolationError("the shapes of loss and prediction", got=got, expected=expected)
+    if not subject.space.contains(solution.prediction).all():
+        raise ViolationError("the prediction is not in the space", got=solution.prediction)
