@@ -8,7 +8,7 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 
 import torch
@@ -17,8 +17,8 @@ from torch import Tensor
 _CHUNKS_PER_THREAD = 4
 _SECONDS_BETWEEN_LOOKS = 0.2
 _SECONDS_TO_END = 1.0
-_SECONDS_TO_WAKE_THREADS = 1e-3
 _inside = threading.local()
+_seconds_to_wake_threads = 1e-3
 
 
 def map_chunks(
@@ -59,6 +59,17 @@ def map_chunks(
         raise
 
 
+@contextlib.contextmanager
+def threads_for_all() -> Iterator[None]:
+    """Within it, ``fill_rows`` wakes threads however quick the solver is, so that a test sees what they do."""
+    global _seconds_to_wake_threads
+    before, _seconds_to_wake_threads = _seconds_to_wake_threads, 0.0
+    try:
+        yield
+    finally:
+        _seconds_to_wake_threads = before
+
+
 def fill_rows(solve: Callable[[Tensor], Tensor], batch: Tensor, answers: Tensor) -> None:
     """Writes ``solve(batch)`` into ``answers``, ``(n, ...)`` both, n >= 1: in threads, where that is worth while.
 
@@ -85,11 +96,11 @@ def _fill_alone(fill: Callable[[slice], None], count: int) -> int:
         fill(slice(count))
         return count
     one = _seconds(fill, 0, 1)  # most of it the call's, for small problems
-    few = min(count - 1, int(_SECONDS_TO_WAKE_THREADS / 2 / one))
+    few = min(count - 1, int(_seconds_to_wake_threads / 2 / one))
     if few < 2:
         return 1
     each = (_seconds(fill, 1, 1 + few) - one) / (few - 1)
-    if each * (count - 1 - few) >= _SECONDS_TO_WAKE_THREADS:
+    if each * (count - 1 - few) >= _seconds_to_wake_threads:
         return 1 + few
     if 1 + few < count:
         fill(slice(1 + few, count))

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 import structpred as sp
-from structpred._threads import fill_rows, map_chunks
+from structpred._threads import fill_rows, map_chunks, threads_for_all
 
 ROWS = torch.arange(24.0).reshape(12, 2)
 
@@ -218,6 +218,19 @@ def test_threads_are_woken_only_for_what_takes_long(seconds_a_row, by_workers):
 
     fill_rows(solve, ROWS, torch.empty_like(ROWS))
     assert (len(threads - {threading.current_thread()}) > 0) is by_workers
+
+
+def test_threads_can_be_had_for_all():
+    torch.set_num_threads(2)
+    threads = set()
+
+    def solve(chunk):
+        threads.add(threading.current_thread())
+        return chunk
+
+    with threads_for_all():
+        fill_rows(solve, ROWS, torch.empty_like(ROWS))
+    assert threads - {threading.current_thread()}
 
 
 def test_answers_of_another_type_are_converted():

@@ -10,6 +10,7 @@ import torch
 from hypothesis import strategies as st
 from torch import Tensor
 
+from structpred._threads import threads_for_all
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import per_example
@@ -114,7 +115,7 @@ def threads_do_not_matter(space: StructuredSpace, scores: Tensor, *, tolerance: 
     with threads(1):
         expected = space.argmax(many)
     for count in (2, 3):
-        with threads(count):
+        with threads(count), threads_for_all():
             y = space.argmax(many)
         message = f"{count} threads return another value than one"
         expect_members(space, y, f"with {count} threads, the answer is not in the space")
