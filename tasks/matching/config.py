@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 
 import attrs
-from attrs import field, frozen
+from attrs import field, frozen, validators
 
 from tasks.common.settings import at_least_one, not_negative, positive
 from tasks.matching.board import even
@@ -49,10 +49,13 @@ class Training:
     """Passes over the training grids."""
     grids: int = field(default=10_000, validator=at_least_one)
     """Training grids."""
+    digits: int | None = field(default=None, validator=validators.optional(at_least_one))
+    """Training images that these are drawn from, the same in every run; all but those held out if None."""
     batch_size: int = field(default=70, validator=at_least_one)
     """Grids a step; those that are left at the end of a pass sit it out."""
-    rate: float = field(default=3e-3, validator=positive)
-    """The highest learning rate of Adam's, which goes up over the first quarter, then down to nearly nothing."""
+    rate: float | None = field(default=None, validator=validators.optional(positive))
+    """The highest learning rate of Adam's, which goes up over the first quarter, then down to nearly nothing. The
+    method's own, as ``methods.py`` has it, if None."""
     num_samples: int = field(default=5, validator=at_least_one)
     """Noise draws a grid, for methods with noise."""
     edge_weights: EdgeWeights = EdgeWeights.KNOWN
@@ -76,5 +79,7 @@ class Run:
     """Fixes grids, initial weights, batches and noise."""
 
 
-QUICK = Training(epochs=3)
+# The paper's grids, of 1,000 images, in a sixth of its epochs.
+QUICK = Training(epochs=5, digits=1000)
+ALL_IMAGES = attrs.evolve(QUICK, digits=None)
 LEARNED = attrs.evolve(QUICK, edge_weights=EdgeWeights.LEARNED)

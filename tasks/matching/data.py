@@ -28,7 +28,7 @@ class Digits:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def __getitem__(self, index: Tensor) -> Digits:
+    def __getitem__(self, index: Tensor | slice) -> Digits:
         return Digits(self.pixels[index], self.labels[index])
 
 
@@ -40,6 +40,16 @@ class Data:
     held_out: Digits
     test: Digits
 
+    def pool(self, count: int | None) -> Digits:
+        """The images to draw training grids from: the first ones, in an order that was drawn at random, or all.
+
+        Raises:
+            ArgumentError: if there are not so many.
+        """
+        if count is not None and count > len(self.train):
+            raise sp.ArgumentError(f"digits: expected at most {len(self.train)}, the training images, got {count}")
+        return self.train[:count]
+
 
 def load(root: Path) -> Data:
     """Reads MNIST from a root laid out as torchvision lays it out.
@@ -49,10 +59,11 @@ def load(root: Path) -> Data:
     """
     try:
         train, test = (MNIST(root, train=train) for train in (True, False))
-    except (RuntimeError, OSError, ValueError) as error:  # what torchvision raises for missing and damaged files
+    except (RuntimeError, OSError, ValueError, AssertionError) as error:  # all that torchvision raises for such files
+        reason = " ".join(str(error).split()) or "a damaged file"
         raise sp.ArgumentError(
-            f"data_dir: expected MNIST in {str(root / 'MNIST' / 'raw')!r}, which cannot be read "
-            f"({' '.join(str(error).split())}); name a root that has it with --data-dir, or fetch it there by "
+            f"data_dir: expected MNIST in {str(root / 'MNIST' / 'raw')!r}, which cannot be read ({reason}); "
+            "name a root that has it with --data-dir, or fetch it there by "
             f"torchvision.datasets.MNIST({str(root)!r}, download=True)"
         ) from error
     return split(Digits(train.data, train.targets), Digits(test.data, test.targets), _HELD_OUT)

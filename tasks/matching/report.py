@@ -39,10 +39,11 @@ COLUMNS = (
     Column[Result]("k", lambda results: str(results[0].run.k)),
     Column[Result]("method", lambda results: results[0].run.method.value),
     Column[Result]("runs", count),
-    Column[Result]("optimal", _percent(lambda m: m.optimal, lambda r: r.test)),
+    Column[Result]("test:\noptimal", _percent(lambda m: m.optimal, lambda r: r.test)),
+    Column[Result]("\nedges", _percent(lambda m: m.edges, lambda r: r.test)),
+    Column[Result]("held out:\noptimal", _percent(lambda m: m.optimal, lambda r: r.held_out)),
+    Column[Result]("trained on:\noptimal", _percent(lambda m: m.optimal, lambda r: r.trained_on)),
     Column[Result]("", _paper),
-    Column[Result]("edges", _percent(lambda m: m.edges, lambda r: r.test)),
-    Column[Result]("held out,\noptimal", _percent(lambda m: m.optimal, lambda r: r.held_out)),
     Column[Result]("s/run", lambda results: median([r.seconds for r in results], ".0f")),
 )
 

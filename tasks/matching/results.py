@@ -13,10 +13,12 @@ class Result:
     """What was trained, and what came of it."""
 
     run: Run
+    trained_on: Measures
+    """On new grids of the images that training grids were drawn from."""
     held_out: Measures
-    """On grids of held-out training digits."""
+    """On grids of held-out training images."""
     test: Measures | None
-    """On grids of test digits; None if not asked for."""
+    """On grids of test images; None if not asked for."""
     seconds: float
     """The training steps."""
     machine: str

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import torch
 from attrs import frozen
@@ -14,12 +14,12 @@ from torch import Tensor
 from tasks.common.seeds import seed_for
 from tasks.matching.board import Board
 from tasks.matching.config import Run
-from tasks.matching.data import Data, Grids
-from tasks.matching.methods import learner
+from tasks.matching.data import Data, Digits, Grids, Truth
+from tasks.matching.methods import learner, rate_of
 from tasks.matching.networks import WeightNetwork
 
 JUDGED = 1000
-"""Grids of the held-out digits, and of the test digits."""
+"""New grids that a network is judged by, of each set of digits."""
 
 _EMBEDDED_AT_ONCE = 100  # grids
 
@@ -31,11 +31,10 @@ class Stream(enum.IntEnum):
     """What random numbers are for: each has its own, so that none shifts the others."""
 
     TRAIN_GRIDS = 0
-    HELD_OUT_GRIDS = 1
-    TEST_GRIDS = 2
-    WEIGHTS = 3
-    ORDER = 4
-    NOISE = 5
+    WEIGHTS = 1
+    ORDER = 2
+    NOISE = 3
+    NEW_GRIDS = 4
 
 
 @frozen
@@ -56,29 +55,33 @@ def steps_of(run: Run) -> int:
 def train(run: Run, data: Data, observe: Observer | None = None) -> tuple[WeightNetwork, float]:
     """The trained network of a run, and the seconds that its steps took."""
     training, board = run.training, Board(run.k)
-    grids = Grids.draw(board, data.train, training.grids, seed_for(run.seed, Stream.TRAIN_GRIDS))
+    grids = Grids.draw(board, data.pool(training.digits), training.grids, seed_for(run.seed, Stream.TRAIN_GRIDS))
     network = WeightNetwork(board, training.edge_weights, seed_for(run.seed, Stream.WEIGHTS))
     loss_of = learner(run.method, board.space, training.num_samples)
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
     steps = steps_of(run)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, training.rate, total_steps=steps + 1, pct_start=0.25)
+    rate = rate_of(run.method) if training.rate is None else training.rate
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, rate, total_steps=steps + 1, pct_start=0.25)
     noise = torch.Generator().manual_seed(seed_for(run.seed, Stream.NOISE))
     started = time.perf_counter()
-    for epoch in range(training.epochs):
-        order = torch.randperm(
-            len(grids), generator=torch.Generator().manual_seed(seed_for(run.seed, Stream.ORDER, epoch))
-        )
-        whole = len(grids) // training.batch_size * training.batch_size
-        for batch in order[:whole].split(training.batch_size):
-            some = grids[batch]
-            loss = loss_of(scores_of(network, some), some.truth, noise)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-            if observe is not None:
-                observe(schedule.last_epoch, loss.item())
+    for step, batch in enumerate(_batches(run), start=1):
+        some = grids[batch]
+        loss = loss_of(scores_of(network, some), some.truth, noise)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if observe is not None:
+            observe(step, loss.item())
     return network, time.perf_counter() - started
+
+
+def _batches(run: Run) -> Iterator[Tensor]:
+    """The grids of each step, ``(batch_size,)``: in every epoch all of them in a new order."""
+    count, size = run.training.grids, run.training.batch_size
+    for epoch in range(run.training.epochs):
+        generator = torch.Generator().manual_seed(seed_for(run.seed, Stream.ORDER, epoch))
+        yield from torch.randperm(count, generator=generator)[: count // size * size].split(size)
 
 
 def scores_of(network: WeightNetwork, grids: Grids) -> Tensor:
@@ -86,22 +89,18 @@ def scores_of(network: WeightNetwork, grids: Grids) -> Tensor:
     return grids.board.parts(-network(grids), -math.inf)
 
 
-def measure(run: Run, network: WeightNetwork, data: Data, *, test: bool) -> Measures:
-    """How good a run's matchings are, on grids of test digits, or else of held-out training digits."""
-    digits, stream = (data.test, Stream.TEST_GRIDS) if test else (data.held_out, Stream.HELD_OUT_GRIDS)
-    grids = Grids.draw(Board(run.k), digits, JUDGED, seed_for(run.seed, stream))
-    return judge(predict(network, grids), grids)
-
-
 @torch.no_grad()
-def predict(network: WeightNetwork, grids: Grids) -> Tensor:
-    """The lightest matchings by predicted weight: ``(grids, cells // 2)``, the white cell of each black one."""
-    chunks = [grids[start : start + _EMBEDDED_AT_ONCE] for start in range(0, len(grids), _EMBEDDED_AT_ONCE)]
-    return torch.cat([grids.board.space.argmax(scores_of(network, chunk)).argmax(-1) for chunk in chunks])
+def measure(run: Run, network: WeightNetwork, digits: Digits) -> Measures:
+    """How good a run's matchings are on new grids of these digits."""
+    grids = Grids.draw(Board(run.k), digits, JUDGED, seed_for(run.seed, Stream.NEW_GRIDS))
+    chunks = [grids[start : start + _EMBEDDED_AT_ONCE] for start in range(0, JUDGED, _EMBEDDED_AT_ONCE)]
+    judged = [judge(chunk.board.space.argmax(scores_of(network, chunk)), chunk.truth) for chunk in chunks]
+    optimal, edges = (torch.cat(fractions).double().mean().item() for fractions in zip(*judged, strict=True))
+    return Measures(optimal, edges)
 
 
-def judge(white: Tensor, grids: Grids) -> Measures:
-    """How good matchings are, given as ``predict`` returns them."""
-    weights = grids.board.parts(grids.board.two_digit_numbers(grids.digits.labels[grids.index]), 0)
-    weight, least = (weights.gather(-1, chosen[..., None]).sum((-2, -1)) for chosen in (white, grids.white))
-    return Measures((weight == least).double().mean().item(), (white == grids.white).double().mean().item())
+def judge(y: Tensor, truth: Truth) -> tuple[Tensor, Tensor]:
+    """Whether each matching is optimal, and which fraction of the target's edges it has: ``(grids,)`` each."""
+    weight, least = ((truth.weights * matching).sum((-2, -1)) for matching in (y, truth.matching))
+    right = (y * truth.matching).sum((-2, -1)) / y.shape[-1]
+    return weight == least, right  # sums of integers are exact
