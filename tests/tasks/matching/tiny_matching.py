@@ -8,7 +8,7 @@ from tasks.matching.board import Board
 from tasks.matching.config import Method, Run, Training
 from tasks.matching.data import Data, Digits, split
 
-TINY = Training(epochs=3, grids=200, batch_size=20)
+TINY = Training(epochs=3, grids=200, batch_size=20, rate=1e-2)
 
 
 def digits(count: int, seed: int) -> Digits:
