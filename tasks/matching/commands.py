@@ -14,7 +14,8 @@ from attrs import field, frozen, validators
 from rich.console import Console
 from rich.progress import Progress
 
-from tasks.common.files import DEFAULT_FOLDER
+from tasks.common.extra import tasks_extra
+from tasks.common.files import DEFAULT_FOLDER, require_writable, whole_file
 from tasks.common.report import print_table
 from tasks.common.results import commit, open_results
 from tasks.common.settings import Seeds, not_negative
@@ -22,9 +23,10 @@ from tasks.common.table import complete, progress_bar
 from tasks.matching.board import even
 from tasks.matching.config import ALL_IMAGES, LEARNED, QUICK, Method, Run, Training
 from tasks.matching.data import Data, load
+from tasks.matching.networks import WeightNetwork
 from tasks.matching.report import COLUMNS, TITLE, print_result
 from tasks.matching.results import Result
-from tasks.matching.train import measure, steps_of, train
+from tasks.matching.train import measure, new_grids, predict, steps_of, train
 
 Preset = (
     Annotated[Training, tyro.conf.subcommand("quick", default=QUICK, description="Grids of the same 1,000 images.")]
@@ -56,7 +58,7 @@ class Train:
         run = Run(self.training, self.k, self.method, self.seed)
         data = load(self.data_dir)
         with progress_bar(console) as progress:
-            result = _train(run, data, progress, test=False)
+            result = _result(run, data, progress, test=False)
         print_result(result, console)
 
 
@@ -83,20 +85,51 @@ class Table:
         data = functools.cache(lambda: load(self.data_dir))  # not needed where the file has all
 
         def train_runs(runs: Sequence[Run], progress: Progress) -> Iterator[Result]:
-            return (_train(run, data(), progress, test=self.test) for run in runs)
+            return (_result(run, data(), progress, test=self.test) for run in runs)
 
         with open_results(self.results, Result, console) as file:
             results = complete(file, runs, train_runs, console, counts=lambda r: r.test is not None or not self.test)
         print_table(TITLE, COLUMNS, results, console)
 
 
+@frozen
+class Picture:
+    """Train one network, and draw a grid of held-out training images with its target and what the network finds."""
+
+    training: Preset = QUICK
+    k: int = field(default=4, validator=even)
+    """Cells in a row of the grid, and in a column."""
+    method: Method = Method.DIRECT_HAMMING
+    """What the network is trained on."""
+    seed: int = field(default=0, validator=not_negative)
+    """Fixes grids, initial weights, batches and noise."""
+    output: Path = DEFAULT_FOLDER / "matching.png"
+    """The picture."""
+    data_dir: Path = Path("data")
+    """The root that holds MNIST, as torchvision lays it out."""
+
+    def run(self, console: Console) -> None:
+        with tasks_extra("tasks.matching"):  # matplotlib, for this command alone
+            from tasks.matching.picture import draw
+
+        require_writable(self.output, "output")
+        run, data = Run(self.training, self.k, self.method, self.seed), load(self.data_dir)
+        with progress_bar(console) as progress:
+            network, _ = _train_with_bar(run, data, progress)
+        grid = new_grids(run, data.held_out)[:1]
+        with whole_file(self.output, "output") as unfinished:
+            draw(grid, predict(network, grid), unfinished)
+        console.print(f"drew {self.output}", markup=False)
+
+
 Command = (
     Annotated[Train, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("train")]
     | Annotated[Table, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("table")]
+    | Annotated[Picture, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("picture")]
 )
 
 
-def _train(run: Run, data: Data, progress: Progress, *, test: bool) -> Result:
+def _train_with_bar(run: Run, data: Data, progress: Progress) -> tuple[WeightNetwork, float]:
     bar = progress.add_task("", total=steps_of(run))
 
     def show(step: int, loss: float) -> None:
@@ -106,6 +139,11 @@ def _train(run: Run, data: Data, progress: Progress, *, test: bool) -> Result:
 
     network, seconds = train(run, data, show)
     progress.remove_task(bar)
+    return network, seconds
+
+
+def _result(run: Run, data: Data, progress: Progress, *, test: bool) -> Result:
+    network, seconds = _train_with_bar(run, data, progress)
     trained_on, held_out = (measure(run, network, some) for some in (data.pool(run.training.digits), data.held_out))
     tested = measure(run, network, data.test) if test else None
     machine = f"{platform.machine()}, {torch.get_num_threads()} threads"

@@ -29,7 +29,12 @@ class Method(enum.Enum):
     IDENTITY_STD = "identity-std"
     PERTURBED_ARGMAX = "perturbed-argmax"
     TRUE_WEIGHTS = "true-weights"
-    """The squared error of the weights: it knows more than the others, which do not see the digits."""
+    """No matching, but the squared error of the weights: what the others are to be compared with."""
+
+    @property
+    def knows_weights(self) -> bool:
+        """Whether it learns from the true weights, and so from the digits; the others see lightest matchings alone."""
+        return self in (Method.DIRECT_REGRET, Method.SPO_PLUS, Method.TRUE_WEIGHTS)
 
 
 class EdgeWeights(enum.Enum):

@@ -89,12 +89,22 @@ def scores_of(network: WeightNetwork, grids: Grids) -> Tensor:
     return grids.board.parts(-network(grids), -math.inf)
 
 
+def new_grids(run: Run, digits: Digits) -> Grids:
+    """What a run's network is judged on: ``JUDGED`` grids of these digits."""
+    return Grids.draw(Board(run.k), digits, JUDGED, seed_for(run.seed, Stream.NEW_GRIDS))
+
+
 @torch.no_grad()
+def predict(network: WeightNetwork, grids: Grids) -> Tensor:
+    """The lightest matchings by predicted weight: ``(grids, *shape)``."""
+    return grids.board.space.argmax(scores_of(network, grids))
+
+
 def measure(run: Run, network: WeightNetwork, digits: Digits) -> Measures:
     """How good a run's matchings are on new grids of these digits."""
-    grids = Grids.draw(Board(run.k), digits, JUDGED, seed_for(run.seed, Stream.NEW_GRIDS))
+    grids = new_grids(run, digits)
     chunks = [grids[start : start + _EMBEDDED_AT_ONCE] for start in range(0, JUDGED, _EMBEDDED_AT_ONCE)]
-    judged = [judge(chunk.board.space.argmax(scores_of(network, chunk)), chunk.truth) for chunk in chunks]
+    judged = [judge(predict(network, chunk), chunk.truth) for chunk in chunks]
     optimal, edges = (torch.cat(fractions).double().mean().item() for fractions in zip(*judged, strict=True))
     return Measures(optimal, edges)
 

@@ -1,4 +1,4 @@
-"""The command line: what ``train`` and ``table`` run, skip, print and refuse."""
+"""The command line: what the commands run, skip, print and refuse."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import attrs
+import matplotlib.image
 import pytest
 from tiny_matching import data
 
@@ -66,12 +67,21 @@ def test_table_trains_what_the_file_lacks_and_prints_all(call: Call, monkeypatch
     hinge, blackbox = ([Run(TRAINING, 2, method, seed) for seed in (7, 8)] for method in
                        (Method.HINGE, Method.BLACKBOX_PAPER))  # fmt: skip
     assert trained == [hinge[0], hinge[0], blackbox[0], hinge[1], blackbox[1]]
-    rows = [line.split()[:3] for line in printed.splitlines() if line.split()[:1] == ["2"]]
-    assert rows == [["2", "hinge", "2"], ["2", "blackbox-paper", "2"]]
+    rows = [line.split()[:4] for line in printed.splitlines() if line.split()[:1] == ["2"]]
+    assert rows == [["2", "hinge", "target", "2"], ["2", "blackbox-paper", "target", "2"]]
     results = ResultsFile(Path("r.jsonl"), Result).read()
     assert [result.run for result in results] == trained
     assert [result.test is None for result in results] == [True, False, False, False, False]
     assert {result.commit for result in results} == {commit()}
+
+
+def test_picture_draws_what_a_network_finds(call: Call) -> None:
+    status, printed = call("picture", "--output", "p.png", *SMALL)
+    assert (status, "drew p.png" in printed) == (0, True)
+    image = matplotlib.image.imread("p.png")
+    red, green = image[..., 0], image[..., 1]
+    assert (red - green > 0.2).any()
+    assert (green - red > 0.2).any()
 
 
 REFUSED = [
@@ -82,6 +92,7 @@ REFUSED = [
     ("table --repetitions 0", "repetitions"),
     ("train quick --digits 81", "digits: expected at most 80"),
     ("table --results nowhere/r.jsonl", "results: expected a file that can be written"),
+    ("picture --output nowhere/p.png", "output: expected a file that can be written"),
 ]
 
 
