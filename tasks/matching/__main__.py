@@ -1,4 +1,4 @@
-"""``python -m tasks.matching train | table | picture``; ``--help`` after any of them says more."""
+"""``python -m tasks.matching train | table``; ``--help`` after either of them says more."""
 
 from __future__ import annotations
 

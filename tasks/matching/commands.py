@@ -24,16 +24,14 @@ from tasks.matching.board import even
 from tasks.matching.config import ALL_IMAGES, LEARNED, QUICK, Method, Run, Training
 from tasks.matching.data import Data, load
 from tasks.matching.networks import WeightNetwork
-from tasks.matching.report import COLUMNS, TITLE, print_result
+from tasks.matching.report import COLUMNS, TITLE, print_measures
 from tasks.matching.results import Result
 from tasks.matching.train import measure, new_grids, predict, steps_of, train
 
 Preset = (
-    Annotated[Training, tyro.conf.subcommand("quick", default=QUICK, description="Grids of the same 1,000 images.")]
-    | Annotated[Training, tyro.conf.subcommand("all-images", default=ALL_IMAGES, description="Of all training images.")]
-    | Annotated[
-        Training, tyro.conf.subcommand("learned", default=LEARNED, description="quick, pairs of digits unread.")
-    ]
+    Annotated[Training, tyro.conf.subcommand("quick", default=QUICK, description="Grids of 1,000 images.")]
+    | Annotated[Training, tyro.conf.subcommand("all-images", default=ALL_IMAGES, description="Grids of 55,000 images.")]
+    | Annotated[Training, tyro.conf.subcommand("learned", default=LEARNED, description="quick, but 10 a + b unknown.")]
 )
 
 _SEEDS = Seeds(3, first_seed=200_000)
@@ -42,7 +40,7 @@ _STEPS_PER_LOOK = 10
 
 @frozen
 class Train:
-    """Train one network, and say how good its matchings are on grids of held-out training digits."""
+    """Train one network, and say how good its matchings are on grids of held-out training images."""
 
     training: Preset = QUICK
     k: int = field(default=4, validator=even)
@@ -51,15 +49,21 @@ class Train:
     """What the network is trained on."""
     seed: int = field(default=0, validator=not_negative)
     """Fixes grids, initial weights, batches and noise."""
+    picture: Path | None = None
+    """Where to draw a grid of held-out images, with its target and what the network finds, as a PNG."""
     data_dir: Path = Path("data")
     """The root that holds MNIST, as torchvision lays it out."""
 
     def run(self, console: Console) -> None:
         run = Run(self.training, self.k, self.method, self.seed)
+        if self.picture is not None:
+            require_writable(self.picture, "picture")
         data = load(self.data_dir)
         with progress_bar(console) as progress:
-            result = _result(run, data, progress, test=False)
-        print_result(result, console)
+            network, seconds = _train(run, data, progress)
+        print_measures(measure(run, network, data.held_out), seconds, console)
+        if self.picture is not None:
+            _draw(run, network, data, self.picture)
 
 
 @frozen
@@ -73,7 +77,7 @@ class Table:
     """What networks are trained on."""
     seeds: Seeds = _SEEDS
     test: bool = True
-    """Judge on grids of test digits too; else only on held-out training digits, as for any choice."""
+    """Judge on grids of test images too; else only on others, as for any choice."""
     results: Path = DEFAULT_FOLDER / "matching.jsonl"
     """The file that results are read from and appended to."""
     data_dir: Path = Path("data")
@@ -92,44 +96,13 @@ class Table:
         print_table(TITLE, COLUMNS, results, console)
 
 
-@frozen
-class Picture:
-    """Train one network, and draw a grid of held-out training images with its target and what the network finds."""
-
-    training: Preset = QUICK
-    k: int = field(default=4, validator=even)
-    """Cells in a row of the grid, and in a column."""
-    method: Method = Method.DIRECT_HAMMING
-    """What the network is trained on."""
-    seed: int = field(default=0, validator=not_negative)
-    """Fixes grids, initial weights, batches and noise."""
-    output: Path = DEFAULT_FOLDER / "matching.png"
-    """The picture."""
-    data_dir: Path = Path("data")
-    """The root that holds MNIST, as torchvision lays it out."""
-
-    def run(self, console: Console) -> None:
-        with tasks_extra("tasks.matching"):  # matplotlib, for this command alone
-            from tasks.matching.picture import draw
-
-        require_writable(self.output, "output")
-        run, data = Run(self.training, self.k, self.method, self.seed), load(self.data_dir)
-        with progress_bar(console) as progress:
-            network, _ = _train_with_bar(run, data, progress)
-        grid = new_grids(run, data.held_out)[:1]
-        with whole_file(self.output, "output") as unfinished:
-            draw(grid, predict(network, grid), unfinished)
-        console.print(f"drew {self.output}", markup=False)
-
-
 Command = (
     Annotated[Train, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("train")]
     | Annotated[Table, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("table")]
-    | Annotated[Picture, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("picture")]
 )
 
 
-def _train_with_bar(run: Run, data: Data, progress: Progress) -> tuple[WeightNetwork, float]:
+def _train(run: Run, data: Data, progress: Progress) -> tuple[WeightNetwork, float]:
     bar = progress.add_task("", total=steps_of(run))
 
     def show(step: int, loss: float) -> None:
@@ -143,8 +116,17 @@ def _train_with_bar(run: Run, data: Data, progress: Progress) -> tuple[WeightNet
 
 
 def _result(run: Run, data: Data, progress: Progress, *, test: bool) -> Result:
-    network, seconds = _train_with_bar(run, data, progress)
+    network, seconds = _train(run, data, progress)
     trained_on, held_out = (measure(run, network, some) for some in (data.pool(run.training.digits), data.held_out))
     tested = measure(run, network, data.test) if test else None
     machine = f"{platform.machine()}, {torch.get_num_threads()} threads"
     return Result(run, trained_on, held_out, tested, round(seconds, 1), machine, commit())
+
+
+def _draw(run: Run, network: WeightNetwork, data: Data, path: Path) -> None:
+    with tasks_extra("tasks.matching"):  # matplotlib, for a picture alone
+        from tasks.matching.picture import draw
+
+    grid = new_grids(run, data.held_out)[:1]
+    with whole_file(path, "picture") as unfinished:
+        draw(grid, predict(network, grid), unfinished)

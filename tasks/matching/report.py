@@ -52,10 +52,9 @@ COLUMNS = (
 )
 
 
-def print_result(result: Result, console: Console) -> None:
+def print_measures(held_out: Measures, seconds: float, console: Console) -> None:
     """One training in words."""
-    found = result.held_out
     console.print(
-        f"Trained in {result.seconds:.0f} s. Of grids of held-out digits, {100 * found.optimal:.1f} % have an optimal "
-        f"matching; {100 * found.edges:.1f} % of the edges are the target's."
+        f"Trained in {seconds:.0f} s. Of grids of held-out images, {100 * held_out.optimal:.1f} % have an optimal "
+        f"matching; {100 * held_out.edges:.1f} % of the edges are the target's."
     )

@@ -49,10 +49,14 @@ def test_presets_and_options_are_read() -> None:
     assert cli.parse(Command, "tasks.matching", ["train", "all-images"]).training == ALL_IMAGES
 
 
-def test_train_says_how_good_the_matchings_are(call: Call) -> None:
-    status, printed = call("train", "--k", 2, "--method", "spo-plus", *SMALL)
+def test_train_says_how_good_the_matchings_are_and_draws_one(call: Call) -> None:
+    status, printed = call("train", "--method", "spo-plus", "--picture", "p.png", *SMALL)
     assert status == 0
     assert "have an optimal matching" in printed
+    image = matplotlib.image.imread("p.png")
+    red, green = image[..., 0], image[..., 1]
+    assert (red - green > 0.2).any()
+    assert (green - red > 0.2).any()
 
 
 def test_table_trains_what_the_file_lacks_and_prints_all(call: Call, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -75,15 +79,6 @@ def test_table_trains_what_the_file_lacks_and_prints_all(call: Call, monkeypatch
     assert {result.commit for result in results} == {commit()}
 
 
-def test_picture_draws_what_a_network_finds(call: Call) -> None:
-    status, printed = call("picture", "--output", "p.png", *SMALL)
-    assert (status, "drew p.png" in printed) == (0, True)
-    image = matplotlib.image.imread("p.png")
-    red, green = image[..., 0], image[..., 1]
-    assert (red - green > 0.2).any()
-    assert (green - red > 0.2).any()
-
-
 REFUSED = [
     ("train --k 3", "k: expected an even integer"),
     ("table --k 0", "k: expected an even integer"),
@@ -92,7 +87,7 @@ REFUSED = [
     ("table --repetitions 0", "repetitions"),
     ("train quick --digits 81", "digits: expected at most 80"),
     ("table --results nowhere/r.jsonl", "results: expected a file that can be written"),
-    ("picture --output nowhere/p.png", "output: expected a file that can be written"),
+    ("train --picture nowhere/p.png", "picture: expected a file that can be written"),
 ]
 
 
