@@ -10,6 +10,7 @@ import pytest
 import torch
 
 import structpred as sp
+import structpred._threads
 from structpred._threads import fill_rows, map_chunks, threads_for_all
 
 ROWS = torch.arange(24.0).reshape(12, 2)
@@ -206,31 +207,30 @@ def test_every_row_is_filled_once(threads, rows, seconds):
     assert sorted(seen) == ROWS[:rows, 0].tolist()
 
 
-@pytest.mark.parametrize(("seconds_a_row", "by_workers"), [(0.0, False), (2e-3, True)])
-def test_threads_are_woken_only_for_what_takes_long(seconds_a_row, by_workers):
+def solved_by(monkeypatch, seconds_to_wake_threads):
+    """The threads that fill 12 rows, each of which takes no time to speak of."""
+    monkeypatch.setattr("structpred._threads._seconds_to_wake_threads", seconds_to_wake_threads)
     torch.set_num_threads(2)
     threads = set()
 
     def solve(chunk):
-        time.sleep(seconds_a_row * len(chunk))
         threads.add(threading.current_thread())
         return chunk
 
     fill_rows(solve, ROWS, torch.empty_like(ROWS))
-    assert (len(threads - {threading.current_thread()}) > 0) is by_workers
+    return threads
 
 
-def test_threads_can_be_had_for_all():
-    torch.set_num_threads(2)
-    threads = set()
+def test_threads_are_woken_only_where_the_rest_takes_longer(monkeypatch):
+    assert solved_by(monkeypatch, 1e6) == {threading.current_thread()}
+    assert solved_by(monkeypatch, 0.0) - {threading.current_thread()}
 
-    def solve(chunk):
-        threads.add(threading.current_thread())
-        return chunk
 
+def test_threads_can_be_had_for_all(monkeypatch):
+    monkeypatch.setattr("structpred._threads._seconds_to_wake_threads", 1e6)
     with threads_for_all():
-        fill_rows(solve, ROWS, torch.empty_like(ROWS))
-    assert threads - {threading.current_thread()}
+        assert structpred._threads._seconds_to_wake_threads == 0
+    assert structpred._threads._seconds_to_wake_threads == 1e6
 
 
 def test_answers_of_another_type_are_converted():
