@@ -11,11 +11,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from tasks.common.report import standard_error
+from tasks.common.report import mean, standard_error
 from tasks.planning.config import Result, Run
 from tasks.planning.objectives import Method
 
-_WIDTH = 118
+_WIDTH = 96
 Cell = tuple[Any, ...]
 Choice = Callable[[Cell, Method], float]
 """The knob of a method in a cell."""
@@ -41,25 +41,24 @@ def chosen_by(results: Sequence[Result]) -> Choice:
 
 
 def print_regrets(title: str, results: Sequence[Result], choose: Choice, console: Console) -> None:
-    """A row for each cell, a column for each method: the mean regret over the seeds, in percent, and over all cells."""
+    """A table for each number of rows and noise, with a row for each method and a column for each degree.
+
+    Regrets are in percent, the mean over the seeds with its standard error; the least of each cell is bold.
+    """
+    console.print(title, style="italic")
     methods = list(dict.fromkeys(result.run.method for result in results))
-    cells = list(dict.fromkeys(cell(result.run) for result in results))
-    table = _table(title, "degree", "rows", "noise", *(method.value for method in methods))
-    means = {
-        (where, method): 100 * statistics.fmean(_regrets(results, where, method, choose).values())
-        for where in cells
-        for method in methods
-    }
-    for where in cells:
-        least = min(means[where, method] for method in methods)
-        row = [means[where, method] for method in methods]
-        table.add_row(
-            *map(str, where[1:]), *(f"[bold]{mean:.2f}[/]" if mean == least else f"{mean:.2f}" for mean in row)
-        )
-    table.add_section()
-    over_all = (statistics.fmean(means[where, method] for where in cells) for method in methods)
-    table.add_row("all", "", "", *(f"{mean:.2f}" for mean in over_all))
-    console.print(table, crop=False)
+    for rows, noise_width in dict.fromkeys((result.run.rows, result.run.noise_width) for result in results):
+        own = [result for result in results if (result.run.rows, result.run.noise_width) == (rows, noise_width)]
+        cells = sorted(dict.fromkeys(cell(result.run) for result in own), key=lambda where: where[1])
+        table = _table(f"{rows:,} rows, noise {noise_width:g}", "degree", *(str(where[1]) for where in cells))
+        of_cells = [{method: _percent(own, where, method, choose) for method in methods} for where in cells]
+        least = [min(statistics.fmean(regrets) for regrets in of_cell.values()) for of_cell in of_cells]
+        for method in methods:
+            regrets = [of_cell[method] for of_cell in of_cells]
+            told = [mean(values, standard_error) for values in regrets]
+            bold = [statistics.fmean(values) == best for values, best in zip(regrets, least, strict=True)]
+            table.add_row(method.value, *map(_bold_if, bold, told))
+        console.print(table, crop=False)
 
 
 def print_comparison(title: str, results: Sequence[Result], choose: Choice, console: Console) -> None:
@@ -80,9 +79,13 @@ def print_comparison(title: str, results: Sequence[Result], choose: Choice, cons
         p = "" if same or len(gaps) < 2 else f"{scipy.stats.wilcoxon(gaps).pvalue:.3f}"
         spread = f" ± {standard_error(gaps):.2f}" if len(gaps) > 1 else ""
         gap = "" if same else f"{statistics.fmean(gaps):+.2f}{spread}"
-        mean = 100 * statistics.fmean(theirs.values())
-        table.add_row(method.value, f"{mean:.2f}", gap, p, "" if same else f"{fewer} of {len(cells)}")
+        regret = 100 * statistics.fmean(theirs.values())
+        table.add_row(method.value, f"{regret:.2f}", gap, p, "" if same else f"{fewer} of {len(cells)}")
     console.print(table, crop=False)
+
+
+def _percent(results: Sequence[Result], where: Cell, method: Method, choose: Choice) -> list[float]:
+    return [100 * regret for regret in _regrets(results, where, method, choose).values()]
 
 
 def _regrets(results: Sequence[Result], where: Cell, method: Method, choose: Choice) -> dict[int, float]:
