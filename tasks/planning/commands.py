@@ -35,6 +35,8 @@ class Train:
     """What to train on."""
     kind: Kind = Kind.PATHS
     """Which plans."""
+    size: int | None = field(default=None, validator=validators.optional(at_least_one))
+    """The side of the grid, or the number of items; 5 and 32 unless given."""
     degree: int = field(default=6, validator=at_least_one)
     """Of the polynomial that the costs are of the features."""
     rows: int = field(default=1000, validator=at_least_one)
@@ -51,7 +53,7 @@ class Train:
         with progress_bar(console) as progress:
             for method in dict.fromkeys((self.method, Method.MSE)):
                 training = _training(self.rows, self.hidden)
-                run = Run(self.kind, self.degree, self.rows, self.noise_width, method, training, self.seed)
+                run = Run(self.kind, _size(self), self.degree, self.rows, self.noise_width, method, training, self.seed)
                 (results[method],) = _train([run], progress, [method.default])
         own, two_stage = results[self.method], results[Method.MSE]
         console.print(
@@ -72,6 +74,8 @@ class Table:
 
     kind: Kind = Kind.PATHS
     """Which plans."""
+    size: int | None = field(default=None, validator=validators.optional(at_least_one))
+    """The side of the grid, or the number of items; 5 and 32 unless given."""
     methods: tuple[Method, ...] = field(default=_METHODS, validator=validators.min_len(1))
     """What to train on."""
     degrees: tuple[int, ...] = field(default=(1, 2, 4, 6, 8), validator=some_at_least_one)
@@ -103,7 +107,7 @@ class Table:
 
     def _runs(self, seeds: Iterable[int]) -> list[Run]:
         return [
-            Run(self.kind, degree, rows, noise_width, method, _training(rows, self.hidden), seed)
+            Run(self.kind, _size(self), degree, rows, noise_width, method, _training(rows, self.hidden), seed)
             for rows in self.rows
             for noise_width in self.noise_widths
             for degree in self.degrees
@@ -135,6 +139,10 @@ Command = (
     | Annotated[Table, tyro.conf.subcommand("table")]
     | Annotated[Figure, tyro.conf.subcommand("figure")]
 )
+
+
+def _size(command: Train | Table) -> int:
+    return command.kind.usual_size if command.size is None else command.size
 
 
 def _training(rows: int, hidden: int | None) -> Training:

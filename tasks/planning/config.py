@@ -17,9 +17,16 @@ class Kind(enum.Enum):
     """Which plans."""
 
     PATHS = "paths"
-    """Shortest paths through a grid of 5 x 5."""
+    """Shortest paths through a grid."""
     KNAPSACK = "knapsack"
-    """32 items and one capacity."""
+    """Items within one capacity."""
+    KNAPSACK_2 = "knapsack-2"
+    """Items within the capacities of two resources, an integer program, which takes a hundred times as long."""
+    KNAPSACK_3 = "knapsack-3"
+
+    @property
+    def usual_size(self) -> int:
+        return 5 if self is Kind.PATHS else 32
 
 
 @frozen
@@ -27,6 +34,8 @@ class Run:
     """The trainings of one method on one data seed, one for each of its knobs."""
 
     kind: Kind
+    size: int = field(validator=at_least_one)
+    """The side of the grid, or the number of items."""
     degree: int = field(validator=at_least_one)
     rows: int = field(validator=at_least_one)
     """To train on; 1,000 others are to be judged by."""
@@ -44,9 +53,13 @@ class Run:
         }
         match self.kind:
             case Kind.PATHS:
-                return ShortestPaths(**settings)
+                return ShortestPaths(height=self.size, width=self.size, **settings)
             case Kind.KNAPSACK:
-                return Knapsacks(**settings)
+                return Knapsacks(items=self.size, **settings)
+            case Kind.KNAPSACK_2:
+                return Knapsacks(items=self.size, resources=2, **settings)
+            case Kind.KNAPSACK_3:
+                return Knapsacks(items=self.size, resources=3, **settings)
 
 
 @frozen

@@ -23,7 +23,7 @@ Choice = Callable[[Cell, Method], float]
 
 def cell(run: Run) -> Cell:
     """What makes results comparable, whatever the method and the seed."""
-    return run.kind, run.degree, run.rows, run.noise_width
+    return run.kind, run.degree, run.rows, run.noise_width, run.size
 
 
 def default_knob(_: Cell, method: Method) -> float:

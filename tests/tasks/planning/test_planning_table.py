@@ -13,6 +13,7 @@ from tasks.planning.objectives import Method
 from tasks.planning.report import cell, chosen_by, default_knob, print_comparison, print_regrets
 from tasks.planning.train import Training
 
+TRAINING = Training()
 SMALL = ["--degrees", "2", "--rows", "40", "--noise-widths", "0.5", "--repetitions", "2"]
 
 
@@ -51,6 +52,13 @@ def test_knapsacks_have_a_space_a_seed(tmp_path: Path) -> None:
     assert all(0 <= regret < 1 for result in results for regret in result["regrets"])
 
 
+@pytest.mark.parametrize("kind", Kind)
+def test_every_kind_is_drawn_at_its_size(kind: Kind) -> None:
+    run = Run(kind, 3, 2, 4, 0.5, Method.DIRECT, TRAINING, 100_000)
+    (instances,) = attrs.evolve(run.problem, test_rows=2).draw([run.seed])
+    assert instances.space.shape == ((12,) if kind is Kind.PATHS else (3,))
+
+
 def test_one_training_says_what_two_stages_reach(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["train", "--rows", "40", "--method", "spo+"]) == 0
     said = " ".join(capsys.readouterr().out.split())
@@ -81,11 +89,9 @@ def test_bad_input_is_refused_in_one_line(
 
 # --- the report
 
-TRAINING = Training()
-
 
 def result(method: Method, seed: int, *regrets: float) -> Result:
-    run = Run(Kind.PATHS, 4, 100, 0.5, method, TRAINING, seed)
+    run = Run(Kind.PATHS, 5, 4, 100, 0.5, method, TRAINING, seed)
     return Result(run, method.knobs, [*regrets] or [0.1] * len(method.knobs), 1.0, 1.0, "")
 
 
