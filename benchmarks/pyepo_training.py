@@ -1,6 +1,6 @@
 """A training of predict-then-optimise against PyEPO's, on the same instances, batches, networks and initial weights.
 
-Needs PyEPO (``pip install pyepo``), and takes Gurobi's solver for it where that is installed, OR-Tools' otherwise.
+Needs PyEPO (``pip install '.[pyepo]'``). Its plans come from OR-Tools, and from Gurobi too where that is installed.
 """
 
 from __future__ import annotations
@@ -16,41 +16,51 @@ import torch
 from torch import Tensor, nn
 
 import structpred as sp
-from tasks.planning.data import ShortestPaths
+from tasks.planning.data import Instances, ShortestPaths
 from tasks.planning.regret import normalised_regret
 
 SEEDS = range(200_000, 200_003)
-EPOCHS, BATCH, RATE = 10, 32, 0.01
+EPOCHS, RATE = 5, 0.01
+BATCHES = (32, 256)
+SOLVERS = {
+    "OR-Tools": ("ortools", "pyepo.model.ort.shortestpath"),
+    "Gurobi": ("gurobipy", "pyepo.model.grb.shortestpath"),
+}
 PROBLEM = ShortestPaths(degree=4, noise_width=0.5)
 
 
 def results() -> list[dict[str, Any]]:
-    """Per pair of equal methods, medians over the data seeds: seconds of each, their ratio, and both regrets."""
-    rows: dict[str, list[tuple[float, float, float, float]]] = {}
-    for seed in SEEDS:
-        for name, pair in _methods(seed).items():
-            seconds, regrets = [], []
-            for objective in pair:  # one after the other, so that both see the machine in one state
-                started = time.perf_counter()
-                network = _train(seed, objective)
-                seconds.append(time.perf_counter() - started)
-                regrets.append(_regret(seed, network))
-            rows.setdefault(name, []).append((seconds[0], seconds[1], regrets[0], regrets[1]))
+    """For each solver of PyEPO, size of a batch and pair of equal methods: medians over the data seeds."""
     return [
-        {
-            "method": name,
-            "solver of PyEPO": _path_model().__name__.split(".")[2],
-            "ours_s": statistics.median(row[0] for row in found),
-            "pyepo_s": statistics.median(row[1] for row in found),
-            "times faster": statistics.median(row[1] / row[0] for row in found),
-            "our regret, %": statistics.fmean(row[2] for row in found),
-            "PyEPO's regret, %": statistics.fmean(row[3] for row in found),
-        }
-        for name, found in rows.items()
+        {"solver": solver, "batch": batch, "method": method} | _compare(module, batch, method)
+        for solver, (package, module) in SOLVERS.items()
+        if importlib.util.find_spec(package)
+        for batch in BATCHES
+        for method in ("SPO+", "Fenchel-Young, 10 draws", "direct, against SPO+")
     ]
 
 
-def _methods(seed: int) -> dict[str, tuple[Callable[[Tensor, Tensor, Tensor], Tensor], ...]]:
+def _compare(module: str, batch: int, method: str) -> dict[str, float]:
+    rows = []
+    for seed in SEEDS:
+        (instances,) = PROBLEM.draw([seed])
+        seconds, regrets = [], []
+        for loss in _methods(module, seed)[method]:  # one after the other, so that both see the machine in one state
+            started = time.perf_counter()
+            network = _train(seed, instances, batch, loss)
+            seconds.append(time.perf_counter() - started)
+            regrets.append(_regret(instances, network))
+        rows.append((*seconds, *regrets))
+    return {
+        "ours_s": statistics.median(row[0] for row in rows),
+        "pyepo_s": statistics.median(row[1] for row in rows),
+        "times faster": statistics.median(row[1] / row[0] for row in rows),
+        "our regret, %": statistics.fmean(row[2] for row in rows),
+        "PyEPO's regret, %": statistics.fmean(row[3] for row in rows),
+    }
+
+
+def _methods(module: str, seed: int) -> dict[str, tuple[Callable[[Tensor, Tensor, Tensor], Tensor], ...]]:
     """Losses of predicted costs, true costs and best paths, ours and PyEPO's, by the name of the method."""
     from pyepo.func import SPOPlus, perturbedFenchelYoung  # not of the project's extras
 
@@ -59,7 +69,7 @@ def _methods(seed: int) -> dict[str, tuple[Callable[[Tensor, Tensor, Tensor], Te
     fenchel_young = sp.PerturbedFenchelYoungLoss(space, noise=sp.Normal(), num_samples=10)
     direct = sp.PerturbedDirectLoss(space)
     generator = torch.Generator().manual_seed(seed)
-    model = _path_model().shortestPathModel((PROBLEM.height, PROBLEM.width))
+    model = importlib.import_module(module).shortestPathModel((PROBLEM.height, PROBLEM.width))
     theirs_spo, theirs_fy = SPOPlus(model), perturbedFenchelYoung(model, n_samples=10, sigma=1.0)
     order = _their_edges(space)
 
@@ -77,14 +87,9 @@ def _methods(seed: int) -> dict[str, tuple[Callable[[Tensor, Tensor, Tensor], Te
 
     return {
         "SPO+": (lambda p, c, y: spo_plus(-p, regret(c, y)), their_spo),
-        "perturbed Fenchel-Young, 10 draws": (lambda p, c, y: fenchel_young(-p, y, generator=generator), their_fy),
-        "direct loss, against their SPO+": (lambda p, c, y: direct(-p, regret(c, y), generator=generator), their_spo),
+        "Fenchel-Young, 10 draws": (lambda p, c, y: fenchel_young(-p, y, generator=generator), their_fy),
+        "direct, against SPO+": (lambda p, c, y: direct(-p, regret(c, y), generator=generator), their_spo),
     }
-
-
-def _path_model() -> Any:
-    backend = "grb" if importlib.util.find_spec("gurobipy") else "ort"
-    return importlib.import_module(f"pyepo.model.{backend}.shortestpath")
 
 
 def _their_edges(space: sp.DagPath) -> Tensor:
@@ -98,8 +103,7 @@ def _their_edges(space: sp.DagPath) -> Tensor:
     return torch.tensor([place[edge] for edge in theirs])
 
 
-def _train(seed: int, loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> nn.Module:
-    (instances,) = PROBLEM.draw([seed])
+def _train(seed: int, instances: Instances, batch: int, loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> nn.Module:
     rows = instances.train
     generator = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng():
@@ -107,7 +111,7 @@ def _train(seed: int, loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> nn.Mo
         network = nn.Linear(rows.features.shape[-1], rows.costs.shape[-1])
     optimizer = torch.optim.Adam(network.parameters(), lr=RATE)
     for _ in range(EPOCHS):
-        for index in torch.randperm(PROBLEM.train_rows, generator=generator).split(BATCH):
+        for index in torch.randperm(PROBLEM.train_rows, generator=generator).split(batch):
             value = loss(network(rows.features[0, index]), rows.costs[0, index], rows.solutions[0, index])
             optimizer.zero_grad()
             value.backward()
@@ -115,6 +119,5 @@ def _train(seed: int, loss: Callable[[Tensor, Tensor, Tensor], Tensor]) -> nn.Mo
     return network
 
 
-def _regret(seed: int, network: nn.Module) -> float:
-    (instances,) = PROBLEM.draw([seed])
+def _regret(instances: Instances, network: nn.Module) -> float:
     return 100 * float(normalised_regret(instances.space, network(instances.test.features), instances.test))

@@ -17,6 +17,9 @@ from structpred.spaces._graphs import EdgeList, import_networkx, name_nodes, rea
 from structpred.spaces._levels import Level, LongestPaths, levels_between
 from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
 
+_FEW = 256
+_FORBIDDEN = -1e305  # below any sum of scores, and the sum of a path of them is finite
+
 
 def _read_dag(graph: object) -> EdgeList:
     dag = read_graph(graph, directed=True)
@@ -36,7 +39,7 @@ class DagPath(StructuredSpace):
 
     Parts are the arcs, in the order of ``graph.edges``: y has shape ``(arcs,)``. Arcs on no path from source to
     target are never used. Solved by dynamic programming over the levels of the graph (all nodes whose longest way
-    from the source has as many arcs), batched in torch on the scores' device.
+    from the source has as many arcs), batched in torch on the scores' device; up to 256 paths by scoring them all.
 
     Args:
         graph: a networkx ``DiGraph``; the space keeps its ``nodes`` and ``edges``, and no attributes.
@@ -61,6 +64,7 @@ class DagPath(StructuredSpace):
     target: Hashable
     _ends: tuple[int, int] = field(init=False, eq=False, repr=False)  # the places of source and target
     _solver: LongestPaths = field(init=False, eq=False, repr=False)
+    _few: Tensor | None = field(init=False, eq=False, repr=False)  # every path, (count, arcs), where they are few
 
     placement: ClassVar[SolverPlacement] = SolverPlacement.ON_DEVICE
 
@@ -77,6 +81,10 @@ class DagPath(StructuredSpace):
         if not levels:
             raise argument_error("target", f"a node that some path from {self.source!r} reaches", self.target)
         return LongestPaths.over(levels, self._arcs())
+
+    @_few.default
+    def _list_few(self) -> Tensor | None:
+        return self.enumerate().double() if self._count() <= _FEW else None
 
     @classmethod
     def grid(cls, rows: int, cols: int, *, diagonal: bool = False) -> DagPath:
@@ -110,7 +118,11 @@ class DagPath(StructuredSpace):
         return (len(self.graph.edges),)
 
     def _argmax(self, scores: Tensor) -> Tensor:
-        return self._solver.argmax(scores)
+        if self._few is None or scores.device.type == "mps":  # which has no float64
+            return self._solver.argmax(scores)
+        paths = self._few.to(scores.device)
+        values = scores.double().clamp(min=_FORBIDDEN) @ paths.T  # (n, count)
+        return paths[values.argmax(-1)]
 
     def contains(self, y: Tensor) -> Tensor:
         self.batch_shape("y", y)
@@ -126,20 +138,26 @@ class DagPath(StructuredSpace):
 
     def enumerate(self) -> Tensor:
         first, *later = self._levels()
+        validate_enumerable(self, self._count())
+        paths: dict[int, list[list[int]]] = {node: [[]] for node in first}  # the arcs of each path to a node
+        arcs = self._arcs()
+        for level in later:
+            for node, entering in level.items():
+                paths[node] = [[*path, arc] for arc in entering for path in paths[arcs[arc][0]]]
+        y = torch.zeros(len(paths[self._ends[1]]), *self.shape)
+        for structure, path in zip(y, paths[self._ends[1]], strict=True):
+            structure[path] = 1
+        return y
+
+    def _count(self) -> int:
+        """The number of paths."""
+        first, *later = self._levels()
         count = dict.fromkeys(first, 1)  # of the paths to each node
-        paths: dict[int, list[list[int]]] = {node: [[]] for node in first}  # the arcs of each of them
         arcs = self._arcs()
         for level in later:
             for node, entering in level.items():
                 count[node] = sum(count[arcs[arc][0]] for arc in entering)
-        validate_enumerable(self, count[self._ends[1]])
-        for level in later:
-            for node, entering in level.items():
-                paths[node] = [[*path, arc] for arc in entering for path in paths[arcs[arc][0]]]
-        y = torch.zeros(count[self._ends[1]], *self.shape)
-        for structure, path in zip(y, paths[self._ends[1]], strict=True):
-            structure[path] = 1
-        return y
+        return count[self._ends[1]]
 
     def _arcs(self) -> list[tuple[int, int]]:
         return [(tail, head) for tail, head in self.graph.ends.T.tolist()]

@@ -14,6 +14,14 @@ from hypothesis import strategies as st
 import structpred as sp
 
 
+@pytest.fixture(scope="module", params=[256, 0], ids=["few", "levels"], autouse=True)
+def most_that_are_few(request):
+    """Every test runs with both solvers: that which scores all paths, where they are few, and that of the levels."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("structpred.spaces.dagpath._FEW", request.param)
+        yield request.param
+
+
 def randn(*shape, dtype=torch.float64, seed=0):
     return torch.randn(*shape, dtype=dtype, generator=torch.Generator().manual_seed(seed))
 
@@ -326,3 +334,21 @@ def test_membership_is_one_path_and_nothing_else():
     ]
     assert space.contains(torch.stack(inside)).all()
     assert not space.contains(torch.stack(outside)).any()
+
+
+@pytest.mark.parametrize(("size", "few"), [(6, True), (7, False)])
+def test_up_to_256_paths_are_few(size, few, most_that_are_few):
+    assert (sp.DagPath.grid(size, size)._few is not None) is (few and most_that_are_few > 0)
+
+
+def test_forbidden_arcs_and_huge_scores_of_few_paths():
+    space = sp.DagPath.grid(3, 3)
+    scores = randn(200, *space.shape)
+    scores[:100] *= 1e300 / scores.abs().max()
+    scores[randn(200, *space.shape, seed=1) > 1] = -torch.inf
+    some = (space.enumerate().double() @ scores.isneginf().double().T == 0).any(0)  # some path is allowed
+    assert some.sum() > 50
+    y = space.argmax(scores[some])
+    assert not (scores[some].isneginf() & (y != 0)).any()
+    values = scores[some].clamp(min=-1e305) @ space.enumerate().double().T
+    torch.testing.assert_close(space.score(scores[some], y), values.amax(-1))
