@@ -26,7 +26,7 @@ class Training:
     epochs: int = field(default=20, validator=at_least_one)
     batch_size: int = field(default=32, validator=at_least_one)
     """Rows of each seed in a step; the last step of an epoch has what is left."""
-    learning_rate: float = field(default=0.01, validator=positive)
+    learning_rate: float = field(default=0.03, validator=positive)
     """Adam's."""
     hidden: int | None = field(default=None, validator=validators.optional(at_least_one))
     """The width of a hidden layer; the network is linear if None."""
