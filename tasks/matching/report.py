@@ -45,7 +45,7 @@ COLUMNS = (
     Column[Result]("runs", count),
     Column[Result]("images\ntrained on", _optimal(lambda result: result.trained_on, standard_error)),
     Column[Result]("", _paper),
-    Column[Result]("held out", _optimal(lambda result: result.held_out)),
+    Column[Result]("held\nout", _optimal(lambda result: result.held_out)),
     Column[Result]("test", _optimal(lambda result: result.test, standard_error)),
     Column[Result]("edges,\ntest", _edges),
     Column[Result]("s/run", lambda results: median([result.seconds for result in results], ".0f")),

@@ -12,7 +12,7 @@ from tasks.matching.config import EdgeWeights, Method
 from tasks.matching.data import Grids, Truth
 from tasks.matching.methods import hamming, learner, regret, squared_error, true_weights
 from tasks.matching.networks import WeightNetwork
-from tasks.matching.train import judge, measure, steps_of, train
+from tasks.matching.train import judge, measure, new_grids, steps_of, train
 
 
 @pytest.mark.parametrize("method", Method)
@@ -51,6 +51,21 @@ def test_a_training_sees_as_many_images_as_it_asks_for(monkeypatch: pytest.Monke
     )
     train(run_of(Method.HINGE, attrs.evolve(TINY, epochs=1, digits=11)), data())
     assert seen == [11] * 10
+
+
+def test_no_grid_that_a_network_is_judged_on_was_trained_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[int, ...]] = []
+    forward = WeightNetwork.forward
+
+    def note(network: WeightNetwork, grids: Grids) -> torch.Tensor:
+        seen.extend(map(tuple, grids.index.tolist()))
+        return forward(network, grids)
+
+    monkeypatch.setattr(WeightNetwork, "forward", note)
+    run = run_of(Method.HINGE, attrs.evolve(TINY, epochs=1), k=4)
+    train(run, data())
+    assert len(set(seen)) == 200
+    assert not set(seen) & set(map(tuple, new_grids(run, data().train).index.tolist()))
 
 
 def test_the_network_sees_each_distinct_image_once_and_reads_its_numbers_as_one() -> None:
