@@ -24,7 +24,8 @@ from structpred._tensors import on_parts
 from structpred.epsilon import Epsilon
 from structpred.errors import ArgumentError, Words, argument_error
 from structpred.perturbation import Perturbed
-from structpred.spaces.base import Index, StructuredSpace, validate_scores
+from structpred.spaces._scores import validate_scores
+from structpred.spaces.base import Index, StructuredSpace
 
 
 @frozen(eq=False)

@@ -30,11 +30,11 @@ from structpred.errors import (
     name_examples,
 )
 from structpred.loss import LinearLoss, as_floating
+from structpred.spaces._scores import validate_scores
 
 Index = tuple[int, ...]
 """The place of an example in a batch; ``()`` where there are no batch dimensions."""
 
-_LARGEST = 1e300
 _MOST_SUMMED = 100_000_000  # sums of so many scores of that size are still finite in float64
 _MOST_LISTED = 1_000_000
 _MOST_ENTRIES = 200_000_000
@@ -306,33 +306,6 @@ class StructuredSpace(abc.ABC):
             f"{type(self).__name__}._argmax: expected to return a tensor of its scores' shape "
             f"{tuple(scores.shape)}, but it returned {describe(y) if isinstance(y, Tensor) else type(y).__name__}"
         )
-
-
-def validate_scores(scores: Tensor) -> tuple[float, float]:
-    """Returns the lowest score and the largest size of a finite one; waits for the device once, or twice after -inf.
-
-    Raises:
-        ArgumentError: for NaN, ``+inf``, and numbers whose sums would overflow.
-    """
-    lowest, highest = torch.stack(torch.aminmax(scores)).tolist()  # NaN is carried along
-    if math.isnan(highest) or highest == math.inf:
-        raise _not_scores(scores)
-    largest = max(highest, -lowest)
-    if lowest == -math.inf:
-        largest = float(scores.masked_fill(scores.isneginf(), 0).abs().max())
-    if largest > _LARGEST:
-        wanted, instead = f"numbers up to {_LARGEST:g} in size", "their sums would overflow; divide them all"
-        raise argument_error("scores", wanted, Words(f"{largest:g}"), instead)
-    return lowest, largest
-
-
-def _not_scores(scores: Tensor) -> ArgumentError:
-    bad, came = scores.isnan(), "NaN"
-    instead = "look for a division by zero or a diverging step before this call"
-    if not bad.any():
-        bad, came, instead = scores.isposinf(), "+inf", "only -inf has a meaning: it forbids a part"
-    words = Words(f"{came} in {int(bad.sum())} of {scores.numel()} entries")
-    return argument_error("scores", "finite numbers or -inf", words, instead)
 
 
 def _uses_forbidden(flat: Tensor, y: Tensor) -> list[int]:

@@ -10,6 +10,7 @@ import torch
 
 import structpred as sp
 from structpred import SolverPlacement
+from structpred._threads import threads_for_all
 from structpred.spaces.base import OutOfTimeError, validate_enumerable
 
 
@@ -130,9 +131,15 @@ def test_outside_threads_one_call_in_the_callers_thread_gets_the_whole_batch(pla
 
 def test_in_threads_each_call_gets_a_part_of_the_batch():
     seen = []
-    even_subset(SolverPlacement.IN_THREADS, seen).argmax(scores_of(9, 4))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        with threads_for_all():
+            even_subset(SolverPlacement.IN_THREADS, seen).argmax(scores_of(9, 4))
+    finally:
+        torch.set_num_threads(before)
     assert len(seen) > 1
-    assert threading.current_thread() not in [thread for thread, _ in seen]
+    assert {thread for thread, _ in seen} - {threading.current_thread()}
     assert sum(len(given) for _, given in seen) == 9
 
 
