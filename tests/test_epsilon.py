@@ -345,36 +345,3 @@ def test_a_policy_of_ones_own_needs_only_a_start():
     )
     with pytest.raises(TypeError, match="abstract"):
         sp.Epsilon()
-
-
-# --- the adaptive step
-
-
-def test_the_adaptive_step_steers_the_number_of_entries_a_draw():
-    """Algorithm 1 of Minervini et al. 2023, with the running mean written out."""
-    policy = sp.AdaptiveEpsilon(initial=0.5, target=3.0, rate=0.1, decay=0.5)
-    scores, direction = torch.tensor([[3.0, 4.0], [0.0, 0.0]]), torch.tensor([[0.0, 2.0], [0.0, 0.0]])
-    start = policy.start(scores, direction, None, 1)
-    torch.testing.assert_close(start, torch.full((2,), -0.5 * 5 / 2))
-    sparse, dense = torch.tensor([[[1.0, -1.0], [0.0, 0.0]]]), torch.ones(4, 2, 9)
-    assert policy.grow(start, start, sparse, None) is None
-    torch.testing.assert_close(policy.count, torch.tensor(0.5 * 3 + 0.5 * 1))  # two entries in two draws
-    torch.testing.assert_close(policy.alpha, torch.tensor(0.6))
-    policy.grow(start, start, dense, None)
-    torch.testing.assert_close(policy.count, torch.tensor(0.5 * 2 + 0.5 * 9))
-    torch.testing.assert_close(policy.alpha, torch.tensor(0.5))
-
-
-def test_the_adaptive_step_stays_positive_and_finite():
-    policy = sp.AdaptiveEpsilon(initial=0.1, rate=0.1)
-    nothing = torch.zeros(2, 3)
-    for _ in range(5):
-        step = policy.start(nothing, nothing, None, 1)
-        policy.grow(step, step, torch.ones(1, 2, 3), None)
-    torch.testing.assert_close(policy.alpha, torch.tensor(0.1))
-    assert policy.start(nothing, nothing, None, 1).isfinite().all()
-
-
-def test_the_adaptive_step_counts_no_forbidden_part():
-    scores, direction = torch.tensor([[1.0, -torch.inf]]), torch.tensor([[2.0, 1e6]])
-    torch.testing.assert_close(sp.AdaptiveEpsilon().start(scores, direction, None, 1), torch.tensor([-0.5]))
