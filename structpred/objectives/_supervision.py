@@ -18,8 +18,7 @@ def coefficients_of(space: StructuredSpace, loss: object, scores: Tensor) -> Ten
         ArgumentError: for what is no ``LinearLoss``, and for other shapes and devices.
     """
     if not isinstance(loss, LinearLoss):
-        instead = "write for example space.hamming(target), or space.regret(costs)"
-        raise argument_error("loss", "a LinearLoss", loss, instead)
+        raise argument_error("loss", "a LinearLoss", loss, _instead(loss))
     batch = space.batch_shape("scores", scores)
     _validate_part("loss.coefficients", loss.coefficients, space, scores)
     if isinstance(loss.constant, Tensor):
@@ -40,7 +39,7 @@ def target_of(space: StructuredSpace, supervision: object, scores: Tensor) -> Te
         _validate_part("target", supervision, space, scores)
         return space.validate_members("target", supervision).to(scores.dtype).expand_as(scores)
     if not isinstance(supervision, LinearLoss):
-        raise argument_error("supervision", "a target structure or a LinearLoss", supervision)
+        raise argument_error("supervision", "a target structure or a LinearLoss", supervision, _instead(supervision))
     coefficients = coefficients_of(space, supervision, scores).detach()
     if supervision.best is None:
         return space.argmax(coefficients.neg().masked_fill(scores.isneginf(), -torch.inf))
@@ -52,3 +51,9 @@ def _validate_part(name: str, tensor: Tensor, space: StructuredSpace, scores: Te
     validate_same_device(name, tensor, scores)
     space.batch_shape(name, tensor)
     validate_broadcast(name, tensor, tuple(scores.shape), "the scores have it")
+
+
+def _instead(supervision: object) -> str:
+    if callable(supervision):
+        return "for a loss that is not linear in y take a layer, Blackbox(space) say, or ScoreFunctionLoss(space)"
+    return "write for example space.hamming(target), or space.regret(costs)"

@@ -128,6 +128,8 @@ def test_gradients_are_finite_beside_forbidden_parts(kind):
         (sp.StructuredHingeLoss, torch.eye(3), "write for example space.hamming(target), or space.regret(costs)"),
         (sp.PerturbedDirectLoss, torch.eye(3), "loss: expected a LinearLoss, got a float32 tensor"),
         (sp.ScoreFunctionLoss, torch.eye(3), "loss: expected a LinearLoss, got a float32 tensor"),
+        (sp.PerturbedDirectLoss, torch.sum, "for a loss that is not linear in y take a layer, Blackbox(space)"),
+        (sp.PerturbedFenchelYoungLoss, torch.sum, "take a layer, Blackbox(space) say, or ScoreFunctionLoss(space)"),
         (sp.StructuredPerceptronLoss, 3, "supervision: expected a target structure or a LinearLoss, got 3 (int)"),
         (sp.PerturbedFenchelYoungLoss, torch.ones(3, 3), "target: expected structures of OneHot(n=3), got others in"),
         (sp.PerturbedFenchelYoungLoss, torch.eye(4), "target: expected a tensor of shape (*batch, 3)"),
