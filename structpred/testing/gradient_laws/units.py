@@ -8,7 +8,7 @@ from __future__ import annotations
 import attrs
 import torch
 
-from structpred.epsilon import FixedEpsilon
+from structpred.epsilon import FixedEpsilon, GrowUntilNonzero
 from structpred.testing.gradient_laws.case import Call, Case, cases
 from structpred.testing.gradient_laws.subject import ObjectiveSubject, Subject
 from structpred.testing.law import ViolationError, law
@@ -35,7 +35,14 @@ def the_unit_of_the_loss_changes_no_structure(subject: ObjectiveSubject, case: C
             _expect_multiplied(at, then, name, factor)
 
 
-@law(needs=has_a_relative_step, case=cases)
+def is_blind_to_the_value(subject: Subject) -> str | None:
+    """Why a subject's step depends on the value of the loss, or None."""
+    if isinstance(getattr(subject.module, "epsilon", None), GrowUntilNonzero):
+        return "the step grows as long as the mean loss is positive"
+    return has_a_relative_step(subject)
+
+
+@law(needs=is_blind_to_the_value, case=cases)
 def a_constant_of_the_loss_changes_no_structure(subject: ObjectiveSubject, case: Case) -> None:
     """Adding a constant to the loss changes no gradient, with a step that is no number."""
     at = subject.call(case)
