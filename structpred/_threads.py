@@ -96,7 +96,7 @@ def _fill_alone(fill: Callable[[slice], None], count: int) -> int:
         fill(slice(count))
         return count
     one = _seconds(fill, 0, 1)  # most of it the call's, for small problems
-    few = min(count - 1, int(_seconds_to_wake_threads / 2 / one))
+    few = min(count - 1, int(_seconds_to_wake_threads / 2 / max(one, 1e-9)))
     if few < 2:
         return 1
     each = (_seconds(fill, 1, 1 + few) - one) / (few - 1)

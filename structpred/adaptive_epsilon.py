@@ -12,7 +12,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from structpred._validation import validate_positive_number
+from structpred._validation import validate_finite_number, validate_positive_number
 from structpred.epsilon import Epsilon, Loss
 from structpred.errors import argument_error
 
@@ -37,7 +37,7 @@ class AdaptiveEpsilon(nn.Module, Epsilon):
         super().__init__()
         self.target = validate_positive_number("target", target)
         self.rate = validate_positive_number("rate", rate)
-        if not 0 <= decay < 1:
+        if not 0 <= validate_finite_number("decay", decay) < 1:
             raise argument_error("decay", "a number in [0, 1)", decay)
         self.decay = decay
         self._event_dims = 1

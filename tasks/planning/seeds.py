@@ -5,12 +5,12 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 from attrs import frozen
 from torch import Tensor
 
 import structpred as sp
+from tasks.common.seeds import seed_for
 
 
 class Stream(enum.IntEnum):
@@ -23,8 +23,7 @@ class Stream(enum.IntEnum):
 
 def generators(seeds: Sequence[int], stream: Stream) -> list[torch.Generator]:
     """A generator for each seed; near seeds and other streams lead to unrelated ones."""
-    states = [np.random.SeedSequence([seed, stream]).generate_state(1, np.uint64)[0] for seed in seeds]
-    return [torch.Generator().manual_seed(int(state >> np.uint64(1))) for state in states]  # torch's seeds are signed
+    return [torch.Generator().manual_seed(seed_for(seed, stream)) for seed in seeds]
 
 
 @frozen(eq=False)

@@ -141,6 +141,7 @@ def test_scores_of_another_kind_are_refused(kind, scores, message):
         (lambda: sp.ImplicitMLE(sp.OneHot(3), num_samples=0), "num_samples: expected an integer of at least 1"),
         (lambda: sp.Identity(sp.OneHot(3), projection="std"), "projection: expected a Projection, got 'std'"),
         (lambda: sp.AdaptiveEpsilon(decay=1.0), r"decay: expected a number in \[0, 1\), got 1.0"),
+        (lambda: sp.AdaptiveEpsilon(decay="0.9"), "decay: expected a finite number, got '0.9'"),
         (lambda: sp.AdaptiveEpsilon(target=0), "target: expected a positive number, got 0"),
     ],
 )
