@@ -1,6 +1,7 @@
 """structpred trains a PyTorch network through a combinatorial argmax, on the task's own loss."""
 
 from structpred.adaptive_epsilon import AdaptiveEpsilon
+from structpred.adaptive_scale import AdaptiveScale
 from structpred.epsilon import Epsilon, FixedEpsilon, GrowUntilNonzero, RelativeToNoise, RelativeToScores
 from structpred.errors import (
     ArgumentError,
@@ -50,6 +51,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AdaptiveEpsilon",
+    "AdaptiveScale",
     "ArgumentError",
     "Blackbox",
     "Chain",

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from structpred._eager import refuse_transforms
 from structpred._scale import validate_own_scale, validate_scale
 from structpred._validation import validate_floating
+from structpred.adaptive_scale import AdaptiveScale
 from structpred.errors import argument_error
 from structpred.noise import Noise
 from structpred.perturbation import Perturbed, perturb
@@ -24,9 +25,9 @@ class PerturbedModule(nn.Module):
 
     space: StructuredSpace
     noise: Noise | None
-    scale: Tensor | float
+    scale: Tensor | float | AdaptiveScale
 
-    def __init__(self, space: StructuredSpace, noise: Noise | None, scale: Tensor | float) -> None:
+    def __init__(self, space: StructuredSpace, noise: Noise | None, scale: Tensor | float | AdaptiveScale) -> None:
         super().__init__()
         self.space = space
         self.noise = noise
@@ -63,7 +64,9 @@ class PerturbedModule(nn.Module):
         if self.noise is None or not self.training:
             return perturb(self.space, scores, None, 1.0)
         batch = self.space.batch_shape("scores", scores)
-        scale = validate_scale(self.scale if scale is None else scale, batch, self.space.noise_shape, scores)
+        if scale is None:
+            scale = self.scale() if isinstance(self.scale, AdaptiveScale) else self.scale
+        scale = validate_scale(scale, batch, self.space.noise_shape, scores)
         return perturb(self.space, scores, self.noise, scale, num_samples, generator)
 
 
@@ -79,4 +82,11 @@ def _noise(value: object) -> Noise | None:
     return value
 
 
-PerturbedModule.converters = {"space": _space, "noise": _noise, "scale": validate_own_scale}
+def _fixed_scale(value: Tensor | float) -> Tensor | float:
+    if isinstance(value, AdaptiveScale):
+        instead = "only PerturbedDirectLoss takes an AdaptiveScale"
+        raise argument_error("scale", "a number or a tensor", value, instead)
+    return validate_own_scale(value)
+
+
+PerturbedModule.converters = {"space": _space, "noise": _noise, "scale": _fixed_scale}

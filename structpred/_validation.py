@@ -63,6 +63,14 @@ def validate_positive_number(name: str, value: object) -> float:
     return number
 
 
+def validate_nonnegative_number(name: str, value: object) -> float:
+    """Returns the value as a float; raises ``ArgumentError`` unless it is finite and at least 0."""
+    number = validate_finite_number(name, value)
+    if number < 0:
+        raise argument_error(name, "a number of at least 0", value)
+    return number
+
+
 def validate_above_one(name: str, value: object) -> float:
     """Returns the value as a float; raises ``ArgumentError`` unless it is finite and above 1."""
     number = validate_finite_number(name, value)
@@ -118,6 +126,7 @@ def validate_broadcast(name: str, tensor: Tensor, shape: tuple[int, ...], whose:
 positive_int = attrs_validator(validate_positive_int)
 nonnegative_int = attrs_validator(validate_nonnegative_int)
 nonzero_number = attrs_validator(validate_nonzero_number)
+nonnegative_number = attrs_validator(validate_nonnegative_number)
 positive_number = attrs_validator(validate_positive_number)
 above_one = attrs_validator(validate_above_one)
 at_least_one_number = attrs_validator(validate_at_least_one)

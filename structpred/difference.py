@@ -2,12 +2,13 @@
 
     y        = argmax_y <s, y>
     y(eps)   = argmax_y <s + eps * direction, y>          the same noise in s
-    gradient = (y(eps) - y) / eps                         one-sided, bias O(eps)
-             = (y(eps) - y(-eps)) / (2 eps)               central, bias O(eps^2)
+    gradient = (y(eps) - y(-margin * eps)) / ((1 + margin) * eps)
 
-(Cohen Indelman & Hazan 2021, Equations 16 and 17; the central form is not in the paper.) With the coefficients of a
-linear loss as direction it tends to the gradient of the expected loss; with dL/dy it is that of a blackbox layer
-(Vlastelica et al. 2020).
+With a margin of 0 it is the one-sided difference (Cohen Indelman & Hazan 2021, Equations 16 and 17), whose bias is
+O(eps); with 1 the central one, whose bias is O(eps^2). In between it moves away from what would win if the loss were
+added to the scores, as a structured hinge does, and not from y itself. In expectation, and at any step, it is the
+gradient of the expected loss, averaged over steps from -margin * eps to eps. With the coefficients of a linear
+loss as direction that is the loss; with dL/dy the gradient is that of a blackbox layer (Vlastelica et al. 2020).
 """
 
 from __future__ import annotations
@@ -49,7 +50,6 @@ def direct_difference(
     direction: Tensor,
     epsilon: Epsilon,
     *,
-    central: bool = False,
     prediction: Tensor | None = None,
     loss: Callable[[Tensor], Tensor] | None = None,
 ) -> Difference:
@@ -59,8 +59,7 @@ def direct_difference(
         space: the structures.
         perturbed: the scores s.
         direction: ``(*batch, *shape)``, or ``(samples, *batch, *shape)`` where each sample has its own.
-        epsilon: the policy for the signed step.
-        central: take the difference on both sides of 0.
+        epsilon: the policy for the signed step and its margin.
         prediction: y, where it is known already.
         loss: ``(samples, *batch, *shape) -> (samples, *batch)``, what a growing policy may look at.
 
@@ -72,12 +71,13 @@ def direct_difference(
     event_dims = len(space.shape)
     scores, direction = perturbed.scores.detach(), direction.detach()
     start = step = epsilon.start(perturbed.unperturbed, direction, perturbed.noise_std, event_dims)
-    signs = [sign for sign, wanted in ((0, prediction is None), (1, True), (-1, central)) if wanted]
+    margin = epsilon.margin
+    signs = [sign for sign, wanted in ((0.0, prediction is None), (1.0, True), (-margin, margin > 0)) if wanted]
     try:
         solved = _solve(space, scores, _shift(step, direction, event_dims), signs, lambda index: index[1:])
         prediction = solved[0] if prediction is None else prediction
-        augmented = solved[signs.index(1)]
-        opposite = solved[-1] if central else prediction
+        augmented = solved[signs.index(1.0)]
+        opposite = solved[-1] if margin else prediction
         while True:
             difference = augmented - opposite
             grown = epsilon.grow(step, start, difference, None if loss is None else functools.partial(loss, prediction))
@@ -89,11 +89,11 @@ def direct_difference(
             signs = [sign for sign in signs if sign]
             solved = _solve(space, scores[again], shift, signs, _example_of(places))
             augmented = _replaced(augmented, again, solved[0])
-            opposite = _replaced(opposite, again, solved[-1]) if central else opposite
+            opposite = _replaced(opposite, again, solved[-1]) if margin else opposite
     except ArgumentError as error:
         _explain(perturbed, direction, step)
         raise error
-    width = on_parts(2 * step if central else step, event_dims)
+    width = on_parts((1 + margin) * step, event_dims)
     return Difference(prediction, augmented, difference.div_(width), step)
 
 
@@ -110,7 +110,7 @@ def _usable(step: Tensor) -> Tensor:
 
 
 def _solve(
-    space: StructuredSpace, scores: Tensor, shift: Tensor, signs: list[int], example: Callable[[Index], Index]
+    space: StructuredSpace, scores: Tensor, shift: Tensor, signs: list[float], example: Callable[[Index], Index]
 ) -> Tensor:
     """The structures for ``scores + sign * shift``: ``(*n, *shape) -> (signs, *n, *shape)``.
 

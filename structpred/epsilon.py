@@ -2,7 +2,7 @@
 
 The direct gradient ``(y(epsilon) - y) / epsilon`` tends to the gradient of the expected loss as epsilon tends to 0
 (Cohen Indelman & Hazan 2021, Equations 16 and 17), but a small step often leaves the structure as it is, and then says
-nothing. Negative values move towards better structures.
+nothing. Negative values move towards better structures. A step may also reach a little to the other side: its margin.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from structpred._validation import (
     above_one,
     at_least_one_number,
     nonnegative_int,
+    nonnegative_number,
     nonzero_number,
     positive_number,
     validate_nonzero_number,
@@ -34,6 +35,12 @@ class Epsilon(abc.ABC):
     A policy with state is an ``nn.Module`` too, and keeps it in buffers: they reach the objective's ``state_dict``.
     An objective asks its policy in training mode only.
     """
+
+    @property
+    def margin(self) -> float:
+        """How far the step reaches to the other side of 0, as a share of epsilon: 0 is a one-sided difference, and
+        spares a solver call; 1 a central one."""
+        return 0.0
 
     @abc.abstractmethod
     def start(self, scores: Tensor, direction: Tensor, noise_std: Tensor | None, event_dims: int) -> Tensor:
@@ -65,6 +72,7 @@ class FixedEpsilon(Epsilon):
     """The same epsilon always, in the units of scores per unit of loss: what a plain number stands for."""
 
     value: float = field(validator=nonzero_number)
+    margin: float = field(default=0.0, validator=nonnegative_number, kw_only=True)
 
     def start(self, scores: Tensor, direction: Tensor, noise_std: Tensor | None, event_dims: int) -> Tensor:
         limits = torch.finfo(direction.dtype)
@@ -89,14 +97,16 @@ class RelativeToNoise(Epsilon):
 
     Args:
         ratio: negative moves towards better structures.
+        margin: how far the step reaches to the other side of 0, as a share of epsilon.
         group_dims: how many leading batch dimensions index separate problems (the runs of an ensemble, say), each
             with a mean range of its own; 0 is one for the whole batch.
 
     Raises:
-        ArgumentError: for a ratio of 0.
+        ArgumentError: for a ratio of 0, or a negative margin.
     """
 
-    ratio: float = field(default=-8.0, validator=nonzero_number)
+    ratio: float = field(default=-64.0, validator=nonzero_number)
+    margin: float = field(default=0.05, validator=nonnegative_number, kw_only=True)
     group_dims: int = field(default=0, validator=nonnegative_int, kw_only=True)
 
     def start(self, scores: Tensor, direction: Tensor, noise_std: Tensor | None, event_dims: int) -> Tensor:
@@ -125,13 +135,15 @@ class RelativeToScores(Epsilon):
 
     Args:
         ratio: how far the loss moves the scores, in units of their own spread.
+        margin: how far the step reaches to the other side of 0, as a share of epsilon.
         floor: the least spread that counts, so that equal scores do not make epsilon 0.
 
     Raises:
-        ArgumentError: for a ratio of 0, or a floor that is not positive.
+        ArgumentError: for a ratio of 0, a negative margin, or a floor that is not positive.
     """
 
     ratio: float = field(validator=nonzero_number)
+    margin: float = field(default=0.0, validator=nonnegative_number, kw_only=True)
     floor: float = field(default=1e-3, validator=positive_number, kw_only=True)
 
     def start(self, scores: Tensor, direction: Tensor, noise_std: Tensor | None, event_dims: int) -> Tensor:
@@ -173,6 +185,10 @@ class GrowUntilNonzero(Epsilon):
     factor: float = field(default=1.1, validator=above_one, kw_only=True)
     limit: float = field(default=10.0, validator=at_least_one_number, kw_only=True)
     group_dims: int = field(default=0, validator=nonnegative_int, kw_only=True)
+
+    @property
+    def margin(self) -> float:
+        return self.initial.margin
 
     def start(self, scores: Tensor, direction: Tensor, noise_std: Tensor | None, event_dims: int) -> Tensor:
         return self.initial.start(scores, direction, noise_std, event_dims)

@@ -132,22 +132,22 @@ class Slow(sp.StructuredSpace):
         return y.sum(-1) == 1
 
 
-GROWING = sp.GrowUntilNonzero(-1.0, factor=10.0, limit=1000.0, group_dims=1)
-
-
 @pytest.mark.parametrize(
     "case",
     [
-        (torch.tensor([[0.0] * 3, [0.0] * 3, [101.0, 0.0, 0.0]]), -1.0),  # at the first solve
+        (torch.tensor([[0.0] * 3, [0.0] * 3, [101.0, 0.0, 0.0]]), False),  # at the first solve
         # the first example moves at once; the others when epsilon has grown, and the last one is late then
-        (torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.5, 0.0], [0.0, 50.0, 0.0]]), GROWING),
+        (torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.5, 0.0], [0.0, 50.0, 0.0]]), True),
     ],
 )
-@pytest.mark.parametrize("central", [False, True])
-def test_a_solver_out_of_time_names_examples_of_the_batch(case, central):
-    scores, epsilon = case
+@pytest.mark.parametrize("margin", [0.0, 0.5, 1.0])
+def test_a_solver_out_of_time_names_examples_of_the_batch(case, margin):
+    scores, grows = case
+    epsilon: sp.Epsilon = sp.FixedEpsilon(-1.0, margin=margin)
+    if grows:
+        epsilon = sp.GrowUntilNonzero(epsilon, factor=10.0, limit=1000.0, group_dims=1)
     loss = sp.LinearLoss(torch.tensor([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [-2.0, 1.0, 0.0]]), 2.0)
-    settings = {"epsilon": epsilon, "noise": None, "central": central}
+    settings = {"epsilon": epsilon, "noise": None}
     with pytest.raises(sp.SolverTimeoutError, match=r"the time limit ended the search in example 2;") as error:
         sp.PerturbedDirectLoss(Slow(accept=False), **settings)(scores, loss)
     assert error.value.examples == [(2,)]
@@ -161,7 +161,7 @@ def test_a_solver_out_of_time_names_examples_of_the_batch(case, central):
 def test_an_infeasible_example_is_named_once():
     scores = torch.zeros(2, 3)
     scores[1] = -torch.inf
-    objective = sp.PerturbedDirectLoss(SPACE, num_samples=4, central=True)
+    objective = sp.PerturbedDirectLoss(SPACE, num_samples=4)
     with pytest.raises(sp.InfeasibleError) as error:
         objective(scores, SPACE.hamming(torch.eye(3)[:2]))
     assert error.value.examples == [(1,)]

@@ -20,24 +20,21 @@ from structpred.spaces.base import StructuredSpace
 class DirectLayer(Layer):
     """A layer with a step; ``Blackbox`` and ``ImplicitMLE`` differ in their noise."""
 
-    converters: ClassVar = Layer.converters | {"epsilon": as_policy, "central": bool}
+    converters: ClassVar = Layer.converters | {"epsilon": as_policy}
 
     epsilon: Epsilon
-    central: bool
 
     def __init__(
         self,
         space: StructuredSpace,
         *,
-        epsilon: Epsilon | float = RelativeToNoise(),
+        epsilon: Epsilon | float = RelativeToNoise(-8.0, margin=0.0),
         noise: Noise | None = None,
         scale: Tensor | float = 1.0,
         num_samples: int | None = None,
-        central: bool = False,
     ) -> None:
         super().__init__(space, noise=noise, scale=scale, num_samples=num_samples)
         self.epsilon = as_policy(epsilon)
-        self.central = central
 
     def _structures(self, scores: Tensor, perturbed: Perturbed) -> Tensor:
         y: Tensor = _Structures.apply(perturbed.scores, perturbed, self)
@@ -64,7 +61,6 @@ class _Structures(torch.autograd.Function):
             attrs.evolve(ctx.perturbed, scores=scores),
             upstream[0] if layer.num_samples is None else upstream,
             layer.epsilon,
-            central=layer.central,
             prediction=y,
         )
         return found.gradient, None, None

@@ -18,7 +18,6 @@ class Blackbox(DirectLayer):
         epsilon: the signed step, a number (minus the lambda of the paper) or a policy. The default measures it in units
             of dL/dy and of the noise; without noise, of the spread of the scores.
         noise: none unless given; noise makes the gradient that of an expectation.
-        central: differences on both sides of 0, for one more solver call.
         space, scale, num_samples: as for every ``Layer``.
 
     Raises:

@@ -24,7 +24,6 @@ class ImplicitMLE(DirectLayer):
         epsilon: the signed step, a number (minus the lambda of the paper) or a policy. The default measures it in units
             of dL/dy and of the noise; ``AdaptiveEpsilon()`` is the step of Minervini et al. 2023.
         noise: ``SumOfGamma(k)`` for structures of k parts is the paper's.
-        central: differences on both sides of 0, for one more solver call.
         space, scale, num_samples: as for every ``Layer``.
 
     Raises:
@@ -41,10 +40,9 @@ class ImplicitMLE(DirectLayer):
         self,
         space: StructuredSpace,
         *,
-        epsilon: Epsilon | float = RelativeToNoise(),
+        epsilon: Epsilon | float = RelativeToNoise(-8.0, margin=0.0),
         noise: Noise | None = Gumbel(),
         scale: Tensor | float = 1.0,
         num_samples: int | None = None,
-        central: bool = False,
     ) -> None:
-        super().__init__(space, epsilon=epsilon, noise=noise, scale=scale, num_samples=num_samples, central=central)
+        super().__init__(space, epsilon=epsilon, noise=noise, scale=scale, num_samples=num_samples)

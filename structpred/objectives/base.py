@@ -12,6 +12,7 @@ from torch import Tensor
 from structpred._eager import eager
 from structpred._settings import PerturbedModule
 from structpred._validation import validate_positive_int
+from structpred.adaptive_scale import AdaptiveScale
 from structpred.errors import argument_error
 from structpred.noise import Gumbel, Noise
 from structpred.spaces.base import StructuredSpace
@@ -60,7 +61,7 @@ class Objective(PerturbedModule, abc.ABC):
         space: StructuredSpace,
         *,
         noise: Noise | None = Gumbel(),
-        scale: Tensor | float = 1.0,
+        scale: Tensor | float | AdaptiveScale = 1.0,
         num_samples: int = 1,
         reduction: Reduction = "mean",
     ) -> None:

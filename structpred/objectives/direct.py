@@ -15,9 +15,12 @@ from attrs import frozen
 from torch import Tensor
 
 from structpred._eager import eager
+from structpred._scale import validate_own_scale
 from structpred._tensors import inner
+from structpred.adaptive_scale import AdaptiveScale
 from structpred.difference import Difference, direct_difference
-from structpred.epsilon import Epsilon, RelativeToNoise, as_policy
+from structpred.epsilon import Epsilon, GrowUntilNonzero, RelativeToNoise, as_policy
+from structpred.errors import argument_error
 from structpred.gradient import refusing_gradient, with_gradient
 from structpred.loss import LinearLoss
 from structpred.noise import Gumbel, Noise
@@ -25,6 +28,10 @@ from structpred.objectives._supervision import coefficients_of
 from structpred.objectives._zero_gradients import ZeroGradientWatch
 from structpred.objectives.base import Objective, Reduction, Solution
 from structpred.spaces.base import StructuredSpace
+
+
+def _own_scale(value: Tensor | float | AdaptiveScale) -> Tensor | float | AdaptiveScale:
+    return value if isinstance(value, AdaptiveScale) else validate_own_scale(value)
 
 
 @frozen(eq=False, repr=False)
@@ -52,7 +59,6 @@ class PerturbedDirectLoss(Objective):
         space: the structures.
         epsilon: the signed step of the loss perturbation, a number or a policy. The default measures it in units of
             the noise and of the loss, and needs no tuning. Negative moves towards better structures, as in the paper.
-        central: differences on both sides of 0, for one more solver call.
         noise, scale, num_samples, reduction: as for every ``Objective``.
 
     Raises:
@@ -70,10 +76,9 @@ class PerturbedDirectLoss(Objective):
     tensor(True)
     """
 
-    converters: ClassVar = Objective.converters | {"epsilon": as_policy, "central": bool}
+    converters: ClassVar = Objective.converters | {"epsilon": as_policy, "scale": _own_scale}
 
     epsilon: Epsilon
-    central: bool
 
     def __init__(
         self,
@@ -81,14 +86,12 @@ class PerturbedDirectLoss(Objective):
         *,
         epsilon: Epsilon | float = RelativeToNoise(),
         noise: Noise | None = Gumbel(),
-        scale: Tensor | float = 1.0,
+        scale: Tensor | float | AdaptiveScale = 1.0,
         num_samples: int = 1,
-        central: bool = False,
         reduction: Reduction = "mean",
     ) -> None:
         super().__init__(space, noise=noise, scale=scale, num_samples=num_samples, reduction=reduction)
         self.epsilon = as_policy(epsilon)
-        self.central = central
         self._watch = ZeroGradientWatch()
 
     @eager
@@ -111,11 +114,24 @@ class PerturbedDirectLoss(Objective):
             y = self.space.argmax(scores)[None]
             nothing = Difference(y, y, torch.zeros_like(y), y.new_zeros(scores.shape[: scores.ndim - event_dims]))
             return self._solution(loss(y), scores[None], nothing, None)
+        adaptive = self._adaptive_scale() if scale is None else None
         perturbed = self._perturb(scores, scale, self.num_samples, generator)
-        found = direct_difference(self.space, perturbed, coefficients, self.epsilon, central=self.central, loss=loss)
+        found = direct_difference(self.space, perturbed, coefficients, self.epsilon, loss=loss)
+        if adaptive:
+            adaptive.update(perturbed.unperturbed, found.gradient, event_dims)
         value = loss(found.prediction)  # (samples, *batch)
         self._watch(found.gradient, value, lambda: loss(self.space.argmax(coefficients.neg())))
         return self._solution(with_gradient(value, perturbed.scores, found.gradient), scores, found, perturbed.noise)
+
+    def _adaptive_scale(self) -> AdaptiveScale | None:
+        """The objective's own scale, if there is noise and it adapts."""
+        if self.noise is None or not isinstance(self.scale, AdaptiveScale):
+            return None
+        step = self.epsilon.initial if isinstance(self.epsilon, GrowUntilNonzero) else self.epsilon
+        if not isinstance(step, RelativeToNoise):
+            wanted = "a step in units of the noise, where the scale is an AdaptiveScale"
+            raise argument_error("epsilon", wanted, self.epsilon, "write RelativeToNoise(), or scale=1.0")
+        return self.scale
 
     def _solution(self, value: Tensor, scores: Tensor, found: Difference, noise: Tensor | None) -> DirectSolution:
         y, augmented = (refusing_gradient(y, scores) for y in (found.prediction, found.augmented))

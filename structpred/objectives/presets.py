@@ -1,13 +1,14 @@
 """Direct loss minimization by the names of others: the perturbed direct loss without noise, at their steps.
 
 With predicted costs c_hat = -scores and true costs c, the coefficients of the loss, all have the gradient
-(y(eps) - y) / eps or its central form. What they call their step is in units of predicted per true costs; it has to be
+(y(eps) - y) / eps or the central form. What they call their step is in units of predicted per true costs; it has to be
 tuned, as an epsilon that is a plain number has.
 """
 
 from __future__ import annotations
 
 from structpred._validation import validate_positive_number
+from structpred.epsilon import FixedEpsilon
 from structpred.objectives.base import Reduction
 from structpred.objectives.direct import PerturbedDirectLoss
 from structpred.spaces.base import StructuredSpace
@@ -25,9 +26,8 @@ def perturbation_gradient_loss(
         central: differences on both sides (PGC); otherwise backward (PGB), away from better structures.
         reduction: as for every ``Objective``.
     """
-    return PerturbedDirectLoss(
-        space, epsilon=validate_positive_number("step", step), noise=None, central=central, reduction=reduction
-    )
+    epsilon = FixedEpsilon(validate_positive_number("step", step), margin=1.0 if central else 0.0)
+    return PerturbedDirectLoss(space, epsilon=epsilon, noise=None, reduction=reduction)
 
 
 def blackbox_loss(space: StructuredSpace, *, step: float = 10.0, reduction: Reduction = "mean") -> PerturbedDirectLoss:

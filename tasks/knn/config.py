@@ -95,8 +95,8 @@ class Training:
     """Images a step that neighbours are chosen for."""
     num_samples: int = field(default=1, validator=at_least_one)
     """Noise draws a query."""
-    central: bool = False
-    """Differences on both sides of 0."""
+    margin: float = field(default=0.0, validator=validators.ge(0))
+    """How far the step reaches to the other side of 0, as a share of epsilon; 1 is a central difference."""
     held_out: int = field(default=5000, validator=validators.ge(0))
     """Training images kept aside, to measure on and to choose by."""
     validate_every: int = field(default=1, validator=at_least_one)
@@ -119,10 +119,12 @@ class Training:
 
     def objective(self, k: int, scale: Scale) -> sp.PerturbedDirectLoss:
         """The objective for k neighbours out of the candidates."""
-        epsilon: sp.Epsilon | float = sp.RelativeToNoise() if self.epsilon is None else self.epsilon
+        epsilon: sp.Epsilon | float = sp.RelativeToNoise()
+        if self.epsilon is not None:
+            epsilon = sp.FixedEpsilon(self.epsilon, margin=self.margin)
         if self.growth is not Growth.NONE and self.epsilon is not None:
             epsilon = sp.GrowUntilNonzero(
-                self.epsilon,
+                epsilon,
                 factor=self.epsilon_factor,
                 limit=self.epsilon_limit / self.epsilon,
                 group_dims=1 if self.growth is Growth.QUERY else 0,
@@ -132,7 +134,6 @@ class Training:
             epsilon=epsilon,
             noise=None if scale is Scale.NONE else sp.Gumbel(),
             num_samples=self.num_samples,
-            central=self.central,
         )
 
 
@@ -216,7 +217,7 @@ QUICK = attrs.evolve(
     epochs=6,
     epsilon=-0.05,
     growth=Growth.NONE,
-    central=True,
+    margin=1.0,
     schedule=Schedule.ONE_CYCLE,
     scale_rate=1e-3,
     best_epoch=False,

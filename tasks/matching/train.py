@@ -15,7 +15,7 @@ from tasks.common.seeds import seed_for
 from tasks.matching.board import Board
 from tasks.matching.config import Run
 from tasks.matching.data import Data, Digits, Grids, Truth
-from tasks.matching.methods import learner, rate_of
+from tasks.matching.methods import Learner, learner, rate_of
 from tasks.matching.networks import WeightNetwork
 
 JUDGED = 1000
@@ -52,12 +52,21 @@ def steps_of(run: Run) -> int:
     return run.training.epochs * (run.training.grids // run.training.batch_size)
 
 
-def train(run: Run, data: Data, observe: Observer | None = None) -> tuple[WeightNetwork, float]:
-    """The trained network of a run, and the seconds that its steps took."""
+def train(
+    run: Run, data: Data, observe: Observer | None = None, loss_of: Learner | None = None
+) -> tuple[WeightNetwork, float]:
+    """The trained network of a run, and the seconds that its steps took.
+
+    Args:
+        run: what to train.
+        data: the images.
+        observe: for a progress bar, say.
+        loss_of: what to train on; the run's method unless given.
+    """
     training, board = run.training, Board(run.k)
     grids = Grids.draw(board, data.pool(training.digits), training.grids, seed_for(run.seed, Stream.TRAIN_GRIDS))
     network = WeightNetwork(board, training.edge_weights, seed_for(run.seed, Stream.WEIGHTS))
-    loss_of = learner(run.method, board.space, training.num_samples)
+    loss_of = loss_of or learner(run.method, board.space, training.num_samples)
     optimizer = torch.optim.Adam(network.parameters(), fused=True)
     steps = steps_of(run)
     rate = rate_of(run.method) if training.rate is None else training.rate

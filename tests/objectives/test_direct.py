@@ -88,11 +88,15 @@ def test_value_is_the_mean_task_loss_of_the_predictions(space, seed):
     assert space.contains(solution.augmented).all()
 
 
-@given(space=spaces, seed=seeds, central=st.booleans())
-def test_both_structures_see_the_same_noise(space, seed, central):
+margins = st.sampled_from([0.0, 0.25, 1.0])
+
+
+@given(space=spaces, seed=seeds, margin=margins)
+def test_both_structures_see_the_same_noise(space, seed, margin):
     scores, _ = problem(space, seed)
     no_loss = sp.LinearLoss(torch.zeros_like(scores), event_dims=len(space.shape))
-    solution = sp.PerturbedDirectLoss(space, epsilon=-1.0, num_samples=5, central=central).solve(scores, no_loss)
+    step = sp.FixedEpsilon(-1.0, margin=margin)
+    solution = sp.PerturbedDirectLoss(space, epsilon=step, num_samples=5).solve(scores, no_loss)
     assert torch.equal(solution.prediction, solution.augmented)
     assert not solution.gradient.any()
     assert solution.nonzero_fraction == 0
@@ -108,11 +112,11 @@ def stuck_problem() -> tuple[sp.OneHot, Tensor, sp.LinearLoss]:
     return space, scores, space.hamming(torch.tensor([[0, 1], [0, 1]]))
 
 
-@pytest.mark.parametrize("central", [False, True])
-def test_grow_until_nonzero_grows_until_one_example_moves(central):
+@pytest.mark.parametrize("margin", [0.0, 0.25, 1.0])
+def test_grow_until_nonzero_grows_until_one_example_moves(margin):
     space, scores, loss = stuck_problem()
-    policy = sp.GrowUntilNonzero(-1.0, factor=1.25)
-    solution = sp.PerturbedDirectLoss(space, epsilon=policy, noise=None, central=central).solve(scores, loss)
+    policy = sp.GrowUntilNonzero(sp.FixedEpsilon(-1.0, margin=margin), factor=1.25)
+    solution = sp.PerturbedDirectLoss(space, epsilon=policy, noise=None).solve(scores, loss)
     # A step of epsilon moves the margin by 2 |epsilon|: 1.25^2 is the first power beyond 3 / 2.
     torch.testing.assert_close(solution.epsilon, torch.full((2,), -(1.25**2)))
     assert solution.nonzero_fraction == 0.5
@@ -156,12 +160,12 @@ def test_epsilon_can_be_assigned_between_calls():
 # --- shapes, types and forbidden parts
 
 
-@given(space=spaces, batch=st.sampled_from([(), (2,), (2, 3)]), seed=seeds, central=st.booleans())
-def test_any_batch_dimensions(space, batch, seed, central):
+@given(space=spaces, batch=st.sampled_from([(), (2,), (2, 3)]), seed=seeds, margin=margins)
+def test_any_batch_dimensions(space, batch, seed, margin):
     scores = draw((*batch, *space.shape), seed).requires_grad_()
     target = space.argmax(draw((*batch, *space.shape), seed + 1))
     scale = torch.ones(*batch, *(1 for _ in space.noise_shape), dtype=torch.float64, requires_grad=True)
-    objective = sp.PerturbedDirectLoss(space, epsilon=-1.0, num_samples=2, central=central)
+    objective = sp.PerturbedDirectLoss(space, epsilon=sp.FixedEpsilon(-1.0, margin=margin), num_samples=2)
     solution = objective.solve(scores, space.hamming(target), scale=scale)
     solution.loss.mean().backward()
     assert solution.loss.shape == (2, *batch)
@@ -192,12 +196,12 @@ def test_gradients_come_in_the_dtype_of_the_scores(dtype):
     assert scores.grad.any()
 
 
-@pytest.mark.parametrize("central", [False, True])
-def test_forbidden_parts_are_never_used_and_get_no_gradient(central):
+@pytest.mark.parametrize("margin", [0.0, 0.25, 1.0])
+def test_forbidden_parts_are_never_used_and_get_no_gradient(margin):
     space = sp.KSubset(4, 2)
     scores = torch.tensor([[0.0, -torch.inf, 0.1, 0.2]], requires_grad=True)
     scale = torch.tensor(1.0, requires_grad=True)
-    objective = sp.PerturbedDirectLoss(space, epsilon=-5.0, num_samples=50, central=central)
+    objective = sp.PerturbedDirectLoss(space, epsilon=sp.FixedEpsilon(-5.0, margin=margin), num_samples=50)
     solution = objective.solve(scores, space.hamming(torch.tensor([[1, 1, 0, 0]])), scale=scale)
     solution.loss.mean().backward()
     assert not solution.prediction[..., 1].any()
@@ -243,7 +247,7 @@ def test_the_objective_is_a_module_that_copies_pickles_and_reads_well():
     assert objective.state_dict() == {}
     assert repr(objective) == (
         "PerturbedDirectLoss(space=Matching(rows=3, cols=3), noise=Gumbel(), scale=1.0, num_samples=5, "
-        "reduction='mean', epsilon=FixedEpsilon(value=-12.0), central=False)"
+        "reduction='mean', epsilon=FixedEpsilon(value=-12.0, margin=0.0))"
     )
 
 

@@ -8,7 +8,10 @@ from broken import BROKEN, GUMBEL, Broken, Shared, draw, inner, objectives
 from torch import Tensor
 
 import structpred as sp
+from structpred.epsilon import as_policy
 from structpred.testing import DIRECT_LAWS, check_objective
+
+CENTRAL = sp.FixedEpsilon(-1.0, margin=1.0)
 
 
 @attrs.define(slots=False, eq=False)
@@ -17,17 +20,16 @@ class Plain:
 
     space: sp.StructuredSpace
     noise: sp.Noise | None = GUMBEL
-    epsilon: float = -1.0
+    epsilon: sp.Epsilon | float = -1.0
     num_samples: int = 1
-    central: bool = False
 
     @property
     def low(self) -> float:
-        return -self.epsilon if self.central else 0.0
+        return -as_policy(self.epsilon).margin * self.high
 
     @property
     def high(self) -> float:
-        return self.epsilon
+        return as_policy(self.epsilon).value
 
     def __call__(self, scores: Tensor, loss: sp.LinearLoss, *, scale: Tensor | None = None, generator=None) -> Tensor:
         perturbed = self.perturb(scores, scale, generator)  # (draws, batch, *shape)
@@ -65,7 +67,7 @@ broken = objectives(DIRECT_LAWS)
 @broken("gradient_for_scores_equals_finite_differences")
 @broken("subgradient_inequality_holds_for_any_step")
 @broken("mean_gradient_equals_the_score_function_estimate")
-@broken("mean_gradient_equals_the_score_function_estimate", sp.Matching(3), central=True)
+@broken("mean_gradient_equals_the_score_function_estimate", sp.Matching(3), epsilon=CENTRAL)
 @broken("mean_gradient_equals_the_closed_form", sp.OneHot(4))
 @broken("mean_gradient_equals_the_quadrature", sp.OneHot(4), noise=sp.Normal())
 class WrongSign(Plain):
@@ -80,14 +82,14 @@ class NoOneOverEpsilon(Plain):
         return super().gradient(perturbed, costs) * (self.high - self.low)
 
 
-@broken("gradient_for_scores_equals_finite_differences", central=True)
+@broken("gradient_for_scores_equals_finite_differences", epsilon=CENTRAL)
 class CentralWithoutTheTwo(Plain):
     def gradient(self, perturbed, costs):
         return 2 * super().gradient(perturbed, costs)
 
 
-@broken("gradient_for_scores_equals_finite_differences", central=True)
-@broken("bias_falls_with_epsilon", sp.OneHot(4), central=True)
+@broken("gradient_for_scores_equals_finite_differences", epsilon=CENTRAL)
+@broken("bias_falls_with_epsilon", sp.OneHot(4), epsilon=CENTRAL)
 class OneSideTwice(Plain):
     def gradient(self, perturbed, costs):
         high, plain = (self.space.argmax(perturbed + step * costs) for step in (self.high, 0.0))

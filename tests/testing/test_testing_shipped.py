@@ -14,7 +14,8 @@ from structpred.testing.gradient_laws.means import chi_square_tail
 
 SPACES = [sp.OneHot(3), sp.KSubset(4, 2), sp.Matching(2, 3), Shared()]
 OF_PARTS = SPACES[:3]  # each part has a variable of its own
-NORMAL, CENTRAL = {"noise": sp.Normal()}, {"noise": sp.Normal(), "central": True}
+CENTRAL = sp.RelativeToNoise(-8.0, margin=1.0)
+NORMAL, BOTH_SIDES = {"noise": sp.Normal()}, {"noise": sp.Normal(), "epsilon": CENTRAL}
 GROWING = sp.GrowUntilNonzero(sp.RelativeToNoise())
 STD = {"noise": sp.Gumbel(), "projection": sp.Projection.STD}
 
@@ -26,14 +27,14 @@ def over(spaces, kind, *settings):
 MODULES = {
     testing.DIRECT_LAWS: [
         *over(SPACES, sp.PerturbedDirectLoss, {}),
-        *over([sp.OneHot(4), Shared()], sp.PerturbedDirectLoss, CENTRAL),
+        *over([sp.OneHot(4), Shared()], sp.PerturbedDirectLoss, BOTH_SIDES),
         sp.PerturbedDirectLoss(sp.OneHot(3), noise=sp.Uniform()),
         sp.PerturbedDirectLoss(
             sp.KSubset(5, 2), noise=sp.Logistic(), epsilon=sp.GrowUntilNonzero(sp.RelativeToNoise())
         ),
         sp.PerturbedDirectLoss(sp.Chain(3, 2)),
         sp.PerturbedDirectLoss(sp.Knapsack([3, 4, 5], 8)),
-        sp.PerturbedDirectLoss(sp.DagPath.grid(2, 3), noise=sp.Normal(), central=True),
+        sp.PerturbedDirectLoss(sp.DagPath.grid(2, 3), noise=sp.Normal(), epsilon=CENTRAL),
         sp.PerturbedDirectLoss(sp.SpanningTree(networkx.complete_graph(4))),
         sp.blackbox_loss(sp.KSubset(4, 2)),
         sp.perturbation_gradient_loss(sp.OneHot(3), central=True),
@@ -51,7 +52,7 @@ MODULES = {
     ],
     testing.DIFFERENCE_LAYER_LAWS: [
         *over(SPACES, sp.Blackbox, {}),
-        *over([sp.Matching(3), Shared()], sp.Blackbox, CENTRAL),
+        *over([sp.Matching(3), Shared()], sp.Blackbox, BOTH_SIDES),
         *over(SPACES, sp.ImplicitMLE, {}),
         sp.ImplicitMLE(sp.KSubset(4, 2), noise=sp.SumOfGamma(2), epsilon=sp.AdaptiveEpsilon()),
     ],

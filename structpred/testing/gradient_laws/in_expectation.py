@@ -115,11 +115,11 @@ def mean_gradient_equals_the_quadrature(subject: Subject, *, draws: int = 40_000
 
 @law(needs=_one_hot_with_known_noise)
 def bias_falls_with_epsilon(subject: Subject, *, draws: int = 40_000, seed: int = 0) -> None:
-    """The bias falls like epsilon, and like its square for the central form: half the step, half or a quarter of it."""
+    """The bias falls like epsilon; where the margin is 1, like its square: half the step, half or a quarter of it."""
     problem = Problem(subject, draws, seed)
     exact = OneHotExpectation(problem.noise, problem.sigma)
     limit, _ = exact.direct_gradient(problem.scores, problem.costs, -1e-3, 1e-3)
-    order = 2 if subject.central else 1
+    order = 2 if subject.margin == 1 else 1
     near, _ = exact.direct_gradient(problem.scores, problem.costs, *subject.steps(0.05))
     leading = (near - limit) / 0.05**order  # the bias is leading * epsilon^order, for small epsilon
     for epsilon in (1.0, 0.5):

@@ -10,6 +10,7 @@ import torch
 from attrs import Factory, field, frozen
 from torch import Tensor
 
+from structpred.epsilon import Epsilon, FixedEpsilon, as_policy
 from structpred.errors import ArgumentError, argument_error
 from structpred.loss import LinearLoss
 from structpred.noise import Noise
@@ -71,8 +72,9 @@ class Subject(abc.ABC):
         return getattr(self.module, "noise", None)
 
     @property
-    def central(self) -> bool:
-        return bool(getattr(self.module, "central", False))
+    def margin(self) -> float:
+        """Of the module's step, which those that laws assign have too."""
+        return as_policy(self.module.epsilon).margin if self.has_a_step else 0.0
 
     @property
     def has_a_step(self) -> bool:
@@ -94,8 +96,13 @@ class Subject(abc.ABC):
         """A copy of the module, over the same space, to which these settings were assigned."""
         module = copy.deepcopy(self.module, {id(self.space): self.space})
         for name, value in settings.items():
-            setattr(module, name, value)
+            setattr(module, name, self._with_margin(value) if name == "epsilon" else value)
         return module
+
+    def _with_margin(self, epsilon: Epsilon | float) -> Epsilon | float:
+        if isinstance(epsilon, Epsilon) or not self.margin:
+            return epsilon
+        return FixedEpsilon(epsilon, margin=self.margin)
 
     def recording(self, case: Case, **settings: Any) -> tuple[Any, Recorded | None]:
         """A variant for the case's number of samples, and its noise, which records what is drawn."""
@@ -147,7 +154,7 @@ class Subject(abc.ABC):
 
     def steps(self, epsilon: float) -> tuple[float, float]:
         """Where the loss is added: the two multiples of it between which the difference is taken."""
-        return (-epsilon if self.central else 0.0), epsilon
+        return -self.margin * epsilon, epsilon
 
     def perturbed(self, scores: Tensor, scale: Tensor, noise: Tensor) -> Tensor:
         """The scores under noise: ``(samples, *batch, *shape)``."""

@@ -48,8 +48,8 @@ def test_every_preset_can_be_had_and_its_fields_overridden(command: str) -> None
     }
     values = {name: value.value if isinstance(value, enum.Enum) else value for name, value in changed.items()}
     options = [word for name, value in values.items() for word in (f"--{name.replace('_', '-')}", value)]
-    expected = attrs.evolve(PAPER_CIFAR_10, **changed, central=True, best_epoch=False)
-    assert parse(command, "paper-cifar-10", *options, "--central", "--no-best-epoch").training == expected
+    expected = attrs.evolve(PAPER_CIFAR_10, **changed, margin=1.0, best_epoch=False)
+    assert parse(command, "paper-cifar-10", *options, "--margin", "1.0", "--no-best-epoch").training == expected
 
 
 def test_the_options_of_each_command_are_read() -> None:

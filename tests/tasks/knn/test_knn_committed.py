@@ -24,10 +24,10 @@ CELLS = [(k, scale) for k in (1, 3, 5, 9) for scale in Scale]
 
 EPSILON = {Loss.MATCH: -1.0, Loss.DISTANCE: -0.2, Loss.SCALED_MATCH: -0.05}
 FORMS = {
-    "one-sided": {"central": False},
-    "one-sided, 5 draws": {"central": False, "num_samples": 5},
-    "one-sided, epsilon grows for each query": {"central": False, "growth": Growth.QUERY, "epsilon_factor": 2.0},
-    "central": {"central": True},
+    "one-sided": {"margin": 0.0},
+    "one-sided, 5 draws": {"margin": 0.0, "num_samples": 5},
+    "one-sided, epsilon grows for each query": {"margin": 0.0, "growth": Growth.QUERY, "epsilon_factor": 2.0},
+    "central": {"margin": 1.0},
 }
 
 

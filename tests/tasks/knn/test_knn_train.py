@@ -28,7 +28,7 @@ def test_training_lowers_the_loss_and_its_neighbours_classify_images_never_seen(
 def test_an_image_is_never_a_neighbour_of_its_own() -> None:
     """All others are equally far and all are chosen, and only the image itself is left."""
     for scale in (None, 1.0):
-        trainer = trainer_of(k=19, central=True)
+        trainer = trainer_of(k=19, margin=1.0)
         queries, candidates = torch.arange(10), torch.arange(20).flip(0)
         watch = Watch(trainer)
         solution, _ = trainer.solve(torch.zeros(30, 4), scale, queries, candidates)
