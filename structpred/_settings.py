@@ -65,7 +65,8 @@ class PerturbedModule(nn.Module):
             return perturb(self.space, scores, None, 1.0)
         batch = self.space.batch_shape("scores", scores)
         if scale is None:
-            scale = self.scale() if isinstance(self.scale, AdaptiveScale) else self.scale
+            own = self.scale
+            scale = own.to(scores.device)() if isinstance(own, AdaptiveScale) else own
         scale = validate_scale(scale, batch, self.space.noise_shape, scores)
         return perturb(self.space, scores, self.noise, scale, num_samples, generator)
 

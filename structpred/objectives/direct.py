@@ -34,6 +34,10 @@ def _own_scale(value: Tensor | float | AdaptiveScale) -> Tensor | float | Adapti
     return value if isinstance(value, AdaptiveScale) else validate_own_scale(value)
 
 
+def _in_units_of_the_noise(epsilon: Epsilon) -> bool:
+    return isinstance(epsilon.initial if isinstance(epsilon, GrowUntilNonzero) else epsilon, RelativeToNoise)
+
+
 @frozen(eq=False, repr=False)
 class DirectSolution(Solution):
     """What one call of ``PerturbedDirectLoss`` solved."""
@@ -59,10 +63,14 @@ class PerturbedDirectLoss(Objective):
         space: the structures.
         epsilon: the signed step of the loss perturbation, a number or a policy. The default measures it in units of
             the noise and of the loss, and needs no tuning. Negative moves towards better structures, as in the paper.
-        noise, scale, num_samples, reduction: as for every ``Objective``.
+        scale: sigma, where a call does not bring its own: an ``AdaptiveScale``, which the objective moves in training
+            mode; or a number or a tensor as for every ``Objective``. None is ``AdaptiveScale()`` if the step is in
+            units of the noise, and 1 if not.
+        noise, num_samples, reduction: as for every ``Objective``.
 
     Raises:
-        ArgumentError: for an epsilon of 0, less than one sample, or a space or noise that is none.
+        ArgumentError: for an epsilon of 0, less than one sample, or a space or noise that is none; in a call, for an
+            ``AdaptiveScale`` with a step that is not in units of the noise.
 
     >>> import structpred as sp
     >>> _ = torch.manual_seed(0)
@@ -86,11 +94,13 @@ class PerturbedDirectLoss(Objective):
         *,
         epsilon: Epsilon | float = RelativeToNoise(),
         noise: Noise | None = Gumbel(),
-        scale: Tensor | float | AdaptiveScale = 1.0,
+        scale: Tensor | float | AdaptiveScale | None = None,
         num_samples: int = 1,
         reduction: Reduction = "mean",
     ) -> None:
-        super().__init__(space, noise=noise, scale=scale, num_samples=num_samples, reduction=reduction)
+        self_scaled = noise is not None and _in_units_of_the_noise(as_policy(epsilon))
+        own = scale if scale is not None else AdaptiveScale() if self_scaled else 1.0
+        super().__init__(space, noise=noise, scale=own, num_samples=num_samples, reduction=reduction)
         self.epsilon = as_policy(epsilon)
         self._watch = ZeroGradientWatch()
 
@@ -127,8 +137,7 @@ class PerturbedDirectLoss(Objective):
         """The objective's own scale, if there is noise and it adapts."""
         if self.noise is None or not isinstance(self.scale, AdaptiveScale):
             return None
-        step = self.epsilon.initial if isinstance(self.epsilon, GrowUntilNonzero) else self.epsilon
-        if not isinstance(step, RelativeToNoise):
+        if not _in_units_of_the_noise(self.epsilon):
             wanted = "a step in units of the noise, where the scale is an AdaptiveScale"
             raise argument_error("epsilon", wanted, self.epsilon, "write RelativeToNoise(), or scale=1.0")
         return self.scale

@@ -13,7 +13,7 @@ from torch import Tensor
 
 
 class Scale(enum.Enum):
-    """The noise settings of the paper's Tables 1 and 3."""
+    """The noise settings of the paper's Tables 1 and 3, and the library's own."""
 
     NONE = "none"
     """sigma = 0, classical direct loss minimization."""
@@ -21,16 +21,18 @@ class Scale(enum.Enum):
     """sigma = 1."""
     LEARNED = "learned"
     """sigma from its own network."""
+    ADAPTIVE = "adaptive"
+    """One sigma that the objective moves, the library's default."""
 
     @property
     def label(self) -> str:
         """How a table names it."""
-        return {Scale.NONE: "0", Scale.ONE: "1", Scale.LEARNED: "learned"}[self]
+        return {Scale.NONE: "0", Scale.ONE: "1"}.get(self, self.value)
 
     def sigma(self, learned: Callable[[], Tensor]) -> Tensor | float | None:
-        """Sigma as an objective takes it; ``learned`` computes it, and is called where it is learned."""
+        """Sigma as an objective takes it; ``learned`` computes it, and is called where a network learns it."""
         match self:
-            case Scale.NONE:
+            case Scale.NONE | Scale.ADAPTIVE:
                 return None
             case Scale.ONE:
                 return 1.0

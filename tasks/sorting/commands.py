@@ -43,8 +43,8 @@ class Train:
     training: Preset = BEST
     length: int = field(default=25, validator=at_least_one)
     """How many numbers a sequence has."""
-    scale: Scale = Scale.LEARNED
-    """The noise: sigma = 0, sigma = 1, or learned."""
+    scale: Scale = Scale.ADAPTIVE
+    """The noise: sigma = 0, sigma = 1, learned by a network, or adaptive."""
     seed: int = field(default=0, validator=not_negative)
     """Fixes data, initial weights and noise."""
     results: Path = DEFAULT_FOLDER / "sorting.jsonl"
@@ -70,7 +70,7 @@ class Table:
     training: Preset = BEST
     lengths: tuple[int, ...] = field(default=(5, 10, 25, 40, 60, 100), validator=some_at_least_one)
     """How many numbers a sequence has."""
-    scales: tuple[Scale, ...] = field(default=(Scale.LEARNED,), validator=validators.min_len(1))
+    scales: tuple[Scale, ...] = field(default=(Scale.ADAPTIVE,), validator=validators.min_len(1))
     """The noise settings."""
     seeds: Seeds = _SEEDS
     results: Path = DEFAULT_FOLDER / "sorting.jsonl"

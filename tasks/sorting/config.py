@@ -82,8 +82,13 @@ class Run:
     training: Training
     length: int
     """How many numbers a sequence has."""
-    scale: Scale
+    scale: Scale = field()
     seed: int
+
+    @scale.validator
+    def _adapts_in_all_runs(self, _: object, scale: Scale) -> None:
+        if scale is Scale.ADAPTIVE and self.training.patience is not None:
+            raise ValueError("scale: expected none, one or learned, as the training may stop early, got adaptive")
 
 
 PAPER = Training(
