@@ -330,7 +330,8 @@ def test_what_is_wrong_is_named(build, message):
 def test_a_policy_is_a_frozen_value():
     assert GrowUntilNonzero(-1.0, factor=2.0, limit=4) == GROW
     assert hash(GrowUntilNonzero(-1.0, factor=2.0, limit=4)) == hash(GROW)
-    assert repr(GROW) == "GrowUntilNonzero(initial=FixedEpsilon(value=-1.0), factor=2.0, limit=4, group_dims=0)"
+    start = "FixedEpsilon(value=-1.0, margin=0.0)"
+    assert repr(GROW) == f"GrowUntilNonzero(initial={start}, factor=2.0, limit=4, group_dims=0)"
     with pytest.raises(attrs.exceptions.FrozenInstanceError):
         GROW.initial = -3.0
 

@@ -45,8 +45,8 @@ class Train:
     training: Preset = QUICK
     k: int = field(default=5, validator=at_least_one)
     """How many neighbours vote."""
-    scale: Scale = Scale.LEARNED
-    """The noise: sigma = 0, sigma = 1, or learned."""
+    scale: Scale = Scale.ADAPTIVE
+    """The noise: sigma = 0, sigma = 1, learned by a network, or adaptive."""
     seed: int = field(default=0, validator=not_negative)
     """Fixes weights, batches and noise."""
     checkpoint: Path = DEFAULT_FOLDER / "knn.pt"
@@ -101,7 +101,7 @@ class Table:
     training: Preset = QUICK
     ks: tuple[int, ...] = field(default=(1, 3, 5, 9), validator=some_at_least_one)
     """How many neighbours vote."""
-    scales: tuple[Scale, ...] = field(default=tuple(Scale), validator=validators.min_len(1))
+    scales: tuple[Scale, ...] = field(default=(Scale.ADAPTIVE,), validator=validators.min_len(1))
     """The noise settings."""
     seeds: Seeds = _SEEDS
     test: bool = True

@@ -78,7 +78,7 @@ class Trainer:
         if execution.compile:
             self.embedding.compile()
             self.scale_network.compile()
-        self.objective = training.objective(run.k, run.scale)
+        self.objective = training.objective(run.k, run.scale).to(self.device)
         self._noise = torch.Generator(self.device)
         self._optimizer = torch.optim.Adam(self.embedding.parameters(), lr=training.rate, fused=True)
         self._scale_optimizer = training.scale_optimizer.create(self.scale_network.parameters(), training.scale_rate)
@@ -105,6 +105,8 @@ class Trainer:
         embedded, scale = self.embed(queries, candidates)
         solution, right = self.solve(embedded, scale, queries, candidates)
         self.update(solution.loss.mean())
+        if isinstance(self.objective.scale, sp.AdaptiveScale):
+            scale = self.objective.scale()
         sigma = torch.as_tensor(0.0 if scale is None else scale).detach().mean().to(self.device)
         self._epoch_sums += torch.stack([solution.loss.detach().mean(), right, solution.nonzero_fraction, sigma])
         self.steps += 1
@@ -195,6 +197,7 @@ class Trainer:
         return {
             "embedding": self.embedding,
             "scale_network": self.scale_network,
+            "objective": self.objective,
             "optimizer": self._optimizer,
             "scale_optimizer": self._scale_optimizer,
             "schedule": self._schedule,

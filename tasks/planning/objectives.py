@@ -28,9 +28,9 @@ class Method(enum.Enum):
     MSE = "mse"
     """The squared error of the costs, whatever they are used for: the two-stage method. No knob."""
     DIRECT = "direct"
-    """``sp.PerturbedDirectLoss`` on the regret, with its default step. The knob is sigma."""
-    DIRECT_FAR = "direct-far"
-    """The same with a step of 32 units in place of 8, and five draws."""
+    """``sp.PerturbedDirectLoss`` on the regret, as it comes. The knob is where sigma starts."""
+    DIRECT_FIXED = "direct-fixed"
+    """The same with a sigma that stays, which is the knob."""
     FENCHEL_YOUNG = "fenchel-young"
     """``sp.PerturbedFenchelYoungLoss``. The knob is sigma."""
     SPO_PLUS = "spo+"
@@ -73,6 +73,11 @@ class StepOfSeeds(sp.Epsilon):
 
     steps: Tensor
     """``(seeds,)``"""
+    central: bool = False
+
+    @property
+    def margin(self) -> float:
+        return 1.0 if self.central else 0.0
 
     def start(self, scores: Tensor, direction: Tensor, noise_std: Tensor | None, event_dims: int) -> Tensor:
         return self.steps[:, None].expand(scores.shape[:2])
@@ -101,11 +106,10 @@ def objective(method: Method, instances: Instances, knobs: Sequence[float]) -> O
     match method:
         case Method.MSE:
             return lambda scores, rows: (scores + rows.costs).square().mean(-1)
-        case Method.DIRECT | Method.DIRECT_FAR:
+        case Method.DIRECT | Method.DIRECT_FIXED:
+            scale = knob if method is Method.DIRECT_FIXED else sp.AdaptiveScale(knob)
             step = sp.RelativeToNoise(group_dims=1)
-            direct = sp.PerturbedDirectLoss(space, epsilon=step, noise=noise, scale=knob, reduction=how)
-            if method is Method.DIRECT_FAR:
-                direct.epsilon, direct.num_samples = sp.RelativeToNoise(-32.0, group_dims=1), 5
+            direct = sp.PerturbedDirectLoss(space, epsilon=step, noise=noise, scale=scale, reduction=how)
             return lambda scores, rows: direct(scores, regret(rows))
         case Method.FENCHEL_YOUNG:
             fenchel_young = sp.PerturbedFenchelYoungLoss(space, noise=noise, scale=knob, reduction=how)
@@ -123,8 +127,9 @@ def objective(method: Method, instances: Instances, knobs: Sequence[float]) -> O
             score_function = sp.ScoreFunctionLoss(space, noise=noise, scale=knob, reduction=how)
             return lambda scores, rows: score_function(scores, regret(rows))
         case Method.PG_BACKWARD | Method.PG_CENTRAL:
-            pg = sp.perturbation_gradient_loss(space, central=method is Method.PG_CENTRAL, reduction=how)
-            pg.epsilon = StepOfSeeds(knob.flatten())
+            central = method is Method.PG_CENTRAL
+            pg = sp.perturbation_gradient_loss(space, central=central, reduction=how)
+            pg.epsilon = StepOfSeeds(knob.flatten(), central)
             return lambda scores, rows: pg(scores, regret(rows))
         case Method.BLACKBOX:
             blackbox = sp.blackbox_loss(space, reduction=how)

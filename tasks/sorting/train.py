@@ -68,8 +68,8 @@ def train(
         training.scale_optimizer.create(scale_nets.parameters(), training.scale_rate),
     ]
     objective = training.objective(length, sp.Gumbel())
-    if scale is Scale.ADAPTIVE:
-        objective.scale = sp.AdaptiveScale(torch.ones(len(seeds), 1, 1, 1))
+    adaptive = sp.AdaptiveScale(torch.ones(len(seeds), 1, 1, 1)) if scale is Scale.ADAPTIVE else None
+    objective.scale = adaptive or 1.0
     deployed = _Deployed(training, score_nets)
     logs = [_Log(training) for _ in seeds]
     wrong = torch.zeros(len(seeds))
@@ -86,8 +86,8 @@ def train(
             objective.noise = None if scale is Scale.NONE else noise
         sigma = scale.sigma(learned)
         solution = objective.solve(score_nets(train_x)[running], loss, scale=sigma)
-        if isinstance(objective.scale, sp.AdaptiveScale):
-            sigma = objective.scale()
+        if adaptive is not None:
+            sigma = adaptive()
         run_losses = solution.loss.mean((0, 2))  # (running,)
         for optimizer in optimizers:
             optimizer.zero_grad()

@@ -66,7 +66,7 @@ def test_the_options_of_each_command_are_read() -> None:
     asked = f"picture --checkpoint c --queries 3 --output o {where}"
     assert parse(*asked.split()) == Picture(Path("c"), 3, Path("o"), source, execution)
     table = parse("table")
-    assert (table.ks, set(table.scales), table.seeds) == ((1, 3, 5, 9), set(Scale), Seeds(3))
+    assert (table.ks, table.scales, table.seeds) == ((1, 3, 5, 9), (Scale.ADAPTIVE,), Seeds(3))
 
 
 REFUSED = [

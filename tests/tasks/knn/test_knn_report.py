@@ -59,10 +59,13 @@ def test_what_one_run_has_not_is_left_out() -> None:
     assert row(result(test=None), result(test=0.25)).startswith("2 1 2 25.00 75.00 ± 0.00 ")
 
 
+PAPERS = (Scale.NONE, Scale.ONE, Scale.LEARNED)
+
+
 def test_the_papers_figure_stands_in_brackets_after_ours() -> None:
     assert row(result(3, Scale.ONE)).startswith("3 1 1 50.00 (53.84) 75.00 ")
     assert row(result(9, Scale.LEARNED, DataSet.CIFAR_10)).startswith("9 learned 1 50.00 (91.70) 75.00 ")
-    assert set(PAPER_TABLE_3) == {(dataset, scale, k) for dataset in DataSet for scale in Scale for k in (1, 3, 5, 9)}
+    assert set(PAPER_TABLE_3) == {(dataset, scale, k) for dataset in DataSet for scale in PAPERS for k in (1, 3, 5, 9)}
 
 
 def test_the_held_out_accuracy_is_that_of_the_weights_that_are_used() -> None:

@@ -12,7 +12,7 @@ SEEDS = [100_000, 100_001]
 (INSTANCES,) = ShortestPaths(height=3, width=3, train_rows=50, test_rows=1).draw(SEEDS)
 ROWS = INSTANCES.train
 SCORES = torch.randn(2, 50, 12, generator=torch.Generator().manual_seed(0))
-NOISY = [Method.DIRECT, Method.DIRECT_FAR, Method.FENCHEL_YOUNG, Method.SCORE_FUNCTION]
+NOISY = [Method.DIRECT, Method.DIRECT_FIXED, Method.FENCHEL_YOUNG, Method.SCORE_FUNCTION]
 
 
 def values_and_gradients(method: Method, knobs: list[float]) -> tuple[torch.Tensor, torch.Tensor]:
@@ -58,7 +58,7 @@ def test_noise_is_of_the_size_of_each_seeds_knob(method: Method) -> None:
         Method.FENCHEL_YOUNG: (SCORES * (y - ROWS.solutions)).sum(-1),
         Method.DIRECT: (ROWS.costs * (y - ROWS.solutions)).sum(-1),
     }
-    quiet[Method.SCORE_FUNCTION] = quiet[Method.DIRECT_FAR] = quiet[Method.DIRECT]
+    quiet[Method.SCORE_FUNCTION] = quiet[Method.DIRECT_FIXED] = quiet[Method.DIRECT]
     torch.testing.assert_close(loss[0], quiet[method][0], atol=1e-3, rtol=0)
     assert (loss[1] - quiet[method][1]).abs().mean() > 0.1
 
