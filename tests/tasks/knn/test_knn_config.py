@@ -54,7 +54,7 @@ def test_the_paper_presets_have_its_numbers(
 
 
 def test_the_objective_chooses_k_of_the_candidates_as_the_training_says() -> None:
-    objective = attrs.evolve(TINY, epsilon=-0.5, num_samples=4, margin=1.0).objective(3, Scale.ONE)
+    objective = attrs.evolve(TINY, epsilon=-0.5, growth=Growth.NONE, num_samples=4, margin=1.0).objective(3, Scale.ONE)
     assert objective.space == sp.KSubset(20, 3)
     assert (objective.num_samples, objective.noise) == (4, sp.Gumbel())
     assert objective.epsilon == sp.FixedEpsilon(-0.5, margin=1.0)

@@ -76,8 +76,9 @@ def test_defaults_are_those_of_the_library() -> None:
     space = INSTANCES.space
     assert sp.perturbation_gradient_loss(space).epsilon == sp.FixedEpsilon(Method.PG_BACKWARD.default)
     assert sp.blackbox_loss(space).epsilon == sp.FixedEpsilon(-Method.BLACKBOX.default)
-    for kind in (sp.PerturbedDirectLoss, sp.PerturbedFenchelYoungLoss, sp.ScoreFunctionLoss):
-        assert kind(space).scale == Method.DIRECT.default  # type: ignore[abstract]
+    assert sp.PerturbedDirectLoss(space).scale() == Method.DIRECT.default  # type: ignore[operator]
+    for kind in (sp.PerturbedFenchelYoungLoss, sp.ScoreFunctionLoss):
+        assert kind(space).scale == Method.FENCHEL_YOUNG.default  # type: ignore[abstract]
 
 
 def test_a_step_for_each_seed() -> None:

@@ -35,12 +35,13 @@ def test_a_row_has_the_measures_of_its_repetitions() -> None:
     assert row(result(7, Scale.NONE, 0.0, scale_path=[])) == "7 0 1 100.0 0.00 10 1.00"
 
 
+PAPERS = (Scale.NONE, Scale.ONE, Scale.LEARNED)
+
+
 def test_the_papers_figures_stand_beside_ours() -> None:
     assert row(result(5, Scale.NONE, 0.0)).startswith("5 0 1 100.0 (98.5) 0.00 (0.6 ± 4.9) 10 ")
     assert row(result(100, Scale.LEARNED, 0.0)).startswith("100 learned 1 100.0 (76.8) 0.00 (0.9 ± 2.1) 10 ")
-    assert set(PAPER_TABLE_1) == {
-        (length, scale) for length in (5, 10, 25, 40, 60, 100) for scale in (Scale.NONE, Scale.ONE, Scale.LEARNED)
-    }
+    assert set(PAPER_TABLE_1) == {(length, scale) for length in (5, 10, 25, 40, 60, 100) for scale in PAPERS}
 
 
 def test_one_repetition_is_told_with_the_path_of_its_sigma_if_it_has_one() -> None:
