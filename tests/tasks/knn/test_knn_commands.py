@@ -166,7 +166,7 @@ def test_a_root_without_the_set_or_with_a_damaged_one(
 @functools.cache
 def finished() -> Trainer:
     """What TRAIN trains."""
-    return trained(Trainer(Run(parse(*TRAIN).training, 5, Scale.LEARNED, 0), *data().hold_out(20), CPU))
+    return trained(Trainer(Run(parse(*TRAIN).training, 5, Scale.ADAPTIVE, 0), *data().hold_out(20), CPU))
 
 
 @pytest.mark.parametrize("command", [TRAIN, EVALUATE, PICTURE], ids=lambda command: command[0])

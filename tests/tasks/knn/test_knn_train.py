@@ -6,9 +6,11 @@ import pytest
 import torch
 from tiny_knn import HELD_OUT, TRAIN, Watch, trained, trainer_of
 
+import structpred as sp
 from tasks.common.settings import Scale
-from tasks.knn.config import Loss
+from tasks.knn.config import Growth, Loss
 from tasks.knn.neighbours import accuracy
+from tasks.knn.train import Trainer
 
 
 @pytest.mark.parametrize(("scale", "loss"), [(Scale.NONE, Loss.DISTANCE), (Scale.LEARNED, Loss.MATCH)])
@@ -65,7 +67,7 @@ def test_the_image_itself_is_nothing_that_could_be_gained() -> None:
 # Measures.
 
 
-@pytest.mark.parametrize("scale", Scale)
+@pytest.mark.parametrize("scale", [Scale.NONE, Scale.ONE, Scale.LEARNED])
 def test_measures_are_the_means_of_what_the_objective_solved(scale: Scale) -> None:
     trainer = trainer_of(scale, epochs=2, num_samples=2, k=2)
     watch = Watch(trainer)
@@ -87,3 +89,19 @@ def test_measures_are_the_means_of_what_the_objective_solved(scale: Scale) -> No
             assert getattr(measures, measure) == pytest.approx(sum(values) / len(values), rel=1e-5, abs=1e-7), measure
     assert 0 < trainer.epochs[0].measures.right < 1
     assert 0 < trainer.epochs[0].measures.nonzero < 1
+
+
+def test_an_adaptive_sigma_moves_is_measured_and_goes_on_from_a_checkpoint() -> None:
+    def fresh() -> Trainer:
+        return trainer_of(Scale.ADAPTIVE, epsilon=None, growth=Growth.NONE)
+
+    trainer, resumed = trained(fresh(), 2), fresh()
+    resumed.load_state(trainer.state())
+    sigmas = []
+    for goes_on in (trainer, resumed):
+        trained(goes_on, 3)
+        assert isinstance(goes_on.objective.scale, sp.AdaptiveScale)
+        sigmas.append(goes_on.objective.scale().item())
+    assert sigmas[0] == sigmas[1] != 1
+    assert trainer.epochs[0].measures == resumed.epochs[0].measures
+    assert trainer.epochs[0].measures.scale != trainer.measures.scale
