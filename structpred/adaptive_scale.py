@@ -44,7 +44,7 @@ class AdaptiveScale(nn.Module):
     log_scale: Tensor
     squares: Tensor
 
-    def __init__(self, initial: Tensor | float = 1.0, *, rate: float = 0.3) -> None:
+    def __init__(self, initial: Tensor | float = 1.0, *, rate: float = 0.1) -> None:
         super().__init__()
         self.rate = validate_positive_number("rate", rate)
         start = torch.as_tensor(validate_own_scale(initial), dtype=torch.get_default_dtype()).detach()

@@ -105,7 +105,7 @@ class RelativeToNoise(Epsilon):
         ArgumentError: for a ratio of 0, or a negative margin.
     """
 
-    ratio: float = field(default=-64.0, validator=nonzero_number)
+    ratio: float = field(default=-256.0, validator=nonzero_number)
     margin: float = field(default=0.05, validator=nonnegative_number, kw_only=True)
     group_dims: int = field(default=0, validator=nonnegative_int, kw_only=True)
 

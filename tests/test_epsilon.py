@@ -239,11 +239,11 @@ def test_constant_coefficients_count_as_one(value, parts, dtype):
 # --- RelativeToNoise
 
 
-def test_the_default_step_is_64_deviations_of_the_noise_over_the_range_of_the_loss(scores_and_coefficients):
+def test_the_default_step_is_256_deviations_of_the_noise_over_the_range_of_the_loss(scores_and_coefficients):
     scores, coefficients = scores_and_coefficients
     width = (coefficients.amax(-1) - coefficients.amin(-1)).mean()
     std = torch.rand(BATCH, dtype=torch.float64)
-    torch.testing.assert_close(start(RelativeToNoise(), scores, coefficients, std), -64 * std / width)
+    torch.testing.assert_close(start(RelativeToNoise(), scores, coefficients, std), -256 * std / width)
     assert RelativeToNoise().margin == 0.05
 
 

@@ -30,16 +30,17 @@ def _along(name: str, values: Sequence[object], **fixed: object) -> list[Setting
 
 
 AXES: dict[str, list[Setting]] = {
-    "step": _along("ratio", (-2.0, -4.0, -8.0, -16.0, -32.0, -64.0, -128.0, -256.0)),
-    "step without margin": _along("ratio", (-2.0, -4.0, -8.0, -16.0, -32.0, -64.0, -128.0, -256.0), margin=0.0),
-    "margin": _along("margin", (0.0, 0.0125, 0.025, 0.05, 0.1, 0.2, 0.5, 1.0)),
-    "both sides": _along("ratio", (-0.5, -2.0, -8.0, -32.0), margin=1.0),
+    "step": _along("ratio", (-4.0, -16.0, -64.0, -256.0, -1024.0)),
+    "step without margin": _along("ratio", (-2.0, -8.0, -32.0, -128.0), margin=0.0),
+    "margin": _along("margin", (0.0, 0.0125, 0.025, 0.05, 0.1, 0.2)),
+    "both sides": _along("ratio", (-0.5, -2.0, -8.0), margin=1.0),
+    "the former default": [Setting(ratio=-8.0, margin=0.0, learning=Learning.FIXED)],
     "unit": _along("unit", tuple(Unit)),
     "draws": _along("draws", (1, 2, 5, 10)),
     "averaging": _along("averaged", (False, True)),
     "fixed sigma": _along("sigma", SIGMAS, learning=Learning.FIXED),
     "start of adaptive sigma": _along("sigma", SIGMAS),
-    "pace": _along("pace", (0.03, 0.1, 0.3, 1.0)),
+    "pace": _along("pace", (0.03, 0.1, 0.3)),
     "learned by the chain rule": _along("sigma", (0.1, 1.0, 10.0), learning=Learning.CHAIN),
     "a sigma a variable": _along("sigma", (1.0,), learning=Learning.VARIABLE),
     "at the network's rate": _along("sigma", (1.0,), learning=Learning.NETWORK),
@@ -48,7 +49,7 @@ AXES: dict[str, list[Setting]] = {
         Setting(rate=r, sigma=s, learning=Learning.FIXED) for r in RATES for s in (0.1, 1.0, 10.0)
     ],
     "output": _along("output", (0.1, 0.3, 1.0, 3.0, 10.0)),
-    "output at a fixed sigma": _along("output", (0.1, 0.3, 3.0, 10.0), learning=Learning.FIXED),
+    "output at a fixed sigma": _along("output", (0.1, 10.0), learning=Learning.FIXED),
     "loss": _along("loss", (0.001, 1000.0)),
     "fenchel-young": _along("sigma", (0.1, 0.3, 1.0, 3.0, 10.0), method=Method.FENCHEL_YOUNG),
     "spo+": _along("loss", (0.1, 0.3, 1.0, 3.0, 10.0), method=Method.SPO_PLUS),

@@ -50,7 +50,7 @@ class Setting:
     """What is varied; by default as the library has it."""
 
     method: Method = Method.DIRECT
-    ratio: float = -64.0
+    ratio: float = -256.0
     """The step, in units of the noise and of the loss."""
     margin: float = 0.05
     """How far it reaches to the other side, as a share of the step."""
@@ -60,7 +60,7 @@ class Setting:
     sigma: float = 1.0
     """At the start; 0 is no noise."""
     learning: Learning = Learning.ADAPTIVE
-    pace: float = 0.3
+    pace: float = 0.1
     """The learning rate of log sigma, AdaGrad's, where it adapts."""
     averaged: bool = True
     """Whether the weights that are judged are a mean over the end of the training."""

@@ -66,7 +66,7 @@ def test_the_scale_of_a_call_takes_the_place_of_the_objectives_own():
 
 def test_the_default_is_gumbel_noise_that_starts_at_scale_one():
     step = sp.PerturbedDirectLoss(SPACE).solve(scores_of(), LOSS).epsilon
-    torch.testing.assert_close(step, torch.full((3,), -64 * sp.Gumbel().variance ** 0.5 / 2))
+    torch.testing.assert_close(step, torch.full((3,), -256 * sp.Gumbel().variance ** 0.5 / 2))
 
 
 def test_a_scale_beside_no_noise_is_refused():
