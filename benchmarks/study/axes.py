@@ -19,7 +19,7 @@ CELLS = (
         for degree in (2, 6)
     ),
     *(Cell(Kind.KNAPSACK, degree=degree, rows=100, noise_width=width) for width in (0.0, 0.5) for degree in (2, 6)),
-    *(Cell(Kind.SORTING, length=length) for length in (25, 60, 100)),
+    *(Cell(Kind.SORTING, length=length) for length in (25, 60)),
     Cell(Kind.MATCHING),
     Cell(Kind.NEIGHBOURS),
 )

@@ -14,6 +14,8 @@ from rich.progress import Progress
 from benchmarks.study.axes import AXES, CELLS, settings_of
 from benchmarks.study.problems import Kind, Result, Run, train
 from benchmarks.study.report import print_axes, print_rivals
+from tasks.common.extra import tasks_extra
+from tasks.common.files import DEFAULT_FOLDER
 from tasks.common.results import commit, open_results
 from tasks.common.settings import at_least_one
 from tasks.common.table import complete
@@ -80,4 +82,26 @@ class Report:
         print_rivals(results, console)
 
 
-Command = Annotated[Train, tyro.conf.subcommand("train")] | Annotated[Report, tyro.conf.subcommand("report")]
+@frozen
+class Figure:
+    """Draw the axes from a results file."""
+
+    results: Path = RESULTS
+    """What ``train`` wrote."""
+    output: Path = DEFAULT_FOLDER / "study.png"
+    """The picture."""
+
+    def run(self, console: Console) -> None:
+        with tasks_extra("benchmarks.study"):  # matplotlib, for this command alone
+            from benchmarks.study.figure import draw
+
+        with open_results(self.results, Result, console) as file:
+            draw(file.read(), self.output)
+        console.print(f"{self.output} has the picture.", markup=False, highlight=False)
+
+
+Command = (
+    Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Figure, tyro.conf.subcommand("figure")]
+)
