@@ -6,6 +6,7 @@ import functools
 import platform
 from pathlib import Path
 
+import attrs
 import torch
 from attrs import frozen
 from rich.progress import Progress
@@ -42,6 +43,11 @@ class Session:
     def __init__(self, dataset: DataSet, source: Source, execution: Execution) -> None:
         self._dataset, self._source, self._execution = dataset, source, execution
         self.device, self._bf16 = execution.resolve()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process reads the images itself, wherever it runs."""
+        source = attrs.evolve(self._source, data_dir=self._source.data_dir.absolute())
+        return Session, (self._dataset, source, self._execution)
 
     @functools.cached_property
     def data(self) -> Data:
