@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -25,6 +26,7 @@ from tasks.knn.report import COLUMNS, TITLE, print_result
 from tasks.knn.results import Result
 from tasks.knn.session import Session, Source
 from tasks.knn.train import epochs_of
+from tasks.knn.world import World, joined
 
 _PAPER = "The paper's, 5.2 and C.2; wants a GPU."
 
@@ -41,7 +43,10 @@ _SOURCE, _EXECUTION, _SEEDS, _WORKERS = Source(), Execution(), Seeds(3), Workers
 
 @frozen
 class Train:
-    """Train one embedding, or go on with it, and say how good it is on held-out images."""
+    """Train one embedding, or go on with it, and say how good it is on held-out images.
+
+    Under torchrun, all its processes train it, each with its own queries, candidates and noise.
+    """
 
     training: Preset = QUICK
     k: int = field(default=5, validator=at_least_one)
@@ -58,12 +63,20 @@ class Train:
     execution: Execution = _EXECUTION
 
     def run(self, console: Console) -> None:
-        run = Run(self.training, self.k, self.scale, self.seed)
-        session = Session(run.training.dataset, self.source, self.execution)
-        with exclusive(self.checkpoint, "checkpoint"), progress_bar(console) as progress:
+        with joined(self.execution.device) as world:
+            self._run(world, console if world.first else Console(quiet=True))
+
+    def _run(self, world: World, console: Console) -> None:
+        run = Run(self.training, self.k, self.scale, self.seed, world.size)
+        session = Session(run.training.dataset, self.source, self.execution, world)
+        with contextlib.ExitStack() as stack:
+            if world.first:
+                stack.enter_context(exclusive(self.checkpoint, "checkpoint"))
+            progress = stack.enter_context(progress_bar(console))
             state = session.train(run, self.checkpoint, self.save_every, progress)
-        print_result(session.result(run, state, test=None), console)
-        console.print(f"{self.checkpoint} holds it; the evaluate command classifies the test images.", markup=False)
+        if world.first:
+            print_result(session.result(run, state, test=None), console)
+            console.print(f"{self.checkpoint} holds it; the evaluate command classifies the test images.", markup=False)
 
 
 @frozen

@@ -147,6 +147,13 @@ class Run:
     """The noise: sigma = 0, sigma = 1, or learned."""
     seed: int = field(validator=validators.ge(0))
     """Fixes weights, batches and noise."""
+    world_size: int = field(default=1, validator=at_least_one)
+    """Processes that take each step together, every one with its own queries, candidates and noise."""
+
+    @property
+    def images_a_step(self) -> int:
+        """Images embedded in a step, by all processes."""
+        return self.world_size * (self.training.queries + self.training.candidates)
 
     @k.validator
     def _fewer_than_candidates(self, _: Attribute[Any], k: int) -> None:

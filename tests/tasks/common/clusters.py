@@ -52,9 +52,11 @@ def ray_cluster(folder: Path) -> Iterator[str]:
     """The address of one with two CPUs."""
     ray = [str(Path(sys.executable).with_name("ray")), "start", "--head", "--block", "--num-cpus", "2", "--port", "0"]
     ray += ["--include-dashboard", "false", "--disable-usage-stats", "--object-store-memory", "100000000"]
-    with tempfile.TemporaryDirectory(prefix="ray") as short:  # the path of a socket has at most 107 bytes
-        with _process([*ray, "--temp-dir", short], folder / "ray.log") as starting:
-            yield _awaited(Path(short) / "ray_current_cluster", starting).strip()
+    with (
+        tempfile.TemporaryDirectory(prefix="ray") as short,  # the path of a socket has at most 107 bytes
+        _process([*ray, "--temp-dir", short], folder / "ray.log") as starting,
+    ):
+        yield _awaited(Path(short) / "ray_current_cluster", starting).strip()
 
 
 @contextlib.contextmanager

@@ -46,7 +46,7 @@ def test_what_dies_twice_is_named_after_all_others_are_done(tmp_path: Path) -> N
 
 def test_an_error_of_the_work_is_raised_here_and_says_where_it_was() -> None:
     tasks = [Task(number, raises=number == 1) for number in range(9)]
-    with pytest.raises(ValueError, match="^number: expected another, got 1") as caught:
+    with pytest.raises(ValueError, match=r"^number: expected another, got 1") as caught:
         list(Workers(1).answers(square, tasks))
     assert "in square" in caught.value.__notes__[0]
 
