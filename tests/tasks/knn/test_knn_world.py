@@ -8,13 +8,13 @@ from pathlib import Path
 import attrs
 import pytest
 import torch
-from tiny_knn import CPU, OPTIONS, TINY, data, differences
+from tiny_knn import CPU, TINY, data, differences
 
 import structpred as sp
 from tasks.common.checkpoint import Checkpoint, State
 from tasks.common.settings import Scale
 from tasks.knn.batches import Batches
-from tasks.knn.config import Run
+from tasks.knn.config import Growth, Run
 from tasks.knn.train import Trainer
 from tasks.knn.world import World
 
@@ -25,61 +25,63 @@ import sys
 import torch
 from tiny_knn import data
 from tasks.knn import session
-from tasks.knn.__main__ import main
+from pathlib import Path
+from rich.console import Console
+from tasks.common.checkpoint import Checkpoint
+from tasks.knn.commands import Train
+from tasks.knn.config import Execution, Run
 
 torch.set_num_threads(1)
 session.load = data
-sys.exit(main(sys.argv[1:]))
+checkpoint = Path(sys.argv[1])
+run = Checkpoint.load(checkpoint, Run).run
+Train(run.training, run.k, run.scale, run.seed, checkpoint, execution=Execution(device="cpu")).run(Console(width=200))
 """
 
 
-def torchrun(folder: Path, *options: object) -> subprocess.CompletedProcess[str]:
-    """The tiny training in two processes."""
+def torchrun(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Two processes go on from the folder's checkpoint."""
     (folder / "script.py").write_text(SCRIPT)
     path = os.pathsep.join([str(ROOT), str(Path(__file__).parent)])
     environment = os.environ | {"PYTHONPATH": path, "OMP_NUM_THREADS": "1", "GLOO_SOCKET_IFNAME": "lo"}
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*launch, str(folder / "script.py"), "train", *OPTIONS, *map(str, options)]
+    command = [*launch, str(folder / "script.py"), str(folder / "c.pt")]
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
 
 
-def alone(run: Run) -> State:
+def alone(run: Run, steps: int) -> State:
     """One process that takes the steps of all in turn, with the mean of their losses."""
     images = data().hold_out(run.training.held_out)
     first, *others = (Trainer(run, *images, CPU, rank) for rank in range(run.world_size))
     for other in others:
         other._embed, other._sigma = first._embed, first._sigma
     first.embedding.train()
-    for step in range(first.total_steps):
+    for _ in range(steps):
         losses = []
         for trainer in (first, *others):
-            queries, candidates = trainer.batches(step)
-            trainer.steps = step
+            queries, candidates = trainer.batches(first.steps)
+            trainer.steps = first.steps
             losses.append(trainer.solve(*trainer.embed(queries, candidates), queries, candidates)[0].loss.mean())
         first.update(torch.stack(losses).mean())
+        first.steps += 1
     return first.state()
 
 
-def test_two_processes_learn_what_one_does_from_the_same_images_and_go_on_after_a_stop(tmp_path: Path) -> None:
-    run = Run(attrs.evolve(TINY, epochs=4, candidates=10, queries=5, growth="none"), 3, Scale.LEARNED, 7, 2)
-    options = ["--epochs", 4, "--candidates", 10, "--queries", 5, "--growth", "none", "--k", 3, "--seed", 7]
-    options += ["--loss", "distance", "--epsilon", -0.5, "--epsilon-limit", -5, "--scale-rate", 1e-2]
-    done = torchrun(tmp_path, *options, "--checkpoint", "c.pt")
+def test_two_processes_go_on_from_a_checkpoint_and_learn_what_one_does_from_the_same_images(tmp_path: Path) -> None:
+    training = attrs.evolve(TINY, epochs=4, candidates=10, queries=5, growth=Growth.NONE)
+    run, steps = Run(training, 3, Scale.LEARNED, 7, 2), 4 * (60 // 20)
+    Checkpoint(run, alone(run, 2)).save(tmp_path / "c.pt")
+    done = torchrun(tmp_path)
     assert done.returncode == 0, done.stderr
-    checkpoint = Checkpoint.load(tmp_path / "c.pt", Run)
-    assert checkpoint.run == run
-    here, there = alone(run), checkpoint.state
-    assert there["steps"] == 4 * (60 // 20)
+    here, there = alone(run, steps), Checkpoint.resume(tmp_path / "c.pt", run).state
+    assert there["steps"] == steps
+    assert [epoch["held_out"] is not None for epoch in there["epochs"]] == [True] * 4
     for network in ("embedding", "scale_network"):
         for name, weights in here[network].items():
             torch.testing.assert_close(there[network][name], weights, rtol=1e-4, atol=1e-6)
-    initial = Trainer(run, *data().hold_out(20), CPU).state()
-    moved = [differences(there[network], initial[network]) for network in ("embedding", "scale_network")]
-    assert all(moved)
+    initial = alone(run, 0)
+    assert all(differences(there[network], initial[network]) for network in ("embedding", "scale_network"))
     assert done.stdout.count("held-out accuracy") == 1  # one process speaks for both
-    other = torchrun(tmp_path, *options, "--checkpoint", "c.pt", "--epochs", 5)
-    assert other.returncode != 0
-    assert "epochs is 4 there and 5 here" in other.stdout
 
 
 def test_the_images_of_a_step_are_shared_out_and_an_epoch_still_shows_each_once() -> None:
