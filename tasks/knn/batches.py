@@ -22,6 +22,7 @@ class Stream(enum.IntEnum):
     QUERIES = 2
     CANDIDATES = 3
     NOISE = 4
+    AUGMENTATION = 5
 
 
 @frozen

@@ -17,6 +17,7 @@ import structpred as sp
 from tasks.common.checkpoint import State, on_cpu
 from tasks.common.seeds import seed_for
 from tasks.common.structure import structure
+from tasks.knn.augmentation import crop_and_flip
 from tasks.knn.batches import Batches, Stream
 from tasks.knn.config import Execution, Run, Schedule
 from tasks.knn.data import Images
@@ -82,8 +83,10 @@ class Trainer:
             self.scale_network.compile()
         self._embed, self._sigma = (self.world.wrap(network) for network in (self.embedding, self.scale_network))
         self.objective = training.objective(run.k, run.scale)
-        self._noise = torch.Generator(self.device)
-        self._optimizer = torch.optim.Adam(self.embedding.parameters(), lr=training.rate, fused=True)
+        self._noise, self._augmentation = torch.Generator(self.device), torch.Generator(self.device)
+        self._optimizer = torch.optim.AdamW(
+            self.embedding.parameters(), lr=training.rate, weight_decay=training.weight_decay, fused=True
+        )
         self._scale_optimizer = training.scale_optimizer.create(self.scale_network.parameters(), training.scale_rate)
         self._schedule = _schedule(self._optimizer, training.schedule, training.rate, self.total_steps)
         self._epoch_sums = torch.zeros(4, device=self.device)
@@ -120,7 +123,10 @@ class Trainer:
 
     def embed(self, queries: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor | float | None]:
         """Places of both ``(queries + candidates, features)`` in float32, and sigma as the objective takes it."""
-        pixels = self.images.pixels[torch.cat([queries, candidates])].to(memory_format=self._layout)
+        pixels = self.images.pixels[torch.cat([queries, candidates])]
+        if self.run.training.augment:
+            pixels = crop_and_flip(pixels, self._seeded(self._augmentation, Stream.AUGMENTATION))
+        pixels = pixels.to(memory_format=self._layout)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
             embedded = self._embed(pixels).float()
             sigma = self.run.scale.sigma(lambda: self._sigma(pixels[: len(queries)]).float())  # (queries, 1)
@@ -136,10 +142,14 @@ class Trainer:
         itself = queries[:, None] == candidates  # an image is no neighbour of its own
         scores = (-distances).masked_fill(itself, -math.inf)
         loss = linear_loss(self.run.training.loss, distances, same_class & ~itself, self.run.k)
-        draw = self.steps * self.world.size + self.world.rank
-        self._noise.manual_seed(seed_for(self.run.seed, Stream.NOISE, draw))
-        solution = self.objective.solve(scores, loss, scale=scale, generator=self._noise)
+        noise = self._seeded(self._noise, Stream.NOISE)
+        solution = self.objective.solve(scores, loss, scale=scale, generator=noise)
         return solution, (solution.prediction.detach() * same_class).sum(-1).mean() / self.run.k
+
+    def _seeded(self, generator: torch.Generator, stream: Stream) -> torch.Generator:
+        """For this step of this process."""
+        step = self.steps * self.world.size + self.world.rank
+        return generator.manual_seed(seed_for(self.run.seed, stream, step))
 
     def update(self, loss: Tensor) -> None:
         """The step of the optimizers."""
