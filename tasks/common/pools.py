@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import queue
+import signal
 import threading
 import traceback
 import warnings
@@ -124,7 +125,9 @@ class LokyPool(Pool):
             self._add()
 
     def _add(self) -> None:
-        executor = ProcessPoolExecutor(1, env=self._ENVIRONMENT)  # starts its process with its first call
+        # Its process starts with the first call. Ctrl-C is left to this one, which ends the others.
+        ignored = (signal.SIGINT, signal.SIG_IGN)
+        executor = ProcessPoolExecutor(1, env=self._ENVIRONMENT, initializer=signal.signal, initargs=ignored)
         self._executors.add(executor)
         self._free.put(executor)
 
