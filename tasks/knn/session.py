@@ -17,8 +17,9 @@ from tasks.common.results import commit
 from tasks.knn.config import DataSet, Execution, Run
 from tasks.knn.data import Data, load
 from tasks.knn.neighbours import accuracy
+from tasks.knn.networks import deployed
 from tasks.knn.results import Result
-from tasks.knn.train import Trainer, deployed, epochs_of, go
+from tasks.knn.train import Trainer, epochs_of, go
 from tasks.knn.world import World
 
 _ALONE = World()

@@ -11,7 +11,7 @@ from typing import Any
 import attrs
 import torch
 from attrs import frozen
-from torch import Tensor, nn
+from torch import Tensor
 
 import structpred as sp
 from tasks.common.checkpoint import State, on_cpu
@@ -23,7 +23,7 @@ from tasks.knn.config import Execution, Run, Schedule
 from tasks.knn.data import Images
 from tasks.knn.losses import linear_loss
 from tasks.knn.neighbours import accuracy
-from tasks.knn.networks import embedding, scale_network
+from tasks.knn.networks import networks_of
 from tasks.knn.world import World
 
 _LEAST_SCALE = 1e-6  # sigma may go to 0 in training, and Softplus then rounds it to 0, which is no scale
@@ -175,11 +175,8 @@ class Trainer:
     def _end_epoch(self, measures: Measures, seconds: float) -> None:
         number, training = len(self.epochs) + 1, self.run.training
         held_out = None
-        if (
-            self.world.first
-            and len(self.held_out)
-            and (number % training.validate_every == 0 or number == training.epochs)
-        ):
+        due = number % training.validate_every == 0 or number == training.epochs
+        if self.world.first and len(self.held_out) and due:
             held_out = accuracy(self.embedding, self.held_out, self.images, self.run.k, self._bf16)
             best = max((epoch.held_out for epoch in self.epochs if epoch.held_out is not None), default=-1.0)
             if training.best_epoch and held_out > best:
@@ -227,22 +224,6 @@ def epochs_of(state: State) -> list[Epoch]:
     """
     epochs: list[Epoch] = structure(list[Epoch], state["epochs"], "epochs")
     return epochs
-
-
-def networks_of(run: Run, train: Images) -> tuple[nn.Sequential, nn.Sequential]:
-    """The embedding and the network of sigma as they are before the first step."""
-    training = run.training
-    return (
-        embedding(training.network, train, seed_for(run.seed, Stream.EMBEDDING)),
-        scale_network(training.dataset, train, training.initial_scale, seed_for(run.seed, Stream.SCALE)),
-    )
-
-
-def deployed(run: Run, state: State, train: Images) -> nn.Sequential:
-    """The embedding that a state's training gives: of its best epoch if the training asks for that, else its last."""
-    network = embedding(run.training.network, train[:1], seed=0)  # weights and statistics come with the state
-    network.load_state_dict(state["best"] or state["embedding"])
-    return network
 
 
 def go(trainer: Trainer, observe: Callable[[], None], save: Callable[[State], None], save_every: float) -> None:
