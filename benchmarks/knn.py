@@ -22,19 +22,21 @@ from tasks.knn.neighbours import accuracy
 from tasks.knn.train import Trainer
 
 _K = 5
+_HERE = Execution()
 _TRAINING = {"quick": QUICK, "paper-mnist": PAPER_MNIST, "paper-cifar-10": PAPER_CIFAR_10}
 
 
 class Parts:
     """One step of training, whole and in two parts that make it up."""
 
-    def __init__(self, training: Training) -> None:
-        shape, count = ((3, 32, 32), 50_000) if training.dataset is DataSet.CIFAR_10 else ((1, 28, 28), 60_000)
+    def __init__(self, training: Training, execution: Execution = _HERE, count: int | None = None) -> None:
+        shape, all_images = ((3, 32, 32), 50_000) if training.dataset is DataSet.CIFAR_10 else ((1, 28, 28), 60_000)
+        count = count or all_images
         generator = torch.Generator().manual_seed(0)
         pixels = torch.randint(256, (count, *shape), dtype=torch.uint8, generator=generator)
         images = Images(pixels, torch.randint(10, (count,), generator=generator))
         run = Run(attrs.evolve(training, epochs=10_000, held_out=0, best_epoch=False), _K, Scale.LEARNED, seed=0)
-        self.trainer = Trainer(run, images, images[:0], Execution())
+        self.trainer = Trainer(run, images, images[:0], execution)
         self.queries, self.candidates = (index.to(self.trainer.device) for index in self.trainer.batches(0))
 
     def networks(self) -> None:
@@ -69,16 +71,20 @@ class Parts:
             torch.cuda.synchronize(self.trainer.device)
 
 
-def measure(name: str, rounds: int) -> dict[str, float | str]:
-    """Medians over ``rounds`` of the whole step, the networks alone and the objective alone, taken in turn."""
-    parts = Parts(_TRAINING[name])
+def measure(
+    name: str, training: Training, rounds: int, execution: Execution = _HERE, count: int | None = None
+) -> dict[str, float | str]:
+    """Medians over ``rounds`` of the whole step, the networks alone and the objective alone, taken in turn.
+
+    The images are as many as in the set unless ``count`` says otherwise.
+    """
+    parts = Parts(training, execution, count)
     parts.trainer.step()
     rows = []
     for _ in range(rounds):
         objective = parts.objective()
         rows.append([parts.seconds(part) for part in (parts.trainer.step, parts.networks, objective)])
     step, networks, objective_alone = (statistics.median(times) for times in zip(*rows, strict=True))
-    training = parts.trainer.run.training
     return {
         "training": name,
         "queries": training.queries,
@@ -114,6 +120,7 @@ def _most_of(device: torch.device, before: int) -> float:
 
 def results() -> list[dict[str, float | str]]:
     on_gpu = torch.cuda.is_available()
-    shares = [measure("quick", 30), measure("paper-mnist", 30), measure("paper-cifar-10", 30 if on_gpu else 2)]
+    rounds = {"quick": 30, "paper-mnist": 30, "paper-cifar-10": 30 if on_gpu else 2}
+    shares = [measure(name, _TRAINING[name], many) for name, many in rounds.items()]
     with multiprocessing.get_context("spawn").Pool(1, maxtasksperchild=1) as pool:
         return shares + pool.map(_peak, _TRAINING, chunksize=1)

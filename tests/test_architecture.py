@@ -10,7 +10,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = {"ortools", "networkx", "hypothesis", "pytest", "torchvision", "tyro", "rich", "matplotlib"}
+EXTRAS = {"ortools", "networkx", "hypothesis", "pytest", "torchvision", "tyro", "rich", "matplotlib"} | {
+    "joblib",
+    "dask",
+    "distributed",
+    "ray",
+}
 
 
 def imports_of(path: Path) -> set[str]:

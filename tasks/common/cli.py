@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 
 import structpred as sp
+from tasks.common.workers import WorkersDiedError
 
 
 class Command(Protocol):
@@ -39,8 +40,9 @@ def parse(kind: Any, task: str, arguments: list[str] | None = None) -> Any:
 def main(kind: Any, task: str, arguments: list[str] | None = None) -> int:
     """Parses and runs a command, and returns its exit status.
 
-    That is 0, 2 for bad input or a missing extra, 130 for Ctrl-C, each of these with a line that says so, or 1, without
-    a word, where nobody reads what it prints any more, as in ``... --help | head``.
+    That is 0, 2 for bad input or a missing extra, 3 where worker processes died twice of the same runs, 130 for Ctrl-C,
+    each of these with a line that says so, or 1, without a word, where nobody reads what it prints any more, as in
+    ``... --help | head``.
     """
     console = Console()
     try:
@@ -50,6 +52,9 @@ def main(kind: Any, task: str, arguments: list[str] | None = None) -> int:
         except (ValueError, sp.MissingExtraError) as error:  # structpred's ArgumentError among them
             console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
             return 2
+        except WorkersDiedError as error:
+            console.print(f"error: {error}", style="red", markup=False, highlight=False, soft_wrap=True)
+            return 3
         except KeyboardInterrupt:
             console.print("stopped; the same command goes on from what its files hold")
             return 130

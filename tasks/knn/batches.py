@@ -11,6 +11,7 @@ from torch import Tensor
 
 import structpred as sp
 from tasks.common.seeds import seed_for
+from tasks.knn.world import World
 
 
 class Stream(enum.IntEnum):
@@ -21,6 +22,7 @@ class Stream(enum.IntEnum):
     QUERIES = 2
     CANDIDATES = 3
     NOISE = 4
+    AUGMENTATION = 5
 
 
 @frozen
@@ -28,6 +30,7 @@ class Batches:
     """Queries and candidates of each step, from two passes over the training images, each shuffled on its own.
 
     An epoch is one pass of the candidates. What is left at the end of a pass is too few for a step, and sits it out.
+    Processes that take a step together share out its images, with as many for each as one alone would take.
 
     Raises:
         ArgumentError: if there are fewer images than a step needs.
@@ -37,21 +40,25 @@ class Batches:
     queries: int
     candidates: int
     seed: int
+    world: World = field(factory=World)
     steps_per_epoch: int = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         for name, needed in (("candidates", self.candidates), ("queries", self.queries)):
-            if needed > self.images:
-                raise sp.ArgumentError(f"{name}: expected at most {self.images}, the training images, got {needed}")
-        object.__setattr__(self, "steps_per_epoch", self.images // self.candidates)
+            most = self.images // self.world.size
+            if needed > most:
+                each = "" if self.world.size == 1 else f" of each of {self.world.size} processes"
+                raise sp.ArgumentError(f"{name}: expected at most {most}, the training images{each}, got {needed}")
+        object.__setattr__(self, "steps_per_epoch", self.images // (self.candidates * self.world.size))
 
     def __call__(self, step: int) -> tuple[Tensor, Tensor]:
         """The step's images, counted from 0: ``(queries,), (candidates,)``, int64."""
         return self._cut(Stream.QUERIES, self.queries, step), self._cut(Stream.CANDIDATES, self.candidates, step)
 
     def _cut(self, stream: Stream, size: int, step: int) -> Tensor:
-        passed, position = divmod(step, self.images // size)
-        return _order(self.images, seed_for(self.seed, stream, passed))[position * size : (position + 1) * size]
+        passed, position = divmod(step, self.images // (size * self.world.size))
+        start = (position * self.world.size + self.world.rank) * size
+        return _order(self.images, seed_for(self.seed, stream, passed))[start : start + size]
 
 
 @functools.lru_cache(maxsize=4)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
@@ -19,11 +20,13 @@ from tasks.common.report import print_table
 from tasks.common.results import open_results
 from tasks.common.settings import Scale, Seeds, at_least_one, not_negative, some_at_least_one
 from tasks.common.table import complete, progress_bar
+from tasks.common.workers import Workers
 from tasks.knn.config import PAPER_CIFAR_10, PAPER_FASHION_MNIST, PAPER_MNIST, QUICK, Execution, Run, Training
 from tasks.knn.report import COLUMNS, TITLE, print_result
 from tasks.knn.results import Result
 from tasks.knn.session import Session, Source
 from tasks.knn.train import epochs_of
+from tasks.knn.world import World, joined
 
 _PAPER = "The paper's, 5.2 and C.2; wants a GPU."
 
@@ -35,12 +38,15 @@ Preset = (
 )
 
 
-_SOURCE, _EXECUTION, _SEEDS = Source(), Execution(), Seeds(3)
+_SOURCE, _EXECUTION, _SEEDS, _WORKERS = Source(), Execution(), Seeds(3), Workers()
 
 
 @frozen
 class Train:
-    """Train one embedding, or go on with it, and say how good it is on held-out images."""
+    """Train one embedding, or go on with it, and say how good it is on held-out images.
+
+    Under torchrun, all its processes train it, each with its own queries, candidates and noise.
+    """
 
     training: Preset = QUICK
     k: int = field(default=5, validator=at_least_one)
@@ -57,12 +63,20 @@ class Train:
     execution: Execution = _EXECUTION
 
     def run(self, console: Console) -> None:
-        run = Run(self.training, self.k, self.scale, self.seed)
-        session = Session(run.training.dataset, self.source, self.execution)
-        with exclusive(self.checkpoint, "checkpoint"), progress_bar(console) as progress:
+        with joined(self.execution.device) as world:
+            self._run(world, console if world.first else Console(quiet=True))
+
+    def _run(self, world: World, console: Console) -> None:
+        run = Run(self.training, self.k, self.scale, self.seed, world.size)
+        session = Session(run.training.dataset, self.source, self.execution, world)
+        with contextlib.ExitStack() as stack:
+            if world.first:
+                stack.enter_context(exclusive(self.checkpoint, "checkpoint"))
+            progress = stack.enter_context(progress_bar(console))
             state = session.train(run, self.checkpoint, self.save_every, progress)
-        print_result(session.result(run, state, test=None), console)
-        console.print(f"{self.checkpoint} holds it; the evaluate command classifies the test images.", markup=False)
+        if world.first:
+            print_result(session.result(run, state, test=None), console)
+            console.print(f"{self.checkpoint} holds it; the evaluate command classifies the test images.", markup=False)
 
 
 @frozen
@@ -112,23 +126,43 @@ class Table:
     """Seconds between two saves within an epoch."""
     source: Source = _SOURCE
     execution: Execution = _EXECUTION
+    workers: Workers = _WORKERS
 
     def run(self, console: Console) -> None:
         # Seed by seed, so that a table cut short has every cell.
         runs = [Run(self.training, k, scale, seed) for seed in self.seeds for k in self.ks for scale in self.scales]
         session = Session(self.training.dataset, self.source, self.execution)
+        trainings = _Trainings(session, self.results.absolute(), self.save_every, self.test)
 
-        def train(runs: Sequence[Run], progress: Progress) -> Iterator[Result]:
-            for run in runs:
-                path = checkpoint_beside(self.results, run)
-                state = session.train(run, path, self.save_every, progress)
-                test = session.test(Checkpoint(run, state), path) if self.test else None
-                yield session.result(run, state, test)
-                path.unlink()  # the results file has it now
+        def counts(result: Result) -> bool:
+            return result.test is not None or not self.test
+
+        def written(result: Result) -> None:
+            trainings.checkpoint(result.run).unlink(missing_ok=True)  # the results file has it now
 
         with open_results(self.results, Result, console) as file:
-            results = complete(file, runs, train, console, counts=lambda r: r.test is not None or not self.test)
+            results = complete(file, runs, trainings, console, workers=self.workers, counts=counts, written=written)
         print_table(TITLE, COLUMNS, results, console)
+
+
+@frozen
+class _Trainings:
+    """What trains runs in any process that reaches the folder of the results, where checkpoints lie."""
+
+    session: Session
+    results: Path
+    save_every: float
+    test: bool
+
+    def checkpoint(self, run: Run) -> Path:
+        return checkpoint_beside(self.results, run)
+
+    def __call__(self, runs: Sequence[Run], progress: Progress) -> Iterator[Result]:
+        for run in runs:
+            path = self.checkpoint(run)
+            state = self.session.train(run, path, self.save_every, progress)
+            test = self.session.test(Checkpoint(run, state), path) if self.test else None
+            yield self.session.result(run, state, test)
 
 
 @frozen

@@ -80,7 +80,7 @@ class Training:
     epsilon_factor: float = field(validator=validators.gt(1))
     """What it grows by."""
     rate: float = field(validator=positive)
-    """Adam's learning rate for the embedding; the highest of it in a one-cycle schedule."""
+    """AdamW's learning rate for the embedding; the highest of it in a one-cycle schedule."""
     schedule: Schedule = field(converter=Schedule)
     """How that rate goes."""
     scale_optimizer: Optimizer = field(converter=Optimizer)
@@ -103,6 +103,10 @@ class Training:
     """Epochs between two measurements on the held-out images."""
     best_epoch: bool = False
     """Keep the weights of the epoch that did best on the held-out images, not the last."""
+    augment: bool = False
+    """Move and mirror the images of each step at random."""
+    weight_decay: float = field(default=0.0, validator=validators.ge(0.0))
+    """What the embedding's weights lose in a step, in units of the learning rate."""
 
     def __attrs_post_init__(self) -> None:
         if self.best_epoch and not self.held_out:
@@ -149,6 +153,13 @@ class Run:
     """The noise: sigma = 0, sigma = 1, learned by a network, or adaptive."""
     seed: int = field(validator=validators.ge(0))
     """Fixes weights, batches and noise."""
+    world_size: int = field(default=1, validator=at_least_one)
+    """Processes that take each step together, every one with its own queries, candidates and noise."""
+
+    @property
+    def images_a_step(self) -> int:
+        """Images embedded in a step, by all processes."""
+        return self.world_size * (self.training.queries + self.training.candidates)
 
     @scale.validator
     def _adapts_with_the_step(self, _: Attribute[Any], scale: Scale) -> None:

@@ -6,9 +6,11 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import resnet18
 
-from tasks.common.seeds import seeded
+from tasks.common.checkpoint import State
+from tasks.common.seeds import seed_for, seeded
 from tasks.common.weights import inverse_softplus
-from tasks.knn.config import DataSet, Network
+from tasks.knn.batches import Stream
+from tasks.knn.config import DataSet, Network, Run
 from tasks.knn.data import Images
 
 
@@ -34,6 +36,22 @@ class Standardise(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         return (pixels - self.mean) / self.std
+
+
+def networks_of(run: Run, train: Images) -> tuple[nn.Sequential, nn.Sequential]:
+    """The embedding and the network of sigma as they are before the first step."""
+    training = run.training
+    return (
+        embedding(training.network, train, seed_for(run.seed, Stream.EMBEDDING)),
+        scale_network(training.dataset, train, training.initial_scale, seed_for(run.seed, Stream.SCALE)),
+    )
+
+
+def deployed(run: Run, state: State, train: Images) -> nn.Sequential:
+    """The embedding that a state's training gives: of its best epoch if the training asks for that, else its last."""
+    network = embedding(run.training.network, train[:1], seed=0)  # weights and statistics come with the state
+    network.load_state_dict(state["best"] or state["embedding"])
+    return network
 
 
 def embedding(network: Network, images: Images, seed: int) -> nn.Sequential:

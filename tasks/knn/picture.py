@@ -19,8 +19,8 @@ from tasks.knn.commands import Picture
 from tasks.knn.config import Run
 from tasks.knn.data import Images
 from tasks.knn.neighbours import embed, nearest, vote
+from tasks.knn.networks import networks_of
 from tasks.knn.session import Session
-from tasks.knn.train import networks_of
 
 _RIGHT, _WRONG = "#2a9d3a", "#d62728"
 

@@ -6,6 +6,7 @@ import functools
 import platform
 from pathlib import Path
 
+import attrs
 import torch
 from attrs import frozen
 from rich.progress import Progress
@@ -16,9 +17,12 @@ from tasks.common.results import commit
 from tasks.knn.config import DataSet, Execution, Run
 from tasks.knn.data import Data, load
 from tasks.knn.neighbours import accuracy
+from tasks.knn.networks import deployed
 from tasks.knn.results import Result
-from tasks.knn.train import Trainer, deployed, epochs_of, go
+from tasks.knn.train import Trainer, epochs_of, go
+from tasks.knn.world import World
 
+_ALONE = World()
 _STEPS_PER_LOOK = 10  # to show the measures waits for the device, and so not every step does
 
 
@@ -39,18 +43,33 @@ class Session:
         ArgumentError: if there is no such device.
     """
 
-    def __init__(self, dataset: DataSet, source: Source, execution: Execution) -> None:
-        self._dataset, self._source, self._execution = dataset, source, execution
+    def __init__(self, dataset: DataSet, source: Source, execution: Execution, world: World = _ALONE) -> None:
+        self._dataset, self._source, self._execution, self._world = dataset, source, execution, world
         self.device, self._bf16 = execution.resolve()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Another process reads the images itself, wherever it runs."""
+        source = attrs.evolve(self._source, data_dir=self._source.data_dir.absolute())
+        return Session, (self._dataset, source, self._execution)
 
     @functools.cached_property
     def data(self) -> Data:
+        """Read by the first process before the others, which find what it fetched."""
+        first = self._load() if self._world.first else None
+        self._world.barrier()
+        return first or self._load()
+
+    def _load(self) -> Data:
         return load(self._dataset, self._source.data_dir, self._source.download)
 
     def train(self, run: Run, path: Path, save_every: float, progress: Progress) -> State:
-        """Goes on from the checkpoint if there is one, to the end; saves there; returns the last state."""
-        trainer = Trainer(run, *self.data.hold_out(run.training.held_out), self._execution)
-        if checkpoint := Checkpoint.resume(path, run):
+        """Goes on from the checkpoint if there is one, to the end; saves there; returns the last state.
+
+        Only the first process of a world reads and writes there.
+        """
+        trainer = Trainer(run, *self.data.hold_out(run.training.held_out), self._execution, self._world.rank)
+        checkpoint = self._world.from_first(Checkpoint.resume(path, run) if self._world.first else None)
+        if checkpoint is not None:
             with damage_named(path):
                 trainer.load_state(checkpoint.state)
         task = progress.add_task("", total=trainer.total_steps, completed=trainer.steps)
@@ -59,7 +78,11 @@ class Session:
             if trainer.steps % _STEPS_PER_LOOK == 0 or trainer.finished:
                 progress.update(task, completed=trainer.steps, description=_told(trainer))
 
-        go(trainer, show, lambda state: Checkpoint(run, state).save(path), save_every)
+        def save(state: State) -> None:
+            if self._world.first:
+                Checkpoint(run, state).save(path)
+
+        go(trainer, show, save, save_every)
         progress.remove_task(task)
         return trainer.state()
 
@@ -75,9 +98,8 @@ class Session:
         return accuracy(self.deployed(checkpoint, path), test, train, checkpoint.run.k, self._bf16)
 
     def result(self, run: Run, state: State, test: float | None) -> Result:
-        epochs, training = epochs_of(state), run.training
-        seconds = sum(epoch.seconds for epoch in epochs)
-        speed = state["steps"] * (training.queries + training.candidates) / seconds
+        epochs = epochs_of(state)
+        speed = state["steps"] * run.images_a_step / sum(epoch.seconds for epoch in epochs)
         return Result(run, test, epochs, round(speed, 1), _name_of(self.device), commit())
 
 

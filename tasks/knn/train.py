@@ -11,18 +11,20 @@ from typing import Any
 import attrs
 import torch
 from attrs import frozen
-from torch import Tensor, nn
+from torch import Tensor
 
 import structpred as sp
 from tasks.common.checkpoint import State, on_cpu
 from tasks.common.seeds import seed_for
 from tasks.common.structure import structure
+from tasks.knn.augmentation import crop_and_flip
 from tasks.knn.batches import Batches, Stream
 from tasks.knn.config import Execution, Run, Schedule
 from tasks.knn.data import Images
 from tasks.knn.losses import linear_loss
 from tasks.knn.neighbours import accuracy
-from tasks.knn.networks import embedding, scale_network
+from tasks.knn.networks import networks_of
+from tasks.knn.world import World
 
 _LEAST_SCALE = 1e-6  # sigma may go to 0 in training, and Softplus then rounds it to 0, which is no scale
 
@@ -62,14 +64,15 @@ class Trainer:
         train: the images trained on.
         held_out: the images that tell how good an epoch was; their neighbours are those of ``train``.
         execution: where and how it computes.
+        rank: which of the processes of the run this is.
     """
 
-    def __init__(self, run: Run, train: Images, held_out: Images, execution: Execution) -> None:
+    def __init__(self, run: Run, train: Images, held_out: Images, execution: Execution, rank: int = 0) -> None:
         training = run.training
-        self.run = run
+        self.run, self.world = run, World(rank, run.world_size)
         self.device, self._bf16 = execution.resolve()
         self.images, self.held_out = train.to(self.device), held_out.to(self.device)
-        self.batches = Batches(len(train), training.queries, training.candidates, run.seed)
+        self.batches = Batches(len(train), training.queries, training.candidates, run.seed, self.world)
         layout = torch.channels_last if execution.channels_last else torch.contiguous_format
         self._layout = layout
         self.embedding, self.scale_network = (
@@ -78,9 +81,12 @@ class Trainer:
         if execution.compile:
             self.embedding.compile()
             self.scale_network.compile()
+        self._embed, self._sigma = (self.world.wrap(network) for network in (self.embedding, self.scale_network))
         self.objective = training.objective(run.k, run.scale).to(self.device)
-        self._noise = torch.Generator(self.device)
-        self._optimizer = torch.optim.Adam(self.embedding.parameters(), lr=training.rate, fused=True)
+        self._noise, self._augmentation = torch.Generator(self.device), torch.Generator(self.device)
+        self._optimizer = torch.optim.AdamW(
+            self.embedding.parameters(), lr=training.rate, weight_decay=training.weight_decay, fused=True
+        )
         self._scale_optimizer = training.scale_optimizer.create(self.scale_network.parameters(), training.scale_rate)
         self._schedule = _schedule(self._optimizer, training.schedule, training.rate, self.total_steps)
         self._epoch_sums = torch.zeros(4, device=self.device)
@@ -106,9 +112,12 @@ class Trainer:
         solution, right = self.solve(embedded, scale, queries, candidates)
         self.update(solution.loss.mean())
         if isinstance(self.objective.scale, sp.AdaptiveScale):
+            for state in self.objective.scale.buffers():
+                state.copy_(self.world.mean(state))  # one sigma for all processes
             scale = self.objective.scale()
         sigma = torch.as_tensor(0.0 if scale is None else scale).detach().mean().to(self.device)
-        self._epoch_sums += torch.stack([solution.loss.detach().mean(), right, solution.nonzero_fraction, sigma])
+        measured = torch.stack([solution.loss.detach().mean(), right, solution.nonzero_fraction, sigma])
+        self._epoch_sums += self.world.mean(measured)
         self.steps += 1
         if self.steps % self.batches.steps_per_epoch:
             self._epoch_seconds += time.perf_counter() - started
@@ -118,10 +127,13 @@ class Trainer:
 
     def embed(self, queries: Tensor, candidates: Tensor) -> tuple[Tensor, Tensor | float | None]:
         """Places of both ``(queries + candidates, features)`` in float32, and sigma as the objective takes it."""
-        pixels = self.images.pixels[torch.cat([queries, candidates])].to(memory_format=self._layout)
+        pixels = self.images.pixels[torch.cat([queries, candidates])]
+        if self.run.training.augment:
+            pixels = crop_and_flip(pixels, self._seeded(self._augmentation, Stream.AUGMENTATION))
+        pixels = pixels.to(memory_format=self._layout)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self._bf16):
-            embedded = self.embedding(pixels).float()
-            sigma = self.run.scale.sigma(lambda: self.scale_network(pixels[: len(queries)]).float())  # (queries, 1)
+            embedded = self._embed(pixels).float()
+            sigma = self.run.scale.sigma(lambda: self._sigma(pixels[: len(queries)]).float())  # (queries, 1)
         return embedded, sigma.clamp(min=_LEAST_SCALE) if isinstance(sigma, Tensor) else sigma
 
     def solve(
@@ -134,9 +146,14 @@ class Trainer:
         itself = queries[:, None] == candidates  # an image is no neighbour of its own
         scores = (-distances).masked_fill(itself, -math.inf)
         loss = linear_loss(self.run.training.loss, distances, same_class & ~itself, self.run.k)
-        self._noise.manual_seed(seed_for(self.run.seed, Stream.NOISE, self.steps))
-        solution = self.objective.solve(scores, loss, scale=scale, generator=self._noise)
+        noise = self._seeded(self._noise, Stream.NOISE)
+        solution = self.objective.solve(scores, loss, scale=scale, generator=noise)
         return solution, (solution.prediction.detach() * same_class).sum(-1).mean() / self.run.k
+
+    def _seeded(self, generator: torch.Generator, stream: Stream) -> torch.Generator:
+        """For this step of this process."""
+        step = self.steps * self.world.size + self.world.rank
+        return generator.manual_seed(seed_for(self.run.seed, stream, step))
 
     def update(self, loss: Tensor) -> None:
         """The step of the optimizers."""
@@ -157,13 +174,13 @@ class Trainer:
     def images_per_second(self) -> float:
         """Images embedded a second of training, over the epoch so far."""
         steps = self.steps - len(self.epochs) * self.batches.steps_per_epoch
-        training = self.run.training
-        return steps * (training.queries + training.candidates) / self._epoch_seconds if steps else 0.0
+        return steps * self.run.images_a_step / self._epoch_seconds if steps else 0.0
 
     def _end_epoch(self, measures: Measures, seconds: float) -> None:
         number, training = len(self.epochs) + 1, self.run.training
         held_out = None
-        if len(self.held_out) and (number % training.validate_every == 0 or number == training.epochs):
+        due = number % training.validate_every == 0 or number == training.epochs
+        if self.world.first and len(self.held_out) and due:
             held_out = accuracy(self.embedding, self.held_out, self.images, self.run.k, self._bf16)
             best = max((epoch.held_out for epoch in self.epochs if epoch.held_out is not None), default=-1.0)
             if training.best_epoch and held_out > best:
@@ -212,22 +229,6 @@ def epochs_of(state: State) -> list[Epoch]:
     """
     epochs: list[Epoch] = structure(list[Epoch], state["epochs"], "epochs")
     return epochs
-
-
-def networks_of(run: Run, train: Images) -> tuple[nn.Sequential, nn.Sequential]:
-    """The embedding and the network of sigma as they are before the first step."""
-    training = run.training
-    return (
-        embedding(training.network, train, seed_for(run.seed, Stream.EMBEDDING)),
-        scale_network(training.dataset, train, training.initial_scale, seed_for(run.seed, Stream.SCALE)),
-    )
-
-
-def deployed(run: Run, state: State, train: Images) -> nn.Sequential:
-    """The embedding that a state's training gives: of its best epoch if the training asks for that, else its last."""
-    network = embedding(run.training.network, train[:1], seed=0)  # weights and statistics come with the state
-    network.load_state_dict(state["best"] or state["embedding"])
-    return network
 
 
 def go(trainer: Trainer, observe: Callable[[], None], save: Callable[[State], None], save_every: float) -> None:

@@ -20,6 +20,7 @@ from tasks.common.report import print_table
 from tasks.common.results import commit, open_results
 from tasks.common.settings import Seeds, not_negative
 from tasks.common.table import complete, progress_bar
+from tasks.common.workers import Workers
 from tasks.matching.board import even
 from tasks.matching.config import ALL_IMAGES, LEARNED, QUICK, Method, Run, Training
 from tasks.matching.data import Data, load
@@ -34,7 +35,7 @@ Preset = (
     | Annotated[Training, tyro.conf.subcommand("learned", default=LEARNED, description="quick, but 10 a + b unknown.")]
 )
 
-_SEEDS = Seeds(3, first_seed=200_000)
+_SEEDS, _WORKERS = Seeds(3, first_seed=200_000), Workers()
 _STEPS_PER_LOOK = 10
 
 
@@ -82,17 +83,18 @@ class Table:
     """The file that results are read from and appended to."""
     data_dir: Path = Path("data")
     """The root that holds MNIST, as torchvision lays it out."""
+    workers: Workers = _WORKERS
 
     def run(self, console: Console) -> None:
         # Seed by seed, so that a table cut short has every method.
         runs = [Run(self.training, self.k, method, seed) for seed in self.seeds for method in self.methods]
-        data = functools.cache(lambda: load(self.data_dir))  # not needed where the file has all
+        trainings = _Trainings(self.data_dir.absolute(), self.test)
 
-        def train_runs(runs: Sequence[Run], progress: Progress) -> Iterator[Result]:
-            return (_result(run, data(), progress, test=self.test) for run in runs)
+        def counts(result: Result) -> bool:
+            return result.test is not None or not self.test
 
         with open_results(self.results, Result, console) as file:
-            results = complete(file, runs, train_runs, console, counts=lambda r: r.test is not None or not self.test)
+            results = complete(file, runs, trainings, console, workers=self.workers, counts=counts)
         print_table(TITLE, COLUMNS, results, console)
 
 
@@ -113,6 +115,21 @@ def _train(run: Run, data: Data, progress: Progress) -> tuple[WeightNetwork, flo
     network, seconds = train(run, data, show)
     progress.remove_task(bar)
     return network, seconds
+
+
+@frozen
+class _Trainings:
+    """What trains runs in any process, each of which reads the images itself, once they are needed."""
+
+    root: Path
+    test: bool
+
+    @functools.cached_property
+    def data(self) -> Data:
+        return load(self.root)
+
+    def __call__(self, runs: Sequence[Run], progress: Progress) -> Iterator[Result]:
+        return (_result(run, self.data, progress, test=self.test) for run in runs)
 
 
 def _result(run: Run, data: Data, progress: Progress, *, test: bool) -> Result:

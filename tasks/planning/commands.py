@@ -16,6 +16,7 @@ from tasks.common.files import DEFAULT_FOLDER
 from tasks.common.results import open_results
 from tasks.common.settings import Seeds, at_least_one, not_negative, some_at_least_one
 from tasks.common.table import complete, progress_bar
+from tasks.common.workers import Workers
 from tasks.planning.config import Kind, Result, Run
 from tasks.planning.experiment import results_of
 from tasks.planning.objectives import Method
@@ -25,6 +26,7 @@ from tasks.planning.train import Training
 _REPORTED = Seeds(10, first_seed=200_000)
 _CHOOSING = 100_000  # the first of the seeds on which settings may be chosen
 _METHODS = tuple(Method)
+_WORKERS = Workers()
 
 
 @frozen
@@ -91,11 +93,13 @@ class Table:
     """Whether to choose knobs, and print what the chosen ones reach too."""
     results: Path = DEFAULT_FOLDER / "planning.jsonl"
     """The file that results are read from and appended to."""
+    workers: Workers = _WORKERS
 
     def run(self, console: Console) -> None:
         choosing = range(_CHOOSING, _CHOOSING + self.seeds.repetitions) if self.choose else ()
         with open_results(self.results, Result, console) as file:
-            results = complete(file, self._runs([*choosing, *self.seeds]), _train_all, console, together=lambda _: 100)
+            runs = self._runs([*choosing, *self.seeds])
+            results = complete(file, runs, _train_all, console, workers=self.workers, together=lambda _: 100)
         shown = [result for result in results if result.run.seed in set(self.seeds)]
         title = f"Normalised regret of {self.kind.value} in percent, mean of {self.seeds.repetitions} data seeds"
         print_regrets(f"{title}, defaults", shown, default_knob, console)

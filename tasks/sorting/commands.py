@@ -18,6 +18,7 @@ from tasks.common.report import print_table
 from tasks.common.results import commit, open_results
 from tasks.common.settings import Scale, Seeds, at_least_one, not_negative, some_at_least_one
 from tasks.common.table import complete, progress_bar
+from tasks.common.workers import Workers
 from tasks.sorting.config import BEST, PAPER, Run, Training
 from tasks.sorting.report import COLUMNS, TITLE, print_outcome
 from tasks.sorting.results import Result
@@ -29,11 +30,11 @@ Preset = (
 )
 
 # Score entries of one sequence, over the runs of a batch: enough that the solver sets the time, and few
-# enough that results come in steadily.
+# enough that results come in steadily, and that there is a batch for each of some workers.
 _ENTRIES_TOGETHER = 100_000
-_MOST_TOGETHER = 100
+_MOST_TOGETHER = 25
 
-_SEEDS = Seeds(200)
+_SEEDS, _WORKERS = Seeds(200), Workers()
 
 
 @frozen
@@ -75,6 +76,7 @@ class Table:
     seeds: Seeds = _SEEDS
     results: Path = DEFAULT_FOLDER / "sorting.jsonl"
     """The file that results are read from and appended to."""
+    workers: Workers = _WORKERS
 
     def run(self, console: Console) -> None:
         runs = [
@@ -84,7 +86,7 @@ class Table:
             for seed in self.seeds
         ]
         with open_results(self.results, Result, console) as file:
-            results = complete(file, runs, _train_with_bar, console, together=_together)
+            results = complete(file, runs, _train_with_bar, console, workers=self.workers, together=_together)
         print_table(TITLE, COLUMNS, results, console)
 
 

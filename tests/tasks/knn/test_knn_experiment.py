@@ -20,8 +20,9 @@ from tasks.knn.commands import Command
 from tasks.knn.config import DataSet, Run
 from tasks.knn.data import Data
 from tasks.knn.neighbours import accuracy
+from tasks.knn.networks import deployed
 from tasks.knn.results import Result
-from tasks.knn.train import Trainer, deployed
+from tasks.knn.train import Trainer
 
 TRAIN = ["train", *OPTIONS, "--k", "3"]
 TABLE = ["table", *OPTIONS, "--epochs", "1", "--results", "results.jsonl"]

@@ -18,8 +18,9 @@ from tasks.knn.__main__ import main
 from tasks.knn.config import Execution, Run
 from tasks.knn.data import Images
 from tasks.knn.neighbours import embed, nearest, vote
+from tasks.knn.networks import deployed, networks_of
 from tasks.knn.picture import Neighbours, choose, draw
-from tasks.knn.train import Trainer, deployed, networks_of
+from tasks.knn.train import Trainer
 
 RIGHT, WRONG = "#2a9d3a", "#d62728"
 

@@ -14,7 +14,8 @@ from tasks.common.checkpoint import Checkpoint, State
 from tasks.common.settings import Optimizer, Scale
 from tasks.knn import train as train_module
 from tasks.knn.config import Run, Schedule
-from tasks.knn.train import Trainer, deployed, go
+from tasks.knn.networks import deployed
+from tasks.knn.train import Trainer, go
 
 TRAIN, HELD_OUT = images(60, seed=0), images(20, seed=1)
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Callable
 from pathlib import Path
 
 import attrs
 import matplotlib.image
 import pytest
+from rich.progress import Progress
 from tiny_matching import data
 
 from tasks.common import cli
@@ -77,6 +79,16 @@ def test_table_trains_what_the_file_lacks_and_prints_all(call: Call, monkeypatch
     assert [result.run for result in results] == trained
     assert [result.test is None for result in results] == [True, False, False, False, False]
     assert {result.commit for result in results} == {commit()}
+
+
+def test_trainings_that_are_sent_to_another_process_read_the_images_anew(call: Call) -> None:
+    run = Run(TRAINING, 2, Method.HINGE, 7)
+    here = commands._Trainings(Path("images"), test=True)
+    measured = [
+        [(result.held_out, result.test) for result in trainings([run], Progress(disable=True))]
+        for trainings in (here, pickle.loads(pickle.dumps(here)))
+    ]
+    assert measured[0] == measured[1]
 
 
 REFUSED = [

@@ -11,6 +11,7 @@ import pytest
 from tasks.common import cli
 from tasks.common.results import ResultsFile, commit
 from tasks.common.settings import Scale, Seeds
+from tasks.common.workers import Backend, Workers
 from tasks.sorting import commands
 from tasks.sorting.__main__ import main
 from tasks.sorting.commands import Command, Figure, Table, Train
@@ -74,6 +75,9 @@ def test_the_options_of_each_command_are_read_and_the_table_is_the_papers_by_def
     assert parse("table", *options, "--results", "r") == Table(
         BEST, (5, 6), (Scale.NONE, Scale.ONE), Seeds(2, 9), Path("r")
     )
+    options = ["--workers", 4, "--backend", "dask", "--address", "tcp://there"]
+    assert parse("table", *options).workers == Workers(4, Backend.DASK, "tcp://there")
+    assert parse("table").workers == Workers()
     figure = parse("figure", "--lengths", 3, "--epochs", 8, "--runs", 2, "--output", "p")
     assert figure == Figure(lengths=(3,), epochs=8, runs=2, output=Path("p"))
     assert (parse("table").lengths, parse("table").seeds) == ((5, 10, 25, 40, 60, 100), Seeds(200))
@@ -88,6 +92,8 @@ REFUSED = [
     ("train --epsilon nan", "epsilon"),
     ("table --lengths 5 0", "lengths"),
     ("table --repetitions 0", "repetitions"),
+    ("table --workers 0", "workers"),
+    ("table --workers 2 --address tcp://there", "address: expected none for loky"),
     ("figure --runs 0", "runs"),
     ("draw", "draw"),
 ]

@@ -1,0 +1,98 @@
+"""What one visit of 25 minutes to a machine with a GPU measures, the most valuable first.
+
+1. every space, objective and layer there against the CPU;
+2. the objective's share of a step, and images a second, for three image sets in four ways of computing;
+3. accuracies of Table 3's direct stochastic learning: Fashion-MNIST and MNIST, then CIFAR-10, for k = 5 and k = 1.
+
+Each result is written when it is there, and trainings are saved as they go: the same command goes on where a killed one
+was. It needs no command-line library and no integer-program solver.
+"""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from benchmarks.gpu import smoke, trainings
+from benchmarks.gpu.records import Records
+from benchmarks.knn import measure
+from tasks.common.checkpoint import Checkpoint, checkpoint_beside
+from tasks.common.results import ResultsFile, commit
+from tasks.common.table import progress_bar
+from tasks.knn.config import Execution, Run
+from tasks.knn.data import Data, Images
+from tasks.knn.results import Result
+from tasks.knn.session import Session, Source
+
+STAGES = ("smoke", "speed", "table-3")
+_SAVE_EVERY = 20.0  # seconds
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.gpu", description=__doc__)
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="the root that holds the image sets")
+    parser.add_argument("--output", type=Path, default=Path("results"), help="the folder to write to and go on from")
+    parser.add_argument("--stages", nargs="+", choices=STAGES, default=STAGES, help="what to measure; all unless named")
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--tiny", action="store_true", help="a rehearsal of seconds, on images of noise")
+    options = parser.parse_args(arguments)
+    console = Console(soft_wrap=True)
+    execution = Execution(device=options.device)
+    device, _ = execution.resolve()
+    options.output.mkdir(parents=True, exist_ok=True)
+    machine = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    records = Records(options.output / "gpu.jsonl", f"{machine}, torch {torch.__version__}", commit(), console)
+    if "smoke" in options.stages:
+        for name, case in smoke.cases().items():
+            records.make("smoke", name, partial(smoke.differences, case, device))
+    if "speed" in options.stages:
+        rounds, count = (1, 100) if options.tiny else (30, None)
+        for name, (training, how) in trainings.speeds(options.device, options.tiny).items():
+            records.make("speed", name, partial(measure, name, training, rounds, how, count))
+    if "table-3" in options.stages:
+        source, kind = Source(data_dir=options.data_dir), _OfNoise if options.tiny else Session
+        for run in trainings.runs(options.tiny):
+            name = f"{run.training.dataset.value}, k = {run.k}"
+            session = kind(run.training.dataset, source, execution)
+            records.make("table-3", name, partial(_train, run, options.output / "gpu-knn.jsonl", session, console))
+    for failed in records.errors():
+        console.print(f"failed: {failed}", style="red", markup=False)
+    return 1 if records.errors() else 0
+
+
+def _train(run: Run, results: Path, session: Session, console: Console) -> dict[str, Any]:
+    """Trains and tests a run, and appends the experiment's own result, unless the file has it."""
+    file, path = ResultsFile(results, Result), checkpoint_beside(results, run)
+    result = next((known for known in file.read() if known.run == run), None)
+    if result is None:
+        with progress_bar(console) as progress:
+            state = session.train(run, path, _SAVE_EVERY, progress)
+        result = session.result(run, state, session.test(Checkpoint(run, state), path))
+        file.append([result])
+    path.unlink(missing_ok=True)
+    return {"test": result.test, "held_out": result.held_out, "seconds": result.seconds}
+
+
+class _OfNoise(Session):
+    """Few images, of noise, in the place of a set."""
+
+    @functools.cached_property
+    def data(self) -> Data:
+        generator = torch.Generator().manual_seed(0)
+
+        def images(count: int) -> Images:
+            pixels = torch.randint(256, (count, 3, 32, 32), dtype=torch.uint8, generator=generator)
+            return Images(pixels, torch.randint(10, (count,), generator=generator))
+
+        return Data(images(48), images(8))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
