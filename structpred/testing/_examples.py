@@ -1,8 +1,8 @@
-"""How many examples an input has: as few as a failure needs, once Hypothesis has made it small."""
+"""What feeds a law: as few examples as a failure needs, once Hypothesis has made it small; or a list, all of which is tried."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -33,3 +33,18 @@ def runs(count: int) -> SearchStrategy[slice]:
     """
     counts = st.sampled_from([*range(1, count), *[count] * (2 * count)])
     return st.tuples(counts, counts).map(lambda drawn: slice(count - drawn[0], count - drawn[0] + drawn[1]))
+
+
+@frozen
+class Listed:
+    """An input of which each of these values is tried, in their order; a law that has one has no other input."""
+
+    values: Callable[[Any], Sequence[Any]]
+
+
+def listed(values: Callable[[Any], Sequence[Any]]) -> Listed:
+    """The input that takes each of a subject's values in turn, those of the fewest ``rows`` first.
+
+    Values may have an attribute ``rows``: what takes more time than is left is not tried.
+    """
+    return Listed(values)

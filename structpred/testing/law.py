@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from structpred.testing._examples import PerExample, runs
+from structpred.testing._examples import Listed, PerExample, runs
 
-Inputs = Mapping[str, Callable[[Any], SearchStrategy[Any]] | PerExample]
+Input = Callable[[Any], SearchStrategy[Any]] | PerExample | Listed
+Inputs = Mapping[str, Input]
 
 
 class ViolationError(AssertionError):
@@ -49,7 +50,7 @@ class Law:
 
     Args:
         check: raises ``ViolationError``, or whatever the subject raises, where the law is broken.
-        inputs: for each of the check's inputs, the strategy that a subject has for it.
+        inputs: for each of the check's inputs, the strategy that a subject has for it; or a list of one input's values.
         needs: why a subject is out of the law's reach, or None.
         examples: the largest batch of the inputs that are ``per_example``.
     """
@@ -76,12 +77,19 @@ class Law:
         for name, make in self.inputs.items():
             if isinstance(make, PerExample):
                 rows[name] = make(subject, self.examples)
-            else:
+            elif not isinstance(make, Listed):
                 rest[name] = make(subject)
         if not rows:
             return st.fixed_dictionaries(rest)
         drawn = st.tuples(st.fixed_dictionaries(rows), st.fixed_dictionaries(rest), runs(self.examples))
         return drawn.map(lambda it: {name: value[it[2]] for name, value in it[0].items()} | it[1])
+
+    def listed(self, subject: Any) -> Sequence[dict[str, Any]] | None:
+        """Every input that is to be tried, those of the fewest rows first; None where Hypothesis makes them."""
+        for name, make in self.inputs.items():
+            if isinstance(make, Listed):
+                return [{name: it} for it in sorted(make.values(subject), key=lambda it: getattr(it, "rows", 1))]
+        return None
 
     @property
     def options(self) -> frozenset[str]:
@@ -112,7 +120,7 @@ def law(
     *,
     needs: Callable[[Any], str | None] = lambda subject: None,
     examples: int = 3,
-    **inputs: Callable[[Any], SearchStrategy[Any]] | PerExample,
+    **inputs: Input,
 ) -> Callable[[Callable[..., None]], Law]:
     """Makes a law of a check. Keywords other than ``needs`` and ``examples`` are the check's inputs."""
     return lambda check: Law(check, inputs, needs, examples)

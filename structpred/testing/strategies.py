@@ -50,6 +50,8 @@ class Layout(enum.Enum):
     TRANSPOSED = enum.auto()
     GAPPY = enum.auto()
     """Every other number of the memory, with NaN between."""
+    OFFSET = enum.auto()
+    """In the middle of memory that begins and ends with NaN."""
 
     def lay(self, values: Tensor) -> Tensor:
         """The same values in this layout."""
@@ -58,6 +60,9 @@ class Layout(enum.Enum):
             return values.permute(*backwards).contiguous().permute(*backwards)
         if self is Layout.GAPPY:
             return torch.stack([values, torch.full_like(values, math.nan)], -1)[..., 0]
+        if self is Layout.OFFSET:
+            around = values.new_full((3,), math.nan)
+            return torch.cat([around, values.flatten(), around])[3:-3].view(values.shape)
         return values.contiguous()
 
 
