@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -43,8 +44,19 @@ class Listed:
 
 
 def listed(values: Callable[[Any], Sequence[Any]]) -> Listed:
-    """The input that takes each of a subject's values in turn, those of the fewest ``rows`` first.
+    """The input that takes each of a subject's values in turn.
 
-    Values may have an attribute ``rows``: what takes more time than is left is not tried.
+    Values may have an attribute ``rows``, by which the time that they take is judged beforehand.
     """
     return Listed(values)
+
+
+def in_turns(values: Sequence[Any]) -> list[Any]:
+    """First one of each number of rows, from few to many, and then another one: so a slow subject sees each number."""
+    met: Counter[int] = Counter()
+    turns = []
+    for it in values:
+        rows = getattr(it, "rows", 1)
+        turns.append((met[rows], rows))
+        met[rows] += 1
+    return [values[i] for i in sorted(range(len(values)), key=turns.__getitem__)]

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from structpred.testing._examples import Listed, PerExample, runs
+from structpred.testing._examples import Listed, PerExample, in_turns, runs
 
 Input = Callable[[Any], SearchStrategy[Any]] | PerExample | Listed
 Inputs = Mapping[str, Input]
@@ -85,10 +85,10 @@ class Law:
         return drawn.map(lambda it: {name: value[it[2]] for name, value in it[0].items()} | it[1])
 
     def listed(self, subject: Any) -> Sequence[dict[str, Any]] | None:
-        """Every input that is to be tried, those of the fewest rows first; None where Hypothesis makes them."""
+        """Every input that is to be tried, in order; None where Hypothesis makes them."""
         for name, make in self.inputs.items():
             if isinstance(make, Listed):
-                return [{name: it} for it in sorted(make.values(subject), key=lambda it: getattr(it, "rows", 1))]
+                return [{name: it} for it in in_turns(make.values(subject))]
         return None
 
     @property

@@ -103,17 +103,18 @@ class _Search:
         return None
 
     def _try_each(self, listed: Sequence[Mapping[str, Any]]) -> None:
-        """Tries what there is time for, judged by what as many rows took before."""
+        """Tries what there is time for, judged by how fast rows went before."""
         seconds_a_row = 0.0
         for inputs in listed:
-            rows = max(getattr(it, "rows", 1) for it in inputs.values())
+            rows = max(1, *(getattr(it, "rows", 1) for it in inputs.values()))
             started = time.perf_counter()
             left = self.effort.max_seconds - (started - self.started)
             if self.examples and rows * seconds_a_row > left:
                 self.untried += 1
                 continue
             self(inputs)
-            seconds_a_row = (time.perf_counter() - started) / max(1, rows)
+            taken = (time.perf_counter() - started) / rows
+            seconds_a_row = min(seconds_a_row, taken) if seconds_a_row else taken
 
     def _search(self) -> None:
         def test(inputs: Mapping[str, Any]) -> None:
