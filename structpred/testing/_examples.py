@@ -1,4 +1,4 @@
-"""What feeds a law: as few examples as a failure needs, once Hypothesis has made it small; or a list, all of which is tried."""
+"""What feeds a law: as few examples as a failure needs, once Hypothesis has made it small; or a list, one by one."""
 
 from __future__ import annotations
 

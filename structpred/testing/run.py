@@ -44,8 +44,8 @@ def _positive(instance: object, attribute: Any, value: object) -> None:
 class Effort:
     """How hard to try, and how exact a value has to be."""
 
-    max_examples: int = field(default=50, validator=_positive)
-    max_seconds: float = field(default=3.0, validator=_at_least_zero)
+    max_examples: int = field(default=30, validator=_positive)
+    max_seconds: float = field(default=2.0, validator=_at_least_zero)
     seed: int = field(default=0, validator=_integer)
     tolerance: float = field(default=0.0, validator=_at_least_zero)
     draws: int = field(default=40_000, validator=_at_least_a_thousand)

@@ -16,6 +16,7 @@ from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.oracles import Same, can_enumerate, structures_of, value
+from structpred.testing.strategies import HAIRS
 
 COUNT = 61  # a prime, so that no chunk or period of a batch fits
 _MOST_ENTRIES = 4_000_000  # of a batch
@@ -35,7 +36,9 @@ class Rows(enum.Enum):
     MANY_FORBIDDEN = enum.auto()
     """Little more than the parts of one structure is left."""
     MIXED = enum.auto()
-    """Examples of all other kinds."""
+    """Examples of all kinds above."""
+    FINE = enum.auto()
+    """Near 1 and 2, with differences that the next coarser dtype does not resolve."""
 
 
 @frozen(eq=False)
@@ -53,31 +56,33 @@ def most_rows(space: StructuredSpace) -> int:
     return max(7, _MOST_ENTRIES // max(1, math.prod(space.shape)))
 
 
-def bank(space: StructuredSpace, rows: Rows, seed: int) -> Bank:
-    """The examples of one kind; the same ones again for the same space."""
-    return _bank(Same(space), rows, seed)
+def bank(space: StructuredSpace, rows: Rows, seed: int, dtype: torch.dtype = torch.float64) -> Bank:
+    """The examples of one kind, for scores of a dtype; the same ones again for the same space."""
+    return _bank(Same(space), rows, seed, dtype if rows is Rows.FINE else torch.float64)
 
 
-@functools.lru_cache(maxsize=2 * len(Rows))
-def _bank(key: Same, rows: Rows, seed: int) -> Bank:
+@functools.lru_cache(maxsize=4 * len(Rows))
+def _bank(key: Same, rows: Rows, seed: int, dtype: torch.dtype) -> Bank:
     space: StructuredSpace = key.it
     if rows is Rows.MIXED:
-        kinds = [it for it in Rows if it is not Rows.MIXED]
-        banks = [_bank(key, it, seed) for it in kinds]
+        kinds = [it for it in Rows if it not in (Rows.MIXED, Rows.FINE)]
+        banks = [_bank(key, it, seed, dtype) for it in kinds]
         which = [(row * 3) % len(kinds) for row in range(COUNT)]
         picked = [(banks[it].scores[row], banks[it].best[row]) for row, it in enumerate(which)]
         return Bank(*(torch.stack(column) for column in zip(*picked, strict=True)))
     generator = torch.Generator().manual_seed(1000 * seed + rows.value)
-    scores = _scores(space, rows, generator)
+    scores = _scores(space, rows, generator, dtype)
     return Bank(scores, _best(space, scores))
 
 
-def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator) -> Tensor:
+def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtype: torch.dtype) -> Tensor:
     shape = (COUNT, *space.shape)
 
     def integers(low: int, high: int, size: tuple[int, ...] = shape) -> Tensor:
         return torch.randint(low, high + 1, size, generator=generator).double()
 
+    if rows is Rows.FINE:
+        return integers(1, 2) + HAIRS[dtype] * integers(-2, 2)
     if rows is Rows.TIES:
         return integers(-2, 2)
     if rows is Rows.EQUAL:

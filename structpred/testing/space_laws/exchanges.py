@@ -63,7 +63,10 @@ def exchanges(space: StructuredSpace, y: Tensor, seed: int = 0, part: int | None
 
 def _turned(y: Tensor, generator: torch.Generator) -> Tensor:
     pairs = [
-        (dim, *pair) for dim, size in enumerate(y.shape) if y.ndim > 1 for pair in itertools.combinations(range(size), 2)
+        (dim, *pair)
+        for dim, size in enumerate(y.shape)
+        if y.ndim > 1
+        for pair in itertools.combinations(range(size), 2)
     ]
     if len(pairs) > _MOST:
         pairs = [pairs[i] for i in torch.randperm(len(pairs), generator=generator)[:_MOST].tolist()]

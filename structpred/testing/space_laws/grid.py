@@ -120,7 +120,7 @@ def _picked(rows: int, seed: int) -> Tensor:
 
 def _examples(space: StructuredSpace, it: Circumstance, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Scores and best values of the batch, and others of the same kind; in no order that repeats."""
-    found, picked = bank(space, it.scores, seed), _picked(it.rows, seed)
+    found, picked = bank(space, it.scores, seed, it.dtype), _picked(it.rows, seed)
     shape = (*it.batch, *space.shape)
     scores, others = (found.scores[rows % COUNT].reshape(shape).to(it.dtype) for rows in (picked, picked + 17))
     return it.layout.lay(scores), found.best[picked].reshape(it.batch), others

@@ -112,9 +112,7 @@ def members_are_zeros_and_ones(space: StructuredSpace, target: Tensor, bad: floa
 
 
 @law(target=per_example(strategies.targets), other=per_example(strategies.targets))
-def no_mixture_is_a_member(
-    space: StructuredSpace, target: Tensor, other: Tensor, *, tolerance: float = 0.0
-) -> None:
+def no_mixture_is_a_member(space: StructuredSpace, target: Tensor, other: Tensor, *, tolerance: float = 0.0) -> None:
     """Points between or beyond structures, and near them, are none, though their sums be right.
 
     Nearer than 1e-4 only where values are compared without a tolerance: a solver that has one may round its answers.
