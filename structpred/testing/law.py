@@ -53,12 +53,14 @@ class Law:
         inputs: for each of the check's inputs, the strategy that a subject has for it; or a list of one input's values.
         needs: why a subject is out of the law's reach, or None.
         examples: the largest batch of the inputs that are ``per_example``.
+        share: how many times the seconds that a law has this one needs.
     """
 
     check: Callable[..., None]
     inputs: Inputs
     needs: Callable[[Any], str | None] = field(default=lambda subject: None)
     examples: int = 3
+    share: float = 1.0
 
     @property
     def name(self) -> str:
@@ -120,7 +122,8 @@ def law(
     *,
     needs: Callable[[Any], str | None] = lambda subject: None,
     examples: int = 3,
+    share: float = 1.0,
     **inputs: Input,
 ) -> Callable[[Callable[..., None]], Law]:
-    """Makes a law of a check. Keywords other than ``needs`` and ``examples`` are the check's inputs."""
-    return lambda check: Law(check, inputs, needs, examples)
+    """Makes a law of a check. Keywords other than ``needs``, ``examples`` and ``share`` are the check's inputs."""
+    return lambda check: Law(check, inputs, needs, examples, share)

@@ -108,7 +108,7 @@ class _Search:
         for inputs in listed:
             rows = max(1, *(getattr(it, "rows", 1) for it in inputs.values()))
             started = time.perf_counter()
-            left = self.effort.max_seconds - (started - self.started)
+            left = self.law.share * self.effort.max_seconds - (started - self.started)
             if self.examples and rows * seconds_a_row > left:
                 self.untried += 1
                 continue

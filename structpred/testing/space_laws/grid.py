@@ -84,7 +84,7 @@ CIRCUMSTANCES = tuple(
 )
 
 
-@law(circumstance=listed(lambda space: [it for it in CIRCUMSTANCES if it.rows <= most_rows(space)]))
+@law(circumstance=listed(lambda space: [it for it in CIRCUMSTANCES if it.rows <= most_rows(space)]), share=2)
 def argmax_holds_under_every_circumstance(
     space: StructuredSpace, circumstance: Circumstance, *, seed: int = 0, tolerance: float = 0.0
 ) -> None:

@@ -1,0 +1,61 @@
+"""What holds in every circumstance of a call: its definition, for the noise that was drawn."""
+
+from __future__ import annotations
+
+from structpred.testing._examples import listed
+from structpred.testing.gradient_laws import definitions
+from structpred.testing.gradient_laws.circumstances import CIRCUMSTANCES, Circumstance
+from structpred.testing.gradient_laws.follow import follow
+from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject
+from structpred.testing.law import law
+from structpred.testing.space_laws._rows import most_rows
+
+_circumstances = listed(lambda subject: [it for it in CIRCUMSTANCES if it.rows <= most_rows(subject.space)])
+
+
+@law(circumstance=_circumstances, share=3)
+def direct_calls_follow_their_definition(
+    subject: ObjectiveSubject, circumstance: Circumstance, *, seed: int = 0
+) -> None:
+    """In any circumstance, value and gradients are those of the task loss and of (y(eps) - y) / eps, under the noise."""
+    follow(subject, circumstance, seed, definitions.direct_losses)
+
+
+@law(circumstance=_circumstances, share=3)
+def potential_calls_follow_their_definition(
+    subject: ObjectiveSubject, circumstance: Circumstance, *, seed: int = 0
+) -> None:
+    """In any circumstance, value and gradients are those of max_y <a s + m, y> - <a s + m, target>, under the noise."""
+    follow(subject, circumstance, seed, definitions.potentials)
+
+
+@law(circumstance=_circumstances, share=3)
+def estimates_do_not_depend_on_circumstances(
+    subject: ObjectiveSubject, circumstance: Circumstance, *, seed: int = 0
+) -> None:
+    """In any circumstance, the value is the mean task loss under the noise, and gradients are those of a plain call."""
+    follow(subject, circumstance, seed, definitions.mean_losses, estimate=True)
+
+
+@law(circumstance=_circumstances, share=3)
+def difference_layers_follow_their_definition(
+    subject: LayerSubject, circumstance: Circumstance, *, seed: int = 0
+) -> None:
+    """In any circumstance, structures are the argmax under the noise, and gradients (y(eps) - y) / eps along dL/dy."""
+    follow(subject, circumstance, seed, definitions.difference_layers)
+
+
+@law(circumstance=_circumstances, share=3)
+def identity_layers_follow_their_definition(
+    subject: LayerSubject, circumstance: Circumstance, *, seed: int = 0
+) -> None:
+    """In any circumstance, structures are the argmax under the noise, and dL/dy goes on through the projection."""
+    follow(subject, circumstance, seed, definitions.identity_layers)
+
+
+@law(circumstance=_circumstances, share=3)
+def mean_layers_do_not_depend_on_circumstances(
+    subject: LayerSubject, circumstance: Circumstance, *, seed: int = 0
+) -> None:
+    """In any circumstance, the mean of the argmax under the noise is returned, with the gradients of a plain call."""
+    follow(subject, circumstance, seed, definitions.mean_structures, estimate=True)
