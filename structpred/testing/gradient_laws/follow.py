@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import torch
-from attrs import Factory, field, frozen
+from attrs import Factory, frozen
 from torch import Tensor
 
 from structpred.errors import ArgumentError
@@ -54,11 +54,10 @@ class Scripted(Noise):
 
 @frozen(eq=False)
 class Found:
-    """What a call returned, in float64 and flattened; gradients are None where none was wanted."""
+    """What a call returned, and the gradients by name, in float64."""
 
     value: Tensor
-    """``(n)`` losses, ``()`` reduced ones, or structures."""
-    gradients: dict[str, Tensor | None] = field(factory=dict)
+    gradients: dict[str, Tensor]
 
 
 def follow(subject: Subject, it: Circumstance, seed: int, definition: Definition, *, estimate: bool = False) -> None:
@@ -109,8 +108,6 @@ class _Call:
             (f"the gradient for {name}", got.gradients[name], expected.gradients[name], bounds[name]) for name in names
         ]
         for what, one, other, bound in pairs:
-            assert one is not None
-            assert other is not None
             if one.shape != other.shape:
                 raise ViolationError(f"{what} has another shape", got=tuple(one.shape), expected=tuple(other.shape))
             if not ((one - other).abs() <= tolerance * bound + smallest).all():
@@ -156,7 +153,7 @@ class _Call:
                 message = "other samples of noise are drawn; their shapes"
                 raise ViolationError(message, got=module.noise.taken, expected=expected)
         found = {
-            name: None if gradient is None else self.laid_out(name, gradient, leaf)
+            name: torch.zeros_like(leaf).double() if gradient is None else self.laid_out(name, gradient, leaf)
             for (name, leaf), gradient in zip(leaves.items(), gradients, strict=True)
         }
         if isinstance(subject, LayerSubject) and (result.dtype, result.device) != (scores.dtype, scores.device):
@@ -268,8 +265,6 @@ class _Call:
         if self.subject.noise is not None and not self.has_own_scale:
             keywords["scale"] = torch.ones((), dtype=self.it.dtype)
         if isinstance(self.subject, ObjectiveSubject):
-            keywords["supervision"] = None
-            del keywords["supervision"]
             costs = -self.given.coefficients.roll(1, 0)[:1]
             module(scores, LinearLoss(costs, event_dims=len(self.subject.space.shape)), **keywords)
         else:
@@ -343,7 +338,7 @@ class _Call:
         else:
             gradients = _gradients(number, leaves)
         names = ("the scores", "the scale", "the coefficients", "the constant")
-        shaped, bounds = dict[str, Tensor | None](), {"value": bound.expand(value.shape).clone()}
+        shaped, bounds = dict[str, Tensor](), {"value": bound.expand(value.shape).clone()}
         if it.upstream is Upstream.SUM and isinstance(subject, ObjectiveSubject) and hasattr(subject.module, "reduction"):
             bounds["value"] = bounds["value"] * it.examples
         for name, gradient in zip(names, gradients, strict=True):
@@ -401,6 +396,3 @@ class _Call:
 def _gradients(number: Tensor, leaves: list[Any]) -> list[Tensor]:
     found = torch.autograd.grad(number, leaves, allow_unused=True) if number.requires_grad else [None] * len(leaves)
     return [torch.zeros_like(leaf) if it is None else it for it, leaf in zip(found, leaves, strict=True)]
-
-
-Follow = Callable[[Subject, Circumstance, int], None]
