@@ -21,6 +21,7 @@ OBJECTIVE_LAWS = (*_laws_in(calls), *_laws_in(objectives))
 
 DIRECT_LAWS = (
     grid.direct_calls_follow_their_definition,
+    grid.steps_do_not_depend_on_circumstances,
     *_laws_in(direct),
     *OBJECTIVE_LAWS,
     *_laws_in(units),
@@ -35,7 +36,12 @@ DIRECT_LAWS = (
 POTENTIAL_LAWS = (grid.potential_calls_follow_their_definition, *_laws_in(potentials), *OBJECTIVE_LAWS)
 """Of an objective that is convex in the scores, and whose gradient is its own."""
 
-SCORE_FUNCTION_LAWS = (grid.estimates_do_not_depend_on_circumstances, direct.value_is_the_mean_loss_under_noise, *OBJECTIVE_LAWS, *_UNBIASED)
+SCORE_FUNCTION_LAWS = (
+    grid.estimates_do_not_depend_on_circumstances,
+    direct.value_is_the_mean_loss_under_noise,
+    *OBJECTIVE_LAWS,
+    *_UNBIASED,
+)
 """Of an objective whose gradient is that of the expected loss in the mean."""
 
 LAYER_LAWS = (*_laws_in(calls), layers.gradients_follow_the_unit_of_the_loss)
@@ -43,6 +49,7 @@ LAYER_LAWS = (*_laws_in(calls), layers.gradients_follow_the_unit_of_the_loss)
 
 DIFFERENCE_LAYER_LAWS = (
     grid.difference_layers_follow_their_definition,
+    grid.steps_do_not_depend_on_circumstances,
     layers.structures_are_answers_to_the_perturbed_scores,
     layers.gradient_for_scores_is_the_difference_along_what_arrived,
     layers.gradient_for_scale_is_the_difference_along_what_arrived,
@@ -58,7 +65,12 @@ IDENTITY_LAYER_LAWS = (
 )
 """Of a layer whose backward pass hands dL/dy on."""
 
-MEAN_LAYER_LAWS = (grid.mean_layers_do_not_depend_on_circumstances, layers.mean_is_that_of_its_draws, *LAYER_LAWS, *_UNBIASED)
+MEAN_LAYER_LAWS = (
+    grid.mean_layers_do_not_depend_on_circumstances,
+    layers.mean_is_that_of_its_draws,
+    *LAYER_LAWS,
+    *_UNBIASED,
+)
 """Of a layer that returns the mean structure under noise, with a derivative that is right in the mean."""
 
 GRADIENT_LAWS = tuple(

@@ -15,7 +15,7 @@ from structpred.loss import LinearLoss
 from structpred.noise import Noise
 from structpred.testing.circumstances import default_dtype
 from structpred.testing.gradient_laws.circumstances import Before, Circumstance, Loss, Mode, Scale, Upstream
-from structpred.testing.gradient_laws.definitions import Definition
+from structpred.testing.gradient_laws.definitions import Definition, mean_structures
 from structpred.testing.gradient_laws.examples import Examples, examples
 from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
 from structpred.testing.law import ViolationError
@@ -60,7 +60,15 @@ class Found:
     gradients: dict[str, Tensor]
 
 
-def follow(subject: Subject, it: Circumstance, seed: int, definition: Definition, *, estimate: bool = False) -> None:
+def follow(
+    subject: Subject,
+    it: Circumstance,
+    seed: int,
+    definition: Definition,
+    *,
+    estimate: bool = False,
+    own_step: bool = False,
+) -> None:
     """Raises ``ViolationError`` unless the call has the value and gradients of its definition.
 
     Args:
@@ -70,6 +78,7 @@ def follow(subject: Subject, it: Circumstance, seed: int, definition: Definition
         definition: of its losses or structures, for given noise.
         estimate: whether the gradients for scores and scale are estimates: those of a plain call are expected then,
             in float64, for one dimension of examples and one scale a variable.
+        own_step: whether the step is the subject's own, and not that of the circumstance.
     """
     try:
         subject.variant(num_samples=it.samples)
@@ -86,7 +95,7 @@ def follow(subject: Subject, it: Circumstance, seed: int, definition: Definition
 
     given = examples(subject, it, seed, maxima)
     if given is not None:
-        _Call(subject, it, given, definition, estimate).check()
+        _Call(subject, it, given, definition, estimate or own_step, own_step).check()
 
 
 @frozen(eq=False)
@@ -95,7 +104,8 @@ class _Call:
     it: Circumstance
     given: Examples
     definition: Definition
-    estimate: bool
+    plain_gradients: bool
+    own_step: bool
 
     def check(self) -> None:
         it = self.it
@@ -164,7 +174,7 @@ class _Call:
         subject, settings = self.subject, dict[str, Any]()
         if subject.noise is not None:
             settings["noise"] = Scripted(subject.noise, scripts)
-        if subject.has_a_step:
+        if subject.has_a_step and not self.own_step:
             settings["epsilon"] = self.it.epsilon
         if hasattr(subject.module, "reduction"):
             settings["reduction"] = {Upstream.MEAN: "mean", Upstream.SUM: "sum", Upstream.WEIGHTED: "none"}[
@@ -254,7 +264,9 @@ class _Call:
         if isinstance(self.subject, ObjectiveSubject):
             result = module(scores, loss, **keywords)
             weighted = self.it.upstream is Upstream.WEIGHTED and result.ndim
-            return (result * self.weights().reshape(result.shape).to(result.dtype)).sum() if weighted else result, result
+            return (
+                result * self.weights().reshape(result.shape).to(result.dtype)
+            ).sum() if weighted else result, result
         result = module(scores, **keywords)
         return (result * self.arriving().reshape(result.shape).to(result.dtype)).sum(), result
 
@@ -310,7 +322,7 @@ class _Call:
 
     @property
     def returns_mean(self) -> bool:
-        return self.estimate and isinstance(self.subject, LayerSubject)
+        return self.definition is mean_structures
 
     def expected(self) -> tuple[Found, dict[str, Tensor]]:
         """By the definition, and the sizes to which differences are compared."""
@@ -331,15 +343,21 @@ class _Call:
         else:
             value = found.mean(0) if self.returns_mean else found
             number, bound = (value * self.arriving()).sum(), torch.tensor(1.0)
-            value = value.reshape(*value.shape[: value.ndim - 1 - len(subject.space.shape)], *it.batch, *subject.space.shape)
+            value = value.reshape(
+                *value.shape[: value.ndim - 1 - len(subject.space.shape)], *it.batch, *subject.space.shape
+            )
         leaves = [scores, scale, loss.coefficients, loss.constant]
-        if self.estimate:
+        if self.plain_gradients:
             gradients = [*self.of_the_plain_call(), *_gradients(number, leaves[2:])]
         else:
             gradients = _gradients(number, leaves)
         names = ("the scores", "the scale", "the coefficients", "the constant")
         shaped, bounds = dict[str, Tensor](), {"value": bound.expand(value.shape).clone()}
-        if it.upstream is Upstream.SUM and isinstance(subject, ObjectiveSubject) and hasattr(subject.module, "reduction"):
+        if (
+            it.upstream is Upstream.SUM
+            and isinstance(subject, ObjectiveSubject)
+            and hasattr(subject.module, "reduction")
+        ):
             bounds["value"] = bounds["value"] * it.examples
         for name, gradient in zip(names, gradients, strict=True):
             shaped[name], bounds[name] = self.shaped(name, gradient)

@@ -2,13 +2,31 @@
 
 from __future__ import annotations
 
+import attrs
+import torch
+
+from structpred.epsilon import Epsilon
 from structpred.testing._examples import listed
 from structpred.testing.gradient_laws import definitions
-from structpred.testing.gradient_laws.circumstances import CIRCUMSTANCES, Circumstance
+from structpred.testing.gradient_laws.circumstances import CIRCUMSTANCES, Before, Circumstance
 from structpred.testing.gradient_laws.follow import follow
-from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject
+from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
 from structpred.testing.law import law
 from structpred.testing.space_laws._rows import most_rows
+
+
+def _has_a_policy(subject: Subject) -> str | None:
+    epsilon = getattr(subject.module, "epsilon", None)
+    return None if isinstance(epsilon, Epsilon) else "the step is no policy"
+
+
+def _in_double_precision(subject: Subject) -> list[Circumstance]:
+    """Where rounding moves no step past a tie; a policy that keeps a state answers the first call only."""
+    found = [it for it in CIRCUMSTANCES if it.rows <= most_rows(subject.space) and it.dtype is torch.float64]
+    if isinstance(getattr(subject.module, "epsilon", None), torch.nn.Module):
+        found = [attrs.evolve(it, before=Before.NOTHING) for it in found]
+    return found
+
 
 _circumstances = listed(lambda subject: [it for it in CIRCUMSTANCES if it.rows <= most_rows(subject.space)])
 
@@ -43,6 +61,14 @@ def difference_layers_follow_their_definition(
 ) -> None:
     """In any circumstance, structures are the argmax under the noise, and gradients (y(eps) - y) / eps along dL/dy."""
     follow(subject, circumstance, seed, definitions.difference_layers)
+
+
+@law(circumstance=listed(_in_double_precision), needs=_has_a_policy)
+def steps_do_not_depend_on_circumstances(subject: Subject, circumstance: Circumstance, *, seed: int = 0) -> None:
+    """With a policy for the step, gradients in any circumstance are those of a plain call for the same examples."""
+    is_layer = isinstance(subject, LayerSubject)
+    definition = definitions.difference_layers if is_layer else definitions.direct_losses
+    follow(subject, circumstance, seed, definition, own_step=True)
 
 
 @law(circumstance=_circumstances, share=3)
