@@ -103,8 +103,8 @@ def eval_mode_is_without_noise(subject: Subject, case: Case) -> None:
     """
     shape = (_MANY, *subject.space.shape)
     sizes = 2.0 ** torch.linspace(-12, 4, _MANY, dtype=torch.float64)
-    scores = case.direction(torch.zeros(shape, dtype=torch.float64)) * sizes.reshape(-1, *(1,) * (len(shape) - 1))
-    coefficients = case.direction(scores, 1)
+    scores = case.direction(torch.zeros(shape, dtype=torch.float64), 5) * sizes.reshape(-1, *(1,) * (len(shape) - 1))
+    coefficients = case.direction(scores, 6)
     loss = LinearLoss(coefficients, event_dims=len(subject.space.shape), best=subject.space.argmax(-coefficients))
     scale = case.scale.flatten()[0]
     case = attrs.evolve(case, scores=scores, loss=loss, scale=scale)

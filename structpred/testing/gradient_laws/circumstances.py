@@ -24,7 +24,7 @@ class Scores(enum.Enum):
     """One part of an example is far below 0."""
     ONE_FORBIDDEN = enum.auto()
     MANY_FORBIDDEN = enum.auto()
-    """Half of the parts that one structure can spare."""
+    """All parts that one structure can spare but for one."""
 
 
 class Scale(enum.Enum):

@@ -94,7 +94,7 @@ def _scores(subject: Subject, it: Circumstance, scores: Tensor, generator: torch
         kept = subject.space.argmax(torch.randn(scores.shape, generator=generator, dtype=torch.float64)) != 0
         order = torch.rand(scores.shape, generator=generator).masked_fill(kept, 2.0).flatten(1)
         spared = (order < 1).sum(1, keepdim=True)
-        most = torch.ones_like(spared) if it.scores is Scores.ONE_FORBIDDEN else (spared + 1) // 2
+        most = torch.ones_like(spared) if it.scores is Scores.ONE_FORBIDDEN else (spared - 1).clamp(min=1)
         forbidden = (order.argsort(1).argsort(1) < most) & (order < 1)
         return scores.masked_fill(forbidden.reshape(scores.shape), -math.inf)
     return scores

@@ -141,7 +141,8 @@ class _Call:
         scores = it.layout.lay(given.scores.reshape(shape).to(it.dtype))
         scale = self.scale(module)
         loss = self.loss()
-        leaves = self.leaves(scores, scale, loss)
+        own = module.scale if self.has_own_scale and self.it.scale is Scale.OWN_PARAMETER else None
+        leaves = self.leaves(scores, scale if own is None else own, loss)
         with self.mode():
             if it.before is Before.THE_SAME:
                 self.backward(self.call(module, scores, scale, loss)[0], leaves)
