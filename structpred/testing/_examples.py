@@ -1,8 +1,9 @@
-"""How many examples an input has: as few as a failure needs, once Hypothesis has made it small."""
+"""What feeds a law: as few examples as a failure needs, once Hypothesis has made it small; or a list, one by one."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -33,3 +34,29 @@ def runs(count: int) -> SearchStrategy[slice]:
     """
     counts = st.sampled_from([*range(1, count), *[count] * (2 * count)])
     return st.tuples(counts, counts).map(lambda drawn: slice(count - drawn[0], count - drawn[0] + drawn[1]))
+
+
+@frozen
+class Listed:
+    """An input of which each of these values is tried, in their order; a law that has one has no other input."""
+
+    values: Callable[[Any], Sequence[Any]]
+
+
+def listed(values: Callable[[Any], Sequence[Any]]) -> Listed:
+    """The input that takes each of a subject's values in turn.
+
+    Values may have an attribute ``rows``, by which the time that they take is judged beforehand.
+    """
+    return Listed(values)
+
+
+def in_turns(values: Sequence[Any]) -> list[Any]:
+    """First one of each number of rows, from few to many, and then another one: so a slow subject sees each number."""
+    met: Counter[int] = Counter()
+    turns = []
+    for it in values:
+        rows = getattr(it, "rows", 1)
+        turns.append((met[rows], rows))
+        met[rows] += 1
+    return [values[i] for i in sorted(range(len(values)), key=turns.__getitem__)]

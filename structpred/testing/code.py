@@ -55,6 +55,8 @@ def expression(value: object) -> str:
     if _is_of_the_kit(value):
         fields = attrs.asdict(value, recurse=False)  # type: ignore[arg-type]
         return f"{type(value).__name__}({', '.join(f'{k}={expression(v)}' for k, v in fields.items())})"
+    if isinstance(value, tuple):
+        return f"({', '.join(map(expression, value))}{',' * (len(value) == 1)})"
     if isinstance(value, enum.Enum):
         return f"{type(value).__name__}.{value.name}"
     text = " ".join(repr(value).split())

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import field, frozen
 from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
-from structpred.testing._examples import PerExample, runs
+from structpred.testing._examples import Listed, PerExample, in_turns, runs
 
-Inputs = Mapping[str, Callable[[Any], SearchStrategy[Any]] | PerExample]
+Input = Callable[[Any], SearchStrategy[Any]] | PerExample | Listed
+Inputs = Mapping[str, Input]
 
 
 class ViolationError(AssertionError):
@@ -49,15 +50,17 @@ class Law:
 
     Args:
         check: raises ``ViolationError``, or whatever the subject raises, where the law is broken.
-        inputs: for each of the check's inputs, the strategy that a subject has for it.
+        inputs: for each of the check's inputs, the strategy that a subject has for it; or a list of one input's values.
         needs: why a subject is out of the law's reach, or None.
         examples: the largest batch of the inputs that are ``per_example``.
+        share: how many times the seconds that a law has this one needs.
     """
 
     check: Callable[..., None]
     inputs: Inputs
     needs: Callable[[Any], str | None] = field(default=lambda subject: None)
     examples: int = 3
+    share: float = 1.0
 
     @property
     def name(self) -> str:
@@ -76,12 +79,19 @@ class Law:
         for name, make in self.inputs.items():
             if isinstance(make, PerExample):
                 rows[name] = make(subject, self.examples)
-            else:
+            elif not isinstance(make, Listed):
                 rest[name] = make(subject)
         if not rows:
             return st.fixed_dictionaries(rest)
         drawn = st.tuples(st.fixed_dictionaries(rows), st.fixed_dictionaries(rest), runs(self.examples))
         return drawn.map(lambda it: {name: value[it[2]] for name, value in it[0].items()} | it[1])
+
+    def listed(self, subject: Any) -> Sequence[dict[str, Any]] | None:
+        """Every input that is to be tried, in order; None where Hypothesis makes them."""
+        for name, make in self.inputs.items():
+            if isinstance(make, Listed):
+                return [{name: it} for it in in_turns(make.values(subject))]
+        return None
 
     @property
     def options(self) -> frozenset[str]:
@@ -112,7 +122,8 @@ def law(
     *,
     needs: Callable[[Any], str | None] = lambda subject: None,
     examples: int = 3,
-    **inputs: Callable[[Any], SearchStrategy[Any]] | PerExample,
+    share: float = 1.0,
+    **inputs: Input,
 ) -> Callable[[Callable[..., None]], Law]:
-    """Makes a law of a check. Keywords other than ``needs`` and ``examples`` are the check's inputs."""
-    return lambda check: Law(check, inputs, needs, examples)
+    """Makes a law of a check. Keywords other than ``needs``, ``examples`` and ``share`` are the check's inputs."""
+    return lambda check: Law(check, inputs, needs, examples, share)

@@ -18,7 +18,7 @@ _MOST_STRUCTURES = 5_000
 _MOST_ENTRIES = 500_000
 
 
-class _Same:
+class Same:
     """A key that is the object itself, whatever its equality and hash are worth."""
 
     def __init__(self, it: Any) -> None:
@@ -28,11 +28,11 @@ class _Same:
         return id(self.it)
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, _Same) and self.it is other.it
+        return isinstance(other, Same) and self.it is other.it
 
 
 @functools.lru_cache(maxsize=4)
-def _listed(key: _Same) -> Tensor | str:
+def _listed(key: Same) -> Tensor | str:
     space: StructuredSpace = key.it
     try:
         structures = space.enumerate()
@@ -51,7 +51,7 @@ def _listed(key: _Same) -> Tensor | str:
 
 def enumerable(space: StructuredSpace) -> str | None:
     """Why brute force is out of reach for this space, or None."""
-    listed = _listed(_Same(space))
+    listed = _listed(Same(space))
     return listed if isinstance(listed, str) else None
 
 
@@ -62,7 +62,7 @@ def can_enumerate(space: StructuredSpace) -> bool:
 
 def structures_of(space: StructuredSpace) -> Tensor:
     """Every structure, ``(count, *shape)``, for a space that is ``enumerable``."""
-    listed = _listed(_Same(space))
+    listed = _listed(Same(space))
     assert isinstance(listed, Tensor)
     return listed
 

@@ -17,8 +17,8 @@ from structpred.testing.space_laws import SPACE_LAWS
 def parametrize_with_checks(
     spaces: Iterable[StructuredSpace],
     *,
-    max_examples: int = 50,
-    max_seconds: float = 3.0,
+    max_examples: int = 30,
+    max_seconds: float = 2.0,
     seed: int = 0,
     tolerance: float = 0.0,
     expected_failures: Mapping[str, str] | None = None,

@@ -38,8 +38,8 @@ LARGEST, SMALLEST = 2.0**30, 2.0**-30
 Solvers that add numbers near 1 to the scores, as networkx's arborescences do, are right, but beyond 2^50 lose
 the 1, and below 2^-50 the score.
 """
-# What the dtype resolves beside 1 and 2, and the next coarser dtype does not.
-_HAIRS = {torch.float64: SMALLEST, torch.float32: 2.0**-12, torch.bfloat16: 2.0**-6, torch.float16: 2.0**-9}
+HAIRS = {torch.float64: SMALLEST, torch.float32: 2.0**-12, torch.bfloat16: 2.0**-6, torch.float16: 2.0**-9}
+"""What each dtype resolves beside 1 and 2, and the next coarser one does not."""
 _MOST_DRAWN_APART = 16
 
 
@@ -50,6 +50,8 @@ class Layout(enum.Enum):
     TRANSPOSED = enum.auto()
     GAPPY = enum.auto()
     """Every other number of the memory, with NaN between."""
+    OFFSET = enum.auto()
+    """In the middle of memory that begins and ends with NaN."""
 
     def lay(self, values: Tensor) -> Tensor:
         """The same values in this layout."""
@@ -58,6 +60,9 @@ class Layout(enum.Enum):
             return values.permute(*backwards).contiguous().permute(*backwards)
         if self is Layout.GAPPY:
             return torch.stack([values, torch.full_like(values, math.nan)], -1)[..., 0]
+        if self is Layout.OFFSET:
+            around = values.new_full((3,), math.nan)
+            return torch.cat([around, values.flatten(), around])[3:-3].view(values.shape)
         return values.contiguous()
 
 
@@ -154,7 +159,7 @@ def _ties(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
 
 def _hairs_breadth(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:
     ones_and_twos = _array(shape, [1.0, 2.0]).map(Tensor.double)
-    return st.tuples(ones_and_twos, integers(shape)).map(lambda pair: pair[0] + _HAIRS[dtype] * pair[1])
+    return st.tuples(ones_and_twos, integers(shape)).map(lambda pair: pair[0] + HAIRS[dtype] * pair[1])
 
 
 def _generic(shape: Shape, dtype: torch.dtype) -> SearchStrategy[Tensor]:

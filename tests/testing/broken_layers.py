@@ -257,7 +257,7 @@ class PlainMean:
     def log_density(self, scores: Tensor, scale: Tensor, noise: Tensor) -> Tensor:
         forbidden = scores.isneginf()
         at = (scores + scale * noise).detach()
-        log = self.noise.log_prob((at - scores).masked_fill(forbidden, 0) / scale) - scale.log()
+        log = self.noise.log_prob((at - scores).masked_fill(forbidden, 0) / scale) - torch.as_tensor(scale).log()
         return log.masked_fill(forbidden, 0).flatten(-len(self.space.shape)).sum(-1)
 
     def baseline(self, y: Tensor) -> Tensor:

@@ -23,7 +23,7 @@ class PlainScoreFunction:
         noise = draw(self, scores, generator)
         y = self.space.argmax(scores + scale * noise)
         worth = loss.constant + inner(self.space, loss.coefficients, y)
-        surrogate = (worth - self.baseline(worth)) * self.log_density(scores, scale, noise)
+        surrogate = (worth - self.baseline(worth)).detach() * self.log_density(scores, scale, noise)
         return (worth + surrogate - surrogate.detach()).mean()
 
     def baseline(self, worth: Tensor) -> Tensor:
@@ -32,7 +32,7 @@ class PlainScoreFunction:
     def log_density(self, scores: Tensor, scale: Tensor, noise: Tensor) -> Tensor:
         forbidden = scores.isneginf()
         at = (scores + scale * noise).detach()
-        log = self.noise.log_prob((at - scores).masked_fill(forbidden, 0) / scale) - scale.log()
+        log = self.noise.log_prob((at - scores).masked_fill(forbidden, 0) / scale) - torch.as_tensor(scale).log()
         return log.masked_fill(forbidden, 0).flatten(-len(self.space.shape)).sum(-1)
 
 
@@ -69,7 +69,7 @@ class DensityOfTheChosenPartsOnly(PlainScoreFunction):
     def log_density(self, scores, scale, noise):
         forbidden = scores.isneginf()
         at = (scores + scale * noise).detach()
-        log = self.noise.log_prob((at - scores).masked_fill(forbidden, 0) / scale) - scale.log()
+        log = self.noise.log_prob((at - scores).masked_fill(forbidden, 0) / scale) - torch.as_tensor(scale).log()
         return inner(self.space, log.masked_fill(forbidden, 0), self.chosen)
 
 

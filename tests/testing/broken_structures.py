@@ -50,13 +50,13 @@ class NanIsInside(Pairs):
         return super().contains(y) | y.isnan().any(-1)
 
 
-@broken("contains_reads_any_dtype_and_batch", 4)
+@broken("contains_tells_examples_apart", 4)
 class WantsFloats(Pairs):
     def contains(self, y: Tensor) -> Tensor:
         return super().contains(y) & torch.tensor(y.is_floating_point())
 
 
-@broken("contains_reads_any_dtype_and_batch", 4)
+@broken("contains_tells_examples_apart", 4)
 class AllOrNothing(Pairs):
     def contains(self, y: Tensor) -> Tensor:
         inside = super().contains(y)
@@ -78,7 +78,7 @@ class SpreadsWithAnOffset(Pairs):
         return noise + 1
 
 
-@broken("spread_treats_examples_apart", 4)
+@broken("spread_takes_any_dtype_and_batch", 4)
 class SpreadsTheMeanOfTheBatch(Pairs):
     def spread(self, noise: Tensor) -> Tensor:
         return noise - noise.mean(0, keepdim=True) if noise.ndim > 1 else noise

@@ -17,7 +17,8 @@ def broken(law: str, *arguments: object):
     """Registers a space made with these arguments under the law that it breaks."""
 
     def register(cls: type[sp.StructuredSpace]) -> type[sp.StructuredSpace]:
-        cls = attrs.frozen(cls) if attrs.has(cls) else cls
+        if attrs.has(cls) and "__attrs_attrs__" not in vars(cls):  # once, where several laws are broken
+            cls = attrs.frozen(cls)
         BROKEN_SPACES.append((cls(*arguments), law))
         return cls
 

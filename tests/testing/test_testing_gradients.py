@@ -1,5 +1,6 @@
 """The checks of objectives and layers: every broken one is caught by the law meant for it, and right ones pass."""
 
+import broken_circumstances  # noqa: F401
 import broken_layers
 import broken_score_functions
 import pytest

@@ -7,6 +7,7 @@ import math
 
 import attrs
 import broken_answers
+import broken_spaces
 import broken_structures  # noqa: F401
 import networkx as nx
 import pytest
@@ -24,6 +25,7 @@ CANNOT_BE_PASTED = {
     "OneBufferForAllAnswers",
     "OneBufferForAllChunks",
     "RemembersByAddress",
+    "CachesByAddress",
     "HoldsALambda",
     "NoRepr",
 }

@@ -2,7 +2,7 @@
 
 from types import ModuleType
 
-from structpred.testing.gradient_laws import calls, direct, in_expectation, layers, objectives, potentials, units
+from structpred.testing.gradient_laws import calls, direct, grid, in_expectation, layers, objectives, potentials, units
 from structpred.testing.law import Law
 
 
@@ -20,6 +20,8 @@ OBJECTIVE_LAWS = (*_laws_in(calls), *_laws_in(objectives))
 """Of every objective."""
 
 DIRECT_LAWS = (
+    grid.direct_calls_follow_their_definition,
+    grid.steps_do_not_depend_on_circumstances,
     *_laws_in(direct),
     *OBJECTIVE_LAWS,
     *_laws_in(units),
@@ -31,16 +33,23 @@ DIRECT_LAWS = (
 )
 """Of an objective whose gradient is a difference of two structures, a step ``epsilon`` apart."""
 
-POTENTIAL_LAWS = (*_laws_in(potentials), *OBJECTIVE_LAWS)
+POTENTIAL_LAWS = (grid.potential_calls_follow_their_definition, *_laws_in(potentials), *OBJECTIVE_LAWS)
 """Of an objective that is convex in the scores, and whose gradient is its own."""
 
-SCORE_FUNCTION_LAWS = (direct.value_is_the_mean_loss_under_noise, *OBJECTIVE_LAWS, *_UNBIASED)
+SCORE_FUNCTION_LAWS = (
+    grid.estimates_do_not_depend_on_circumstances,
+    direct.value_is_the_mean_loss_under_noise,
+    *OBJECTIVE_LAWS,
+    *_UNBIASED,
+)
 """Of an objective whose gradient is that of the expected loss in the mean."""
 
 LAYER_LAWS = (*_laws_in(calls), layers.gradients_follow_the_unit_of_the_loss)
 """Of every layer."""
 
 DIFFERENCE_LAYER_LAWS = (
+    grid.difference_layers_follow_their_definition,
+    grid.steps_do_not_depend_on_circumstances,
     layers.structures_are_answers_to_the_perturbed_scores,
     layers.gradient_for_scores_is_the_difference_along_what_arrived,
     layers.gradient_for_scale_is_the_difference_along_what_arrived,
@@ -49,13 +58,19 @@ DIFFERENCE_LAYER_LAWS = (
 """Of a layer whose backward pass takes a step ``epsilon`` along dL/dy."""
 
 IDENTITY_LAYER_LAWS = (
+    grid.identity_layers_follow_their_definition,
     layers.structures_are_answers_to_the_perturbed_scores,
     layers.gradient_is_what_arrived,
     *LAYER_LAWS,
 )
 """Of a layer whose backward pass hands dL/dy on."""
 
-MEAN_LAYER_LAWS = (layers.mean_is_that_of_its_draws, *LAYER_LAWS, *_UNBIASED)
+MEAN_LAYER_LAWS = (
+    grid.mean_layers_do_not_depend_on_circumstances,
+    layers.mean_is_that_of_its_draws,
+    *LAYER_LAWS,
+    *_UNBIASED,
+)
 """Of a layer that returns the mean structure under noise, with a derivative that is right in the mean."""
 
 GRADIENT_LAWS = tuple(

@@ -6,11 +6,14 @@ import attrs
 import torch
 from torch import Tensor
 
+from structpred.loss import LinearLoss
 from structpred.noise import Noise
 from structpred.testing.gradient_laws.case import Case, cases
 from structpred.testing.gradient_laws.subject import Subject
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import first
+
+_MANY = 64
 
 
 @attrs.frozen
@@ -64,19 +67,59 @@ def a_generator_repeats_the_call(subject: Subject, case: Case) -> None:
             raise ViolationError(f"another call with an equal generator: {name} differs", got=got, expected=expected)
 
 
+@law(needs=_noisy, case=cases)
+def noise_is_new_at_every_call(subject: Subject, case: Case) -> None:
+    """Two calls draw other noise, with a generator that both are given as with torch's own, which a seed repeats."""
+    with torch.random.fork_rng(devices=[]):
+        for what, given in (("one generator", torch.Generator().manual_seed(case.seed)), ("torch's generator", None)):
+            module, noise = subject.recording(case)
+            assert noise is not None
+            keywords = subject.keywords(case.seed, case.scale) | {"generator": given}
+            for _ in range(2):
+                subject.value(module, case, case.scores, case.scale, keywords=keywords)
+            one, other = (*noise.draws, None, None)[:2]
+            if one is None or other is None or torch.equal(one, other):
+                raise ViolationError(f"two calls with {what} see the same noise", got=other, expected="other draws")
+            for dim in range(1 + case.scores.ndim - len(subject.space.shape)):
+                if one.shape[dim] > 1 and torch.equal(one.select(dim, 0), one.select(dim, 1)):
+                    raise ViolationError("two samples or examples have the same noise", got=one)
+        repeated = []
+        for _ in range(2):
+            module, noise = subject.recording(case)
+            torch.manual_seed(case.seed)
+            keywords = subject.keywords(case.seed, case.scale) | {"generator": None}
+            repeated.append(subject.value(module, case, case.scores, case.scale, keywords=keywords)[0])
+    if not torch.equal(*repeated):
+        message = "after equal torch.manual_seed, two calls differ"
+        raise ViolationError(message, got=repeated[1], expected=repeated[0])
+
+
 @law(needs=_has_modes, case=cases)
 def eval_mode_is_without_noise(subject: Subject, case: Case) -> None:
-    """After ``.eval()`` no noise is drawn, and the result is that of training mode under noise of 0."""
-    case = attrs.evolve(case, scores=case.generic_scores())
+    """After ``.eval()`` no noise is drawn, and the result is that of training mode under noise of 0.
+
+    Of scores from near 0 to large, so that no noise is so small or large that it changes nothing. Back in training
+    mode, there is noise again.
+    """
+    shape = (_MANY, *subject.space.shape)
+    sizes = 2.0 ** torch.linspace(-12, 4, _MANY, dtype=torch.float64)
+    scores = case.direction(torch.zeros(shape, dtype=torch.float64), 5) * sizes.reshape(-1, *(1,) * (len(shape) - 1))
+    coefficients = case.direction(scores, 6)
+    loss = LinearLoss(coefficients, event_dims=len(subject.space.shape), best=subject.space.argmax(-coefficients))
+    scale = case.scale.flatten()[0]
+    case = attrs.evolve(case, scores=scores, loss=loss, scale=scale)
     module, noise = subject.recording(case)
-    got, y = subject.value(module.eval(), case, case.scores, case.scale)
+    got, y = subject.value(module.eval(), case, scores, scale)
     if noise is not None and noise.draws:
         raise ViolationError("noise is drawn; the shapes of the samples", got=[tuple(it.shape) for it in noise.draws])
     quiet = {} if subject.noise is None else {"noise": _Zero()}
-    expected, plain = subject.value(subject.recording(case, **quiet)[0].train(), case, case.scores, case.scale)
+    expected, plain = subject.value(subject.recording(case, **quiet)[0].train(), case, scores, scale)
     if y is not None and plain is not None:
-        got, expected = y, plain if plain.ndim == case.scores.ndim else plain[:1]  # equal without noise
+        got, expected = y, plain if plain.ndim == scores.ndim else plain[:1]  # equal without noise
     expect_close(got, expected, "the result differs from that under noise of 0")
+    subject.value(module.train(), case, scores, scale)
+    if noise is not None and not noise.draws:
+        raise ViolationError("back in training mode, no noise is drawn", got=[], expected="one sample")
 
 
 @law(case=cases)

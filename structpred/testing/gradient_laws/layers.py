@@ -6,9 +6,9 @@ import attrs
 import torch
 from torch import Tensor
 
-from structpred.layers.identity import Projection
 from structpred.testing.gradient_laws.calls import expect_close
 from structpred.testing.gradient_laws.case import BATCH, Case, cases
+from structpred.testing.gradient_laws.projections import projected
 from structpred.testing.gradient_laws.subject import LayerSubject
 from structpred.testing.gradient_laws.units import has_a_relative_step
 from structpred.testing.law import ViolationError, law
@@ -82,23 +82,6 @@ def gradient_is_what_arrived(subject: LayerSubject, case: Case) -> None:
     expected = _pulled_back(perturbed, arrived, scores, scale)
     expect_close(at.for_scores, expected[0], "the gradient for the scores differs")
     expect_close(at.for_scale, expected[1], "the gradient for the scale differs")
-
-
-def projected(subject: LayerSubject, scores: Tensor) -> Tensor:
-    """The scores as the layer's ``projection`` makes them, example by example; themselves where it has none."""
-    projection = getattr(subject.module, "projection", Projection.NONE)
-    if projection is Projection.NONE:
-        return scores
-    rows = []
-    for example in scores:
-        allowed = ~example.isneginf()
-        entries = example[allowed]
-        if projection is not Projection.NORM:
-            entries = entries - entries.mean()
-        if projection is not Projection.MEAN and entries.any():
-            entries = entries / entries.norm()
-        rows.append(torch.full_like(example, -torch.inf).masked_scatter(allowed, entries))
-    return torch.stack(rows)
 
 
 def _gradients(subject: LayerSubject, case: Case, reduced: object) -> list[Tensor]:

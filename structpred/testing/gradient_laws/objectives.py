@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from structpred.testing.gradient_laws.calls import expect_close
 from structpred.testing.gradient_laws.case import BATCH, Case, cases
@@ -49,11 +50,19 @@ def reductions_agree(subject: ObjectiveSubject, case: Case) -> None:
 
 @law(needs=_solves, case=cases)
 def solve_returns_what_is_reduced(subject: ObjectiveSubject, case: Case) -> None:
-    """The loss of ``solve`` has the value as its mean, and its prediction is one structure a draw and example."""
-    module, _ = subject.recording(case)
-    value, _ = subject.value(module, case, case.scores, case.scale)
-    solution = module.solve(case.scores, case.loss, **subject.keywords(case.seed, case.scale))
+    """The loss of ``solve`` has the value as its mean, with its gradients, and one prediction a draw and example."""
+    module, noise = subject.recording(case)
+    leaves = [case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()]
+    value, _ = subject.value(module, case, leaves[0], leaves[1])
+    solution = module.solve(leaves[0], case.loss, **subject.keywords(case.seed, leaves[1]))
     expect_close(solution.loss.mean(), value, "the mean of solve's loss is not the value")
+    pairs = zip(_gradients(value, leaves), _gradients(solution.loss.mean(), leaves), strict=True)
+    for name, (expected_gradient, gradient) in zip(("scores", "scale"), pairs, strict=True):
+        expect_close(
+            gradient, expected_gradient, f"the gradient of solve's loss for the {name} is not that of the value"
+        )
+    if noise is not None and not torch.equal(solution.noise, noise.draws[-1]):
+        raise ViolationError("the noise of the solution was not drawn", got=solution.noise, expected=noise.draws[-1])
     samples = 1 if subject.noise is None else case.num_samples
     got = tuple(solution.loss.shape), tuple(solution.prediction.shape)
     expected = (samples, *BATCH), (samples, *case.scores.shape)
@@ -61,3 +70,8 @@ def solve_returns_what_is_reduced(subject: ObjectiveSubject, case: Case) -> None
         raise ViolationError("the shapes of loss and prediction", got=got, expected=expected)
     if not subject.space.contains(solution.prediction).all():
         raise ViolationError("the prediction is not in the space", got=solution.prediction)
+
+
+def _gradients(value: Tensor, leaves: list[Tensor]) -> list[Tensor]:
+    found = torch.autograd.grad(value, leaves, allow_unused=True)
+    return [torch.zeros_like(leaf) if it is None else it for it, leaf in zip(found, leaves, strict=True)]

@@ -144,7 +144,7 @@ class Subject(abc.ABC):
 
     @abc.abstractmethod
     def value(
-        self, module: Any, case: Case, scores: Tensor, scale: Tensor, supervision: Any = None
+        self, module: Any, case: Case, scores: Tensor, scale: Tensor, supervision: Any = None, keywords: Any = None
     ) -> tuple[Tensor, Tensor | None]:
         """A number with gradients, and the structures if it is a layer's."""
 
@@ -184,10 +184,10 @@ class ObjectiveSubject(Subject):
         return super().recording(case, **settings)
 
     def value(
-        self, module: Any, case: Case, scores: Tensor, scale: Tensor, supervision: Any = None
+        self, module: Any, case: Case, scores: Tensor, scale: Tensor, supervision: Any = None, keywords: Any = None
     ) -> tuple[Tensor, Tensor | None]:
         supervision = case.loss if supervision is None else supervision
-        return module(scores, supervision, **self.keywords(case.seed, scale)), None
+        return module(scores, supervision, **(keywords or self.keywords(case.seed, scale))), None
 
     def mean_loss(self, module: Any, loss: LinearLoss, scores: Tensor, keywords: dict[str, Any]) -> Tensor:
         value: Tensor = module(scores, loss, **keywords)
@@ -203,9 +203,9 @@ class LayerSubject(Subject):
     few_samples = (None, 1, 2, 3)
 
     def value(
-        self, module: Any, case: Case, scores: Tensor, scale: Tensor, supervision: Any = None
+        self, module: Any, case: Case, scores: Tensor, scale: Tensor, supervision: Any = None, keywords: Any = None
     ) -> tuple[Tensor, Tensor | None]:
-        y = module(scores, **self.keywords(case.seed, scale))
+        y = module(scores, **(keywords or self.keywords(case.seed, scale)))
         return case.downstream(y).sum(), y
 
     def mean_loss(self, module: Any, loss: LinearLoss, scores: Tensor, keywords: dict[str, Any]) -> Tensor:

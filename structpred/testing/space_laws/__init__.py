@@ -1,11 +1,11 @@
 """The laws of a space, in the order in which they are best broken to a reader."""
 
 from structpred.testing.law import Law
-from structpred.testing.space_laws import answers, calls, forbidden, losses, noise, structures, values
+from structpred.testing.space_laws import answers, calls, exchanges, forbidden, grid, losses, noise, structures, values
 
 SPACE_LAWS: tuple[Law, ...] = tuple(
     law
-    for module in (answers, forbidden, calls, structures, noise, losses, values)
+    for module in (answers, exchanges, forbidden, calls, grid, structures, noise, losses, values)
     for law in vars(module).values()
     if isinstance(law, Law)
 )

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Sequence
 
 import torch
-from hypothesis import strategies as st
 from torch import Tensor
 
 from structpred._threads import threads_for_all
@@ -15,26 +13,7 @@ from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import per_example
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import expect_members, expect_same_value, first, threads
-from structpred.testing.strategies import Layout
-
-
-@law(scores=per_example(strategies.scores), examples=2)
-def dtype_device_and_shape_are_kept(space: StructuredSpace, scores: Tensor) -> None:
-    """The answer has the shape, dtype and device of the scores, in a batch, alone, and in a batch of batches."""
-    for given in (scores, scores[0], scores[:, None]):
-        y = space.argmax(given)
-        got, expected = ((t.dtype, str(t.device), tuple(t.shape)) for t in (y, given))
-        if got != expected:
-            raise ViolationError("the answer's dtype, device or shape is another", got=got, expected=expected)
-
-
-@law(scores=functools.partial(strategies.scores, moderate=True))
-def answer_has_no_gradient(space: StructuredSpace, scores: Tensor) -> None:
-    """The answer is a constant to autograd, even if the scores require grad."""
-    y = space.argmax(scores.clone().requires_grad_())
-    if y.requires_grad:
-        raise ViolationError("the answer requires grad", got=y.grad_fn, expected="a tensor without gradient")
+from structpred.testing.oracles import expect_members, expect_same_value, threads
 
 
 @law(scores=strategies.scores, target=per_example(strategies.targets), examples=2)
@@ -63,19 +42,6 @@ def _repeated(examples: Tensor, batch: Sequence[int]) -> Tensor:
     return examples[(torch.arange(math.prod(batch)) % len(examples)).reshape(batch)]
 
 
-@law(scores=per_example(strategies.scores), examples=5)
-def batch_equals_loop(space: StructuredSpace, scores: Tensor, *, tolerance: float = 0.0) -> None:
-    """The answer for an example is the same alone, in a batch, in a large batch, and in a batch of batches."""
-    alone = torch.stack([space.argmax(example) for example in scores])
-    many = max(32, 8 * torch.get_num_threads()) + 1  # several examples for each call of _argmax, and uneven chunks
-    for batch in [(len(scores),), (many,), (2, len(scores))]:
-        together = scores if batch == (len(scores),) else _repeated(scores, batch)
-        y = space.argmax(together)
-        expect_members(space, y, f"in a batch of shape {batch}, the answer to an example is not in the space")
-        message = f"in a batch of shape {batch}, the answer to an example has another value than the answer to it alone"
-        expect_same_value(space, together, y, _repeated(alone, batch), tolerance, message)
-
-
 @law()
 def an_empty_batch_has_an_empty_answer(space: StructuredSpace) -> None:
     """For a batch without examples, argmax, contains and score return tensors without entries."""
@@ -93,21 +59,6 @@ def an_empty_batch_has_an_empty_answer(space: StructuredSpace) -> None:
                 )
 
 
-@law(
-    scores=functools.partial(strategies.scores, contiguous=True),
-    layout=lambda space: st.sampled_from([Layout.GAPPY, Layout.TRANSPOSED]),
-)
-def strided_equals_contiguous(
-    space: StructuredSpace, scores: Tensor, layout: Layout, *, tolerance: float = 0.0
-) -> None:
-    """Scores in transposed and gappy memory have the same value as in contiguous memory."""
-    strided = layout.lay(scores)
-    y = space.argmax(strided)
-    expect_members(space, y, f"for scores with strides {strided.stride()}, the answer is not in the space")
-    message = f"scores with strides {strided.stride()}: another value than for the same scores in contiguous memory"
-    expect_same_value(space, scores, y, space.argmax(scores), tolerance, message)
-
-
 @law(scores=per_example(strategies.scores), examples=5)
 def threads_do_not_matter(space: StructuredSpace, scores: Tensor, *, tolerance: float = 0.0) -> None:
     """One, two and three threads return answers of the same value, for more examples than there are chunks."""
@@ -120,29 +71,3 @@ def threads_do_not_matter(space: StructuredSpace, scores: Tensor, *, tolerance: 
         message = f"{count} threads return another value than one"
         expect_members(space, y, f"with {count} threads, the answer is not in the space")
         expect_same_value(space, many, y, expected, tolerance, message)
-
-
-@law(
-    scores=per_example(strategies.scores),
-    others=per_example(strategies.scores),
-    examples=2,
-)
-def earlier_calls_do_not_matter(
-    space: StructuredSpace, scores: Tensor, others: Tensor, *, tolerance: float = 0.0
-) -> None:
-    """What was solved before, from the same memory too, changes neither an earlier answer nor the value of the next."""
-    y = space.argmax(scores)
-    before = y.clone()
-    space.argmax(others)
-    for index in first((y != before).flatten(1).any(1)):
-        raise ViolationError(
-            "a later call wrote into an earlier answer", example=index, got=y[index], expected=before[index]
-        )
-    again = space.argmax(scores)
-    message = "after another call, the answer to the same scores has another value"
-    expect_same_value(space, scores, again, before, tolerance, message)
-    written = scores.clone()
-    space.argmax(written)
-    written.copy_(written.where(written.isinf(), -written))
-    message = "after other numbers were written into the scores, the answer is not the one to those numbers"
-    expect_same_value(space, written, space.argmax(written), space.argmax(written.clone()), tolerance, message)

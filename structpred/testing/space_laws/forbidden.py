@@ -14,9 +14,10 @@ from torch import Tensor
 from structpred.errors import ArgumentError, InfeasibleError
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
-from structpred.testing._examples import per_example
+from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import best_of, enumerable, expect_members, expect_not_worse, first, structures_of
+from structpred.testing.space_laws._places import FLOATING, Place, places
 
 _plain = functools.partial(strategies.scores, forbidden=False, contiguous=True)
 
@@ -96,17 +97,29 @@ def only_what_is_infeasible_is_refused(space: StructuredSpace, scores: Tensor, a
         raise ViolationError("the examples named infeasible are others", scores=masked, got=got, expected=expected)
 
 
-@law(
-    scores=per_example(functools.partial(strategies.scores, contiguous=True)),
-    bad=lambda space: st.sampled_from([math.nan, math.inf]),
-    part=lambda space: st.integers(0, math.prod(space.shape) - 1),
-    examples=2,
-)
-def nan_and_plus_inf_are_refused(space: StructuredSpace, scores: Tensor, bad: float, part: int) -> None:
-    """NaN and +inf are refused by an ArgumentError, before they can steer a solver."""
-    spoilt = scores.clone(memory_format=torch.contiguous_format)
-    spoilt[-1].view(-1)[part] = bad
-    _expect_refusal(space, spoilt, "NaN" if math.isnan(bad) else "+inf")
+@law(place=listed(lambda space: places(space, FLOATING)))
+def one_example_is_refused_in_any_batch(space: StructuredSpace, place: Place, *, seed: int = 0) -> None:
+    """One example without an allowed part, or with NaN or +inf, is found wherever it is in a batch of any shape."""
+    scores = torch.randint(-64, 65, (place.rows, *space.shape), generator=torch.Generator().manual_seed(seed)) / 16
+    scores = scores.to(place.dtype)
+    for bad in (math.nan, math.inf):
+        spoilt = scores.clone()
+        part = (7 * place.row - 1) % math.prod(space.shape)
+        spoilt[place.row].view(-1)[part] = bad
+        what = f"{bad} in the example {place.index}, part {part}"
+        _expect_refusal(space, spoilt.reshape(*place.batch, *space.shape), what)
+    if space.contains(torch.zeros(space.shape)):
+        return
+    scores[place.row] = -math.inf
+    try:
+        y = space.argmax(scores.reshape(*place.batch, *space.shape))
+    except InfeasibleError as error:
+        if error.examples != [place.index]:
+            raise ViolationError("other examples are named", got=error.examples, expected=[place.index]) from None
+        return
+    raise ViolationError(
+        f"an answer came where {place.index} has nothing", got=y[place.index], expected="InfeasibleError"
+    )
 
 
 @law()

@@ -9,9 +9,11 @@ from structpred.errors import ArgumentError
 from structpred.loss import LinearLoss
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
-from structpred.testing._examples import per_example
+from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import first, value
+from structpred.testing.space_laws._places import FLOATING, Place, places
+from structpred.testing.space_laws._rows import structures
 
 
 @law(scores=per_example(strategies.scores, dtype=torch.float64), target=per_example(strategies.targets))
@@ -30,25 +32,84 @@ def the_gradient_of_score_is_the_structure(space: StructuredSpace, scores: Tenso
         raise ViolationError("the gradient of score is not y", example=index, got=got[index], expected=target[index])
 
 
+@law(place=listed(lambda space: places(space, FLOATING)))
+def score_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, seed: int = 0) -> None:
+    """score takes scores and structures of any dtype and batch, broadcasts them, and has the scores' dtype."""
+    generator = torch.Generator().manual_seed(seed)
+    shape = (*place.batch, *space.shape)
+    scores = (torch.randint(-8, 9, shape, generator=generator) / 4).to(place.dtype)
+    some = structures(space, 7, generator)
+    y = some[torch.arange(place.rows) % len(some)].reshape(shape)
+    single = y.reshape(-1, *space.shape)[-1]
+    several = value(space, scores, y[None]).expand(3, *place.batch)
+    cases = [("each its own", scores, y, value(space, scores, y))]
+    cases += [("one structure for all", scores, single, value(space, scores, single))]
+    cases += [("several structures each", scores, y[None].expand(3, *shape), several)]
+    for what, given, structure, expected in cases:
+        for dtype in (place.dtype, torch.bool, torch.int64, torch.float64):
+            got = space.score(given, structure.to(dtype))
+            if (got.dtype, got.shape) != (place.dtype, expected.shape):
+                shown = {"got": (got.dtype, tuple(got.shape)), "expected": (place.dtype, tuple(expected.shape))}
+                raise ViolationError(f"{what}, structures of dtype {dtype}: another dtype or shape", **shown)
+            rounding = 8 * torch.finfo(place.dtype).eps * float(1 + expected.abs().amax())
+            if not torch.allclose(got.double(), expected, rtol=0, atol=rounding):
+                message = f"{what}, structures of dtype {dtype}: not the inner product"
+                raise ViolationError(message, got=got, expected=expected)
+    leaf = scores.clone().requires_grad_()
+    (got,) = torch.autograd.grad(space.score(leaf, y).sum(), leaf)
+    if not torch.equal(got, y.to(place.dtype)):
+        raise ViolationError("the gradient of score is not y", got=got, expected=y)
+
+
 @law(target=per_example(strategies.targets), other=per_example(strategies.targets))
 def hamming_counts_the_parts_that_differ(space: StructuredSpace, target: Tensor, other: Tensor) -> None:
-    """hamming(target)(y) is the number of parts in which y differs from the target, and 0 at the target."""
-    loss = space.hamming(target)
+    """hamming(target)(y) is the number of parts in which y differs from the target, of whatever dtype, 0 at the target.
+
+    It knows the target as its best structure, and is the caller's own.
+    """
     differing = (target != other).flatten(1).sum(1).double()
-    _expect_equal(loss(other).double(), differing, "hamming is not the number of parts that differ")
-    _expect_equal(loss(target).double(), torch.zeros_like(differing), "hamming of the target is not 0")
+    for dtype in (torch.float64, torch.bool, torch.uint8, torch.int64, torch.float16, torch.bfloat16, torch.float32):
+        given = target.to(dtype)
+        loss = space.hamming(given)
+        message = f"targets of dtype {dtype}: hamming"
+        _expect_equal(loss(other).double(), differing, f"{message} is not the number of parts that differ")
+        _expect_equal(loss(target).double(), torch.zeros_like(differing), f"{message} of the target is not 0")
+        if loss.best is not None and not torch.equal(loss.best.double().expand_as(target), target):
+            raise ViolationError(f"{message} has another best structure", got=loss.best, expected=target)
+        if not torch.equal(given.double(), target):
+            raise ViolationError(f"{message} changed the target", got=given, expected=target)
+    for batch in ((), (1, len(target)), (1, len(target), 1)):
+        given, y = (it[0] if not batch else it.reshape(*batch, *space.shape) for it in (target, other))
+        expected = differing[0] if not batch else differing.reshape(batch)
+        message = f"in a batch of shape {batch}, hamming is not the number of parts that differ"
+        _expect_equal(space.hamming(given)(y).double(), expected, message)
+
+
+@law(costs=per_example(strategies.directions_of, simple=True), other=per_example(strategies.targets))
+def regret_is_what_a_structure_costs_more(
+    space: StructuredSpace, costs: Tensor, other: Tensor, *, tolerance: float = 0.0
+) -> None:
+    """regret(costs)(y) is what y costs beyond the best structure: at least 0, and 0 at the answer to -costs."""
+    loss, best = space.regret(costs), space.argmax(-costs)
+    expected = value(space, costs, other) - value(space, costs, best)
+    largest = costs.abs().flatten(1).sum(1)
+    for what, got, wanted in (("y", loss(other), expected), ("the best", loss(best), torch.zeros_like(expected))):
+        for index in first(~((got - wanted).abs() <= (1e-9 + tolerance) * (1 + largest))):
+            message = f"the regret of {what} differs"
+            raise ViolationError(message, example=index, got=got[index].item(), expected=wanted[index].item())
 
 
 @law(target=per_example(strategies.targets))
 def hamming_refuses_targets_outside(space: StructuredSpace, target: Tensor) -> None:
-    """A target that is not in the space is refused by an ArgumentError."""
-    target = target.clone()
-    target[-1] = 2
-    try:
-        loss = space.hamming(target)
-    except ArgumentError:
-        return
-    raise ViolationError("a target outside the space is not refused", got=loss, expected="ArgumentError")
+    """A target that is not in the space is refused by an ArgumentError, wherever it is in the batch."""
+    for row in range(len(target)):
+        spoilt = target.clone()
+        spoilt[row] = 2
+        try:
+            loss = space.hamming(spoilt)
+        except ArgumentError:
+            continue
+        raise ViolationError("a target outside the space is not refused", got=loss, expected="ArgumentError")
 
 
 @law(loss=strategies.losses, target=strategies.targets)

@@ -11,9 +11,11 @@ from torch import Tensor
 from structpred.noise import Gumbel
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
-from structpred.testing._examples import per_example
+from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import enumerable, first, structures_of, value
+from structpred.testing.space_laws._places import FLOATING, Place, places
+from structpred.testing.space_laws.grid import leaving_torch_alone
 
 
 def _noise(space: StructuredSpace, *, batch: Sequence[int]) -> SearchStrategy[Tensor]:
@@ -22,29 +24,15 @@ def _noise(space: StructuredSpace, *, batch: Sequence[int]) -> SearchStrategy[Te
 
 @law(one=per_example(_noise), other=per_example(_noise))
 def spread_is_linear(space: StructuredSpace, one: Tensor, other: Tensor) -> None:
-    """spread(2.5 a - b) = 2.5 spread(a) - spread(b): then sigma only scales what the noise does."""
-    got = space.spread(2.5 * one - other)
-    expected = 2.5 * space.spread(one) - space.spread(other)
-    if got.shape != (len(one), *space.shape):
-        raise ViolationError("spread returns another shape", got=tuple(got.shape), expected=(len(one), *space.shape))
-    for index in first(~torch.isclose(got, expected, rtol=1e-9, atol=1e-9).flatten(1).all(1)):
-        raise ViolationError("spread is not linear", example=index, got=got[index], expected=expected[index])
-
-
-@law(noise=per_example(_noise))
-def spread_treats_examples_apart(space: StructuredSpace, noise: Tensor) -> None:
-    """The spread of a batch is the spread of each example, for any batch dimensions, empty ones included."""
-    together = space.spread(noise)
-    for example, single in enumerate(noise):
-        if not torch.allclose(together[example], space.spread(single), rtol=1e-9, atol=1e-9):
-            raise ViolationError(
-                "spread of a batch differs from spread of its example", example=example, got=together[example],
-                expected=space.spread(single),
-            )  # fmt: skip
-    for batch in [(2, 3), (0,)]:
-        got = tuple(space.spread(torch.zeros(*batch, *space.noise_shape)).shape)
-        if got != (*batch, *space.shape):
-            raise ViolationError("spread returns another shape", got=got, expected=(*batch, *space.shape))
+    """spread(2.5 a - b) = 2.5 spread(a) - spread(b), of any size: then sigma only scales what the noise does."""
+    for size in (1.0, 2.0**20, 2.0**-20):
+        got = space.spread(size * (2.5 * one - other))
+        expected = size * (2.5 * space.spread(one) - space.spread(other))
+        if got.shape != (len(one), *space.shape):
+            message = "spread returns another shape"
+            raise ViolationError(message, got=tuple(got.shape), expected=(len(one), *space.shape))
+        for index in first(~torch.isclose(got, expected, rtol=1e-9, atol=1e-9 * size).flatten(1).all(1)):
+            raise ViolationError("spread is not linear", example=index, got=got[index], expected=expected[index])
 
 
 @law(noise=per_example(_noise), weights=per_example(strategies.directions_of, simple=True))
@@ -60,6 +48,41 @@ def spread_is_differentiable(space: StructuredSpace, noise: Tensor, weights: Ten
     got = (gradient * noise).sum()
     if not torch.allclose(got, result, rtol=1e-9, atol=1e-9):
         raise ViolationError("the gradient is not that of spread", got=got.item(), expected=result.item())
+
+
+@law(place=listed(lambda space: places(space, FLOATING)))
+def spread_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, seed: int = 0) -> None:
+    """In any dtype and batch, spread keeps the dtype, lays out each example as it does alone, and has its own adjoint.
+
+    The gradient of <w, spread(a)> for a is that which gives <w, spread(b)> for every b. The noise is left as it is.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    shape = (*place.batch, *space.noise_shape)
+    noise, other = (torch.randint(-16, 17, shape, generator=generator).to(place.dtype) / 16 for _ in range(2))
+    weights = torch.randint(-16, 17, (*place.batch, *space.shape), generator=generator).double() / 16
+    before = noise.clone()
+    with leaving_torch_alone():
+        got = space.spread(noise)
+    if (got.dtype, got.shape) != (place.dtype, weights.shape):
+        shown = {"got": (got.dtype, tuple(got.shape)), "expected": (place.dtype, tuple(weights.shape))}
+        raise ViolationError("spread has another dtype or shape", **shown)
+    if not torch.equal(noise, before):
+        raise ViolationError("spread changed the noise", got=noise, expected=before)
+    nothing = tuple(space.spread(torch.zeros(3, 0, *space.noise_shape)).shape)
+    if nothing != (3, 0, *space.shape):
+        raise ViolationError("of no examples, spread has another shape", got=nothing, expected=(3, 0, *space.shape))
+    rounding = 8 * torch.finfo(place.dtype).eps * max(1, *space.noise_shape)
+    rows, laid = noise.double().reshape(-1, *space.noise_shape), got.reshape(-1, *space.shape)
+    for row in sorted({0, place.row, place.rows - 1}):
+        if not torch.allclose(laid[row].double(), space.spread(rows[row]), rtol=rounding, atol=rounding):
+            message = "an example is laid out otherwise than alone and in float64"
+            raise ViolationError(message, example=row, got=laid[row], expected=space.spread(rows[row]))
+    variable = noise.double().requires_grad_()
+    (gradient,) = torch.autograd.grad((weights * space.spread(variable)).sum(), variable)
+    along, expected = (gradient * other.double()).sum(), (weights * space.spread(other.double())).sum()
+    if not torch.allclose(along, expected, rtol=1e-9, atol=1e-9):
+        message = "the gradient for the noise is not the adjoint of spread"
+        raise ViolationError(message, got=along.item(), expected=expected.item())
 
 
 @law(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
+import functools
 import math
 
 import torch
@@ -11,11 +11,17 @@ from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
-from structpred.testing._examples import per_example
+from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import enumerable, first, structures_of
+from structpred.testing.oracles import Same, enumerable, first, structures_of
+from structpred.testing.space_laws._places import ANY, Place, places
+from structpred.testing.space_laws._rows import structures
+from structpred.testing.space_laws.exchanges import Chunk, exchanges
+from structpred.testing.space_laws.grid import leaving_torch_alone
+from structpred.testing.strategies import Layout
 
-_FEW_PARTS = 12
+_FEW_PARTS = 16
+_MOST_TRIED = 1_000  # structures of the list
 
 
 @law(needs=enumerable)
@@ -31,43 +37,65 @@ def enumerate_lists_each_structure_once(space: StructuredSpace) -> None:
         raise ViolationError(f"a structure is listed {int(counts[index])} times", got=unique[index])
 
 
-@law(scores=per_example(strategies.scores, moderate=True), needs=enumerable, examples=5)
-def enumerate_is_complete(space: StructuredSpace, scores: Tensor) -> None:
-    """Answers are in the list, and what is in the space near a structure of the list is in the list too."""
-    listed = _keys(structures_of(space))
+@law(needs=enumerable, scores=per_example(strategies.scores, moderate=True), examples=5)
+def enumerate_has_every_answer(space: StructuredSpace, scores: Tensor) -> None:
+    """Whatever argmax answers is in the list."""
+    listed = keys_of(space)
     y = space.argmax(scores)
     for answer, key in zip(y, _keys_in_order(y), strict=True):
         if key not in listed:
             raise ViolationError("an answer is not in the list", got=answer)
-    near = _everything(space) if math.prod(space.shape) <= _FEW_PARTS else _neighbours(y)
-    inside = near[space.contains(near)]
+
+
+def _candidates(space: StructuredSpace) -> list[Chunk]:
+    """Chunks of all binary tensors, or of the structures whose neighbors are tried."""
+    parts = math.prod(space.shape)
+    if parts <= _FEW_PARTS:
+        return [Chunk(start, min(1024, 2**parts - start)) for start in range(0, 2**parts, 1024)]
+    return [Chunk(start, 1) for start in range(min(len(structures_of(space)), _MOST_TRIED))]
+
+
+@law(needs=enumerable, chunk=listed(_candidates))
+def enumerate_is_complete(space: StructuredSpace, chunk: Chunk, *, seed: int = 0) -> None:
+    """What ``contains`` accepts is in the list: of all binary tensors, or near the structures, where parts are many."""
+    parts = math.prod(space.shape)
+    if parts <= _FEW_PARTS:
+        numbers = torch.arange(chunk.start, chunk.start + chunk.rows)
+        tried = (numbers[:, None] >> torch.arange(parts) & 1).float().reshape(-1, *space.shape)
+        inside = tried[space.contains(tried)]
+    else:
+        structure = structures_of(space)[chunk.start]
+        extremes = torch.stack([torch.zeros_like(structure), torch.ones_like(structure), 1 - structure])
+        inside = torch.cat([exchanges(space, structure, seed + chunk.start), extremes[space.contains(extremes)]])
+    listed = keys_of(space)
     for structure, key in zip(inside, _keys_in_order(inside), strict=True):
         if key not in listed:
             raise ViolationError("contains accepts a structure that is not in the list", got=structure)
 
 
+@law(needs=enumerable)
+def enumerate_lists_anew(space: StructuredSpace) -> None:
+    """The list is the caller's own: what is written into it, another call does not list."""
+    one, other = space.enumerate(), space.enumerate()
+    before = other.clone()
+    one.fill_(7)
+    for again in (other, space.enumerate()):
+        if not torch.equal(again, before):
+            raise ViolationError("what was written into the list is listed", got=again[:1], expected=before[:1])
+
+
+def keys_of(space: StructuredSpace) -> frozenset[bytes]:
+    """The structures of the list as something to look up."""
+    return _keys_of(Same(space))
+
+
+@functools.lru_cache(maxsize=4)
+def _keys_of(key: Same) -> frozenset[bytes]:
+    return frozenset(_keys_in_order(structures_of(key.it)))
+
+
 def _keys_in_order(y: Tensor) -> list[bytes]:
-    return [row.tobytes() for row in y.flatten(1).double().cpu().numpy()]
-
-
-def _keys(y: Tensor) -> set[bytes]:
-    return set(_keys_in_order(y + 0.0))  # -0.0 is 0
-
-
-def _everything(space: StructuredSpace) -> Tensor:
-    parts = math.prod(space.shape)
-    binary = torch.tensor(list(itertools.product([0.0, 1.0], repeat=parts)))
-    return binary.reshape(-1, *space.shape)
-
-
-def _neighbours(y: Tensor) -> Tensor:
-    """What differs from the structures in one part, or in two of the first sixteen."""
-    parts = y[0].numel()
-    pairs = [(part,) for part in range(parts)] + list(itertools.combinations(range(min(parts, 16)), 2))
-    flips = torch.zeros(len(pairs), parts, dtype=y.dtype)
-    for flip, pair in zip(flips, pairs, strict=True):
-        flip[list(pair)] = 1
-    return (y.flatten(1)[:, None] - flips).abs().reshape(-1, *y.shape[1:])
+    return [row.tobytes() for row in (y + 0.0).flatten(1).double().cpu().numpy()]  # -0.0 is 0
 
 
 @law(
@@ -83,22 +111,70 @@ def members_are_zeros_and_ones(space: StructuredSpace, target: Tensor, bad: floa
         raise ViolationError("contains accepts an entry other than 0 and 1", got=spoilt[index])
 
 
-@law(target=per_example(strategies.targets))
-def contains_reads_any_dtype_and_batch(space: StructuredSpace, target: Tensor) -> None:
-    """contains takes structures of any dtype, in any batch, and tells the examples of a batch apart."""
-    for dtype in (torch.bool, torch.uint8, torch.int64, torch.float16, torch.float32):
-        inside = space.contains(target.to(dtype))
-        if inside.dtype != torch.bool or inside.shape != target.shape[:1] or not inside.all():
-            raise ViolationError(
-                f"structures of dtype {dtype} are not all found inside", got=inside, expected=[True] * len(target)
-            )
-    mixed = target.clone()[None].expand(2, *target.shape).clone()
-    mixed[1, 0] = 2
-    expected = torch.ones(2, len(target), dtype=torch.bool)
-    expected[1, 0] = False
-    if not torch.equal(space.contains(mixed), expected):
-        raise ViolationError(
-            "one structure of a batch was spoilt, contains finds others", got=space.contains(mixed), expected=expected
-        )
-    if space.contains(target[0]).shape != ():
-        raise ViolationError("without batch dimensions, contains returns another shape", got=space.contains(target[0]))
+@law(target=per_example(strategies.targets), other=per_example(strategies.targets))
+def no_mixture_is_a_member(space: StructuredSpace, target: Tensor, other: Tensor, *, tolerance: float = 0.0) -> None:
+    """Points between or beyond structures, and near them, are none, though their sums be right.
+
+    Nearer than 1e-4 only where values are compared without a tolerance: a solver that has one may round its answers.
+    """
+    moves: list[tuple[str, Tensor]] = [
+        (f"{weight:g} a + {1 - weight:g} b", weight * target + (1 - weight) * other)
+        for weight in (0.5, 0.75, 2.0, -1.0, 3.0)
+    ]
+    for step in (0.5, 0.25, 1e-2, 1e-4, *(() if tolerance else (1e-6, 1e-9, 2.0**-40))):
+        moves += [(f"a + {step:g}", target + step), (f"(1 - {step:g}) a", (1 - step) * target)]
+        moves += [(f"a + {step:g} (a - b)", target + step * (target - other))]
+        moves += [(f"a, a part at {step:g}", target.where(target != 0, step * _first(target == 0)))]
+    moves += [("-a", -target), ("3 a", 3 * target), ("a, all others at -1", 2 * target - 1), ("a + 1", target + 1)]
+    for what, point in moves:
+        for dtype in (torch.float64, torch.float32, torch.int64, torch.int8):
+            if dtype.is_floating_point or torch.equal(point.to(dtype).double(), point):
+                given = point.to(dtype)
+                corner = ((given == 0) | (given == 1)).flatten(1).all(1)
+                for index in first(space.contains(given) & ~corner):
+                    shown = {"a": target[index], "b": other[index]}
+                    raise ViolationError(f"contains accepts {what}, of dtype {dtype}", got=given[index], **shown)
+
+
+def _first(where: Tensor) -> Tensor:
+    """The first true entry of each example alone."""
+    flat = where.flatten(1)
+    return (flat & (flat.cumsum(1) == 1)).reshape(where.shape).double()
+
+
+@law(place=listed(lambda space: places(space, ANY)))
+def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed: int = 0) -> None:
+    """Of any dtype, in a batch of any size and shape, contains finds the one example that is not a structure."""
+    some = structures(space, 7, torch.Generator().manual_seed(seed))
+    y = some[torch.arange(place.rows) % len(some)].to(place.dtype)
+    expected = torch.ones(place.rows, dtype=torch.bool)
+    for spoil in (False, True):
+        if spoil:
+            wrong = _outside(space, y[place.row])
+            if wrong is None:
+                return
+            y[place.row], expected[place.row] = wrong, False
+        for layout in (Layout.CONTIGUOUS, Layout.TRANSPOSED):
+            laid = layout.lay(y.reshape(*place.batch, *space.shape))
+            before = laid.clone()
+            with leaving_torch_alone():
+                inside = space.contains(laid)
+            got = inside.dtype, tuple(inside.shape), inside.tolist()
+            wanted = torch.bool, place.batch, expected.reshape(place.batch).tolist()
+            if got != wanted:
+                what = f"the example {place.index} is not a structure" if spoil else "all are structures"
+                raise ViolationError(f"{what}; dtype, shape and entries", got=got, expected=wanted)
+            if not torch.equal(laid, before):
+                raise ViolationError("contains changed its argument", got=laid, expected=before)
+
+
+def _outside(space: StructuredSpace, y: Tensor) -> Tensor | None:
+    """What is not a structure, of the same dtype: 2 in the last part, or for truth values what is found nearby."""
+    if y.dtype != torch.bool:
+        wrong = y.clone()
+        wrong.view(-1)[-1] = 2
+        return wrong
+    for wrong in (torch.zeros_like(y), torch.ones_like(y), ~y):
+        if not space.contains(wrong.double()):
+            return wrong
+    return None

@@ -1,33 +1,126 @@
-"""A space as a value: it can be stored, compared and read."""
+"""A space as a value: it can be stored, compared and read, and keeps nothing of the calls."""
 
 from __future__ import annotations
 
 import copy
+import enum
+import gc
+import itertools
 import pickle
+import time
+import tracemalloc
+from collections.abc import Iterator
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.law import ViolationError, law
+from structpred.testing.space_laws._rows import Rows, bank
+
+_MOST_SECONDS = 2.0
+_CALLS_BEFORE = 150  # a cache of as many as 128 answers is no leak
+_WINDOWS = range(6)
+_CALLS = 25
+_MOST_BYTES = 100
 
 
 @law()
 def pickles(space: StructuredSpace) -> None:
-    """A pickled space comes back, so that it can be sent to a process and stored beside a model."""
+    """A pickled space comes back as it was, so that it can be sent to a process and stored beside a model."""
     try:
         again = pickle.loads(pickle.dumps(space))
     except Exception as error:
         raise ViolationError("the space does not pickle", got=f"{type(error).__name__}: {error}") from error
-    if again.shape != space.shape or type(again) is not type(space):
+    if type(again) is not type(space) or again != space or repr(again) != repr(space):
         raise ViolationError("another space comes back", got=again, expected=space)
+    difference = _difference(again, space)
+    if difference:
+        raise ViolationError(f"the space that comes back has another {difference}", got=again, expected=space)
 
 
 @law()
 def equals_its_copies(space: StructuredSpace) -> None:
-    """A copy is equal and has an equal hash; something else is not equal."""
+    """A copy is equal and has an equal hash, before and after calls; something else is not equal."""
+    before = hash(space)
     again = copy.deepcopy(space)
+    again.argmax(torch.zeros(2, *space.shape))
     if again != space or space == object():
         raise ViolationError("a copy is not equal; make the class attrs.frozen", got=again, expected=space)
-    if hash(again) != hash(space):
-        raise ViolationError("an equal copy has another hash", got=hash(again), expected=hash(space))
+    if hash(again) != before or hash(space) != before:
+        raise ViolationError("an equal copy has another hash", got=hash(again), expected=before)
+
+
+@law()
+def equality_sees_every_field(space: StructuredSpace) -> None:
+    """A space with another value in one field, which has other structures, is not equal, and neither is its repr."""
+    for name, value in _fields(space).items():
+        for other in _others(value):
+            changed = _with(space, name, other)
+            if changed is None or _difference(changed, space) is None:
+                continue
+            if changed == space:
+                message = f"spaces that differ in {name} are equal"
+                raise ViolationError(message, got=other, expected=value)
+
+
+def _fields(space: StructuredSpace) -> dict[str, Any]:
+    if attrs.has(type(space)):
+        return {it.name: getattr(space, it.name) for it in attrs.fields(type(space)) if it.init}
+    return dict(vars(space)) if hasattr(space, "__dict__") else {}
+
+
+def _with(space: StructuredSpace, name: str, value: Any) -> StructuredSpace | None:
+    """The space with another value in a field, where it takes that."""
+    try:
+        if attrs.has(type(space)):
+            made: StructuredSpace = attrs.evolve(space, **{name.lstrip("_"): value})
+            return made
+        changed = copy.deepcopy(space)
+        setattr(changed, name, value)
+    except Exception:  # refused, in whatever way
+        return None
+    return changed
+
+
+def _others(value: Any) -> Iterator[Any]:
+    """Other values of the same kind."""
+    if isinstance(value, bool):
+        yield not value
+    elif isinstance(value, enum.Enum):
+        yield from (it for it in type(value) if it is not value)
+    elif isinstance(value, int | float):
+        yield from (value + 1, value - 1, 2 * value)
+    elif isinstance(value, Tensor | np.ndarray):
+        yield value + 1
+        yield value * 0
+        yield -value
+    elif isinstance(value, tuple | list) and value:
+        for index, entry in enumerate(value):
+            for other in _others(entry):
+                yield type(value)([*value[:index], other, *value[index + 1 :]])
+
+
+def _difference(one: StructuredSpace, other: StructuredSpace) -> str | None:
+    """What of two spaces differs, as far as a few calls tell; None for what cannot be called."""
+    try:
+        for what in ("shape", "noise_shape"):
+            if getattr(one, what) != getattr(other, what):
+                return what
+        for rows in (Rows.GENERIC, Rows.NEGATIVE, Rows.MANY_FORBIDDEN):
+            scores = bank(other, rows, 0).scores
+            y = other.argmax(scores)
+            if not one.contains(y).all():
+                return "contains"
+            if not torch.equal(one.score(scores, one.argmax(scores)), other.score(scores, y)):
+                return "argmax"
+        noise = torch.randn(other.noise_shape, generator=torch.Generator().manual_seed(0))
+        return None if torch.equal(one.spread(noise), other.spread(noise)) else "spread"
+    except Exception:  # a field that was only changed here may make no space at all
+        return None
 
 
 @law()
@@ -40,3 +133,46 @@ def reads_well(space: StructuredSpace) -> None:
         )
     if repr(copy.deepcopy(space)) != text:
         raise ViolationError("a copy reads differently", got=repr(copy.deepcopy(space)), expected=text)
+
+
+def _too_slow(space: StructuredSpace) -> str | None:
+    space.argmax(torch.zeros(1, *space.shape))  # a first call may load a solver
+    started = time.perf_counter()
+    _call(space, torch.zeros(2, *space.shape))
+    seconds = (time.perf_counter() - started) * (_CALLS_BEFORE + len(_WINDOWS) * _CALLS)
+    return f"its calls would take {seconds:.0f} s" if seconds > _MOST_SECONDS else None
+
+
+@law(needs=_too_slow)
+def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> None:
+    """After hundreds of calls, further ones keep no more tensors or other memory."""
+    generator = torch.Generator().manual_seed(seed)
+    batches = torch.randn(_CALLS_BEFORE + len(_WINDOWS) * _CALLS, 2, *space.shape, generator=generator)
+    for index in range(_CALLS_BEFORE):
+        _call(space, batches[index])
+    tensors, held = _live_tensors(), list[int]()
+    tracemalloc.start()
+    try:
+        for window in _WINDOWS:
+            for index in range(_CALLS):
+                _call(space, batches[_CALLS_BEFORE + window * _CALLS + index])
+            gc.collect()
+            held.append(tracemalloc.get_traced_memory()[0])
+    finally:
+        tracemalloc.stop()
+    tensors = (_live_tensors() - tensors) // (len(_WINDOWS) * _CALLS)
+    # What fills Python's own free lists does so in some windows.
+    grown = min(later - sooner for sooner, later in itertools.pairwise(held)) // _CALLS
+    if tensors or grown > _MOST_BYTES:
+        raise ViolationError("memory is kept, for each call", got=f"{tensors} tensors, {grown} bytes", expected="none")
+
+
+def _call(space: StructuredSpace, scores: Tensor) -> None:
+    y = space.argmax(scores)
+    space.contains(y)
+    space.score(scores, y)
+
+
+def _live_tensors() -> int:
+    gc.collect()
+    return sum(issubclass(type(it), Tensor) for it in gc.get_objects())

@@ -1,0 +1,139 @@
+"""The circumstances in which an objective or a layer is called, as data."""
+
+from __future__ import annotations
+
+import enum
+import math
+
+import torch
+from attrs import frozen
+
+from structpred.testing.circumstances import pairwise
+from structpred.testing.strategies import Layout
+
+
+class Scores(enum.Enum):
+    """What the scores of a batch are like."""
+
+    GENERIC = enum.auto()
+    EQUAL = enum.auto()
+    """All scores of an example are the same number."""
+    LARGE = enum.auto()
+    """Far above or below 0 where noise and loss are not, by a number that all parts of an example share."""
+    ONE_LARGE = enum.auto()
+    """One part of an example is far below 0."""
+    ONE_FORBIDDEN = enum.auto()
+    MANY_FORBIDDEN = enum.auto()
+    """All parts that one structure can spare but for one."""
+
+
+class Scale(enum.Enum):
+    """How the scale of the noise is given."""
+
+    TENSOR = enum.auto()
+    """Without dimensions, and it requires grad."""
+    NUMBER = enum.auto()
+    ONE_ELEMENT = enum.auto()
+    PER_EXAMPLE = enum.auto()
+    PER_VARIABLE = enum.auto()
+    OWN_NUMBER = enum.auto()
+    """The module's own setting, where it has one; a number of the call otherwise."""
+    OWN_PARAMETER = enum.auto()
+
+
+class Loss(enum.Enum):
+    """How the loss of an objective is given."""
+
+    PLAIN = enum.auto()
+    """With a constant for each example; the best structure is not known."""
+    KNOWN_BEST = enum.auto()
+    REQUIRES_GRAD = enum.auto()
+    """Coefficients and constant do, as if a network had made them."""
+    NUMBER = enum.auto()
+    """The constant is a number."""
+    BROADCAST = enum.auto()
+    """The same coefficients for all examples, in dimensions of size 1."""
+    WITHOUT_BATCH = enum.auto()
+    """The same coefficients for all examples, without their dimensions."""
+    DOUBLE = enum.auto()
+    """In float64, whatever the scores are."""
+
+
+class Mode(enum.Enum):
+    """What requires grad, and how torch is set."""
+
+    ALL = enum.auto()
+    ONLY_SCORES = enum.auto()
+    ONLY_SCALE = enum.auto()
+    NO_GRAD = enum.auto()
+    INFERENCE = enum.auto()
+
+
+class Before(enum.Enum):
+    """Which calls of the same module there are beside the one that is looked at."""
+
+    NOTHING = enum.auto()
+    THE_SAME = enum.auto()
+    """The same arguments, under other noise, with a backward pass."""
+    OTHER_NUMBERS_THERE = enum.auto()
+    """Other scores in the same memory, into which these were written then."""
+    ANOTHER_BATCH = enum.auto()
+    """Other scores, in a batch of another size."""
+    IN_BETWEEN = enum.auto()
+    """Another batch, between the call and its backward pass."""
+
+
+class Upstream(enum.Enum):
+    """What becomes of an objective's losses."""
+
+    MEAN = enum.auto()
+    SUM = enum.auto()
+    WEIGHTED = enum.auto()
+    """One loss an example (``reduction="none"``), each with a weight."""
+
+
+@frozen
+class Circumstance:
+    """One call, and its backward pass."""
+
+    batch: tuple[int, ...]
+    samples: int
+    scores: Scores
+    scale: Scale
+    loss: Loss
+    epsilon: float
+    dtype: torch.dtype
+    mode: Mode
+    before: Before
+    upstream: Upstream
+    layout: Layout
+    default: torch.dtype
+    """The default dtype."""
+
+    @property
+    def examples(self) -> int:
+        return math.prod(self.batch)
+
+    @property
+    def rows(self) -> int:
+        return self.examples * self.samples
+
+
+CIRCUMSTANCES = tuple(
+    Circumstance(**it)
+    for it in pairwise(
+        batch=[(7,), (), (1,), (2,), (64,), (65,), (257,), (1000,), (3, 5), (2, 3, 4)],
+        scale=list(Scale),
+        loss=list(Loss),
+        scores=list(Scores),
+        epsilon=[-1.0, 1.0, -4.0, 0.25, -(2.0**-9), 1024.0],
+        samples=[2, 1, 3, 5, 17],
+        before=list(Before),
+        mode=[Mode.ALL, Mode.ALL, Mode.ALL, Mode.ONLY_SCORES, Mode.ONLY_SCALE, Mode.NO_GRAD, Mode.INFERENCE],
+        dtype=[torch.float64, torch.float32, torch.float16, torch.bfloat16],
+        upstream=list(Upstream),
+        layout=[Layout.CONTIGUOUS, Layout.TRANSPOSED, Layout.GAPPY],
+        default=[torch.float32, torch.float64],
+    )
+    if math.prod(it["batch"]) * it["samples"] <= 3000
+)

@@ -1,0 +1,119 @@
+"""Examples for calls in circumstances: exact in every dtype, and without near ties.
+
+Scores, noise, coefficients and what reaches a layer's structures are multiples of 1/16, or of 2^-12 for float32 and
+float64: sums of a few of them are exact. An example and a draw of noise are taken only if each maximum that is solved
+for stands where all scores move a little up or down, one way and the other way.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from structpred.testing.gradient_laws.circumstances import Circumstance, Scale, Scores
+from structpred.testing.gradient_laws.circumstances import Loss as LossKind
+from structpred.testing.gradient_laws.subject import Subject
+
+_EXAMPLES = 16
+_DRAWS = 10
+_HALF = (torch.float16, torch.bfloat16)
+
+
+@frozen(eq=False)
+class Examples:
+    """One batch, flattened: ``n`` examples under ``samples`` draws, float64."""
+
+    scores: Tensor
+    """``(n, *shape)``"""
+    noise: Tensor
+    """``(samples, n, *noise_shape)``"""
+    scale: Tensor
+    """``(n, *noise_shape)``, in the shape that the circumstance has it but for expanding."""
+    coefficients: Tensor
+    """``(n, *shape)``, of the loss, or what reaches the structures."""
+    best: Tensor
+    """``(n, *shape)``, of least loss, without forbidden parts."""
+
+
+def examples(
+    subject: Subject, it: Circumstance, seed: int, maxima: Callable[[Tensor, Tensor, Tensor], list[Tensor]]
+) -> Examples | None:
+    """A batch for a circumstance, or None where no example is free of ties.
+
+    ``maxima`` of perturbed scores, coefficients and plain scores are the scores that are solved for.
+    """
+    space, generator = subject.space, torch.Generator().manual_seed(seed)
+    step = 1 / 16 if it.dtype in _HALF else 2.0**-12
+    noisy = subject.noise is not None
+
+    def lattice(shape: tuple[int, ...], most: float) -> Tensor:
+        low, high = -round(most / step), round(most / step)
+        return torch.randint(low, high + 1, shape, generator=generator).double() * step
+
+    scores = _scores(subject, it, lattice((_EXAMPLES, *space.shape), 3.0), generator)
+    noise = lattice((_DRAWS, _EXAMPLES, *space.noise_shape), 2.0) * noisy
+    noise = noise / 2 if it.dtype in _HALF else noise  # its products with a scale of 2^k are multiples of 1/16 too
+    noise = (noise / step).round() * step
+    scale = _scale(it, _EXAMPLES, space.noise_shape, generator)
+    coefficients = lattice((_EXAMPLES, *space.shape), 2.0)
+    if it.loss in (LossKind.BROADCAST, LossKind.WITHOUT_BATCH):
+        coefficients = coefficients[:1].expand_as(coefficients)
+    perturbed = scores + space.spread(scale * noise)  # (draws, examples, *shape)
+    settled = torch.ones(_DRAWS, _EXAMPLES, dtype=torch.bool)
+    costs = -coefficients.masked_fill(scores.isneginf(), torch.inf)
+    for given in [*maxima(perturbed, coefficients, scores), costs]:
+        settled &= _stands(subject, given, step / (8 * math.prod(space.shape)), generator)
+    usable = settled.any(0).nonzero().flatten()
+    if not len(usable):
+        return None
+    rows = usable[torch.randint(len(usable), (it.examples,), generator=generator)]
+    picks = [settled[:, row].nonzero().flatten() for row in rows.tolist()]
+    random = torch.rand(it.samples, it.examples, generator=generator).T
+    draws = torch.stack([pick[(part * len(pick)).long()] for pick, part in zip(picks, random, strict=True)], 1)
+    best = space.argmax(costs)
+    return Examples(scores[rows], noise[draws, rows], scale[rows], coefficients[rows], best[rows])
+
+
+def _scores(subject: Subject, it: Circumstance, scores: Tensor, generator: torch.Generator) -> Tensor:
+    dims = len(subject.space.shape)
+    each = (_EXAMPLES, *(1,) * dims)
+    far = 8.0 if it.dtype in _HALF else 512.0
+    signs = torch.randint(0, 2, each, generator=generator).double() * 2 - 1
+    if it.scores is Scores.EQUAL:
+        return scores.flatten(1)[:, 0].reshape(each).expand_as(scores).clone()
+    if it.scores is Scores.LARGE:
+        return scores / 2 + far * signs if it.dtype not in _HALF else (scores * 8).round() / 16 + far * signs
+    if it.scores is Scores.ONE_LARGE:
+        part = torch.randint(scores[0].numel(), (_EXAMPLES, 1), generator=generator)
+        return scores.flatten(1).scatter_add(1, part, torch.full((_EXAMPLES, 1), -far).double()).reshape(scores.shape)
+    if it.scores in (Scores.ONE_FORBIDDEN, Scores.MANY_FORBIDDEN):
+        kept = subject.space.argmax(torch.randn(scores.shape, generator=generator, dtype=torch.float64)) != 0
+        order = torch.rand(scores.shape, generator=generator).masked_fill(kept, 2.0).flatten(1)
+        spared = (order < 1).sum(1, keepdim=True)
+        most = torch.ones_like(spared) if it.scores is Scores.ONE_FORBIDDEN else (spared - 1).clamp(min=1)
+        forbidden = (order.argsort(1).argsort(1) < most) & (order < 1)
+        return scores.masked_fill(forbidden.reshape(scores.shape), -math.inf)
+    return scores
+
+
+def _scale(it: Circumstance, count: int, noise_shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Powers of 2, ``(count, *noise_shape)``, that differ where the circumstance's can."""
+    shape = {
+        Scale.PER_EXAMPLE: (count, *(1,) * len(noise_shape)),
+        Scale.PER_VARIABLE: (count, *noise_shape),
+    }.get(it.scale, (1,) * (1 + len(noise_shape)))
+    exponents = torch.randint(-1, 2, shape, generator=generator)
+    if math.prod(shape) == 1:
+        exponents = torch.tensor(-1 if it.examples % 2 else 1).expand(shape)  # never 1, the default
+    return (2.0 ** exponents.double()).expand(count, *noise_shape)
+
+
+def _stands(subject: Subject, scores: Tensor, size: float, generator: torch.Generator) -> Tensor:
+    """Where the answer stays when scores move: of two that are as good, one wins on each side."""
+    move = size * torch.rand(scores.shape, generator=generator, dtype=torch.float64)
+    one, other = subject.space.argmax(torch.stack([scores + move, scores - move]))
+    return (one == other).flatten(-len(subject.space.shape)).all(-1)

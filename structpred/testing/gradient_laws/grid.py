@@ -1,0 +1,87 @@
+"""What holds in every circumstance of a call: its definition, for the noise that was drawn."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+
+from structpred.epsilon import Epsilon
+from structpred.testing._examples import listed
+from structpred.testing.gradient_laws import definitions
+from structpred.testing.gradient_laws.circumstances import CIRCUMSTANCES, Before, Circumstance
+from structpred.testing.gradient_laws.follow import follow
+from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
+from structpred.testing.law import law
+from structpred.testing.space_laws._rows import most_rows
+
+
+def _has_a_policy(subject: Subject) -> str | None:
+    epsilon = getattr(subject.module, "epsilon", None)
+    return None if isinstance(epsilon, Epsilon) else "the step is no policy"
+
+
+def _in_double_precision(subject: Subject) -> list[Circumstance]:
+    """Where rounding moves no step past a tie; a policy that keeps a state answers the first call only."""
+    found = [it for it in CIRCUMSTANCES if it.rows <= most_rows(subject.space) and it.dtype is torch.float64]
+    if isinstance(getattr(subject.module, "epsilon", None), torch.nn.Module):
+        found = [attrs.evolve(it, before=Before.NOTHING) for it in found]
+    return found
+
+
+_circumstances = listed(lambda subject: [it for it in CIRCUMSTANCES if it.rows <= most_rows(subject.space)])
+
+
+@law(circumstance=_circumstances, share=3)
+def direct_calls_follow_their_definition(
+    subject: ObjectiveSubject, circumstance: Circumstance, *, seed: int = 0
+) -> None:
+    """In any circumstance, value and gradients are those of the task loss and of (y(eps) - y) / eps, under the noise."""
+    follow(subject, circumstance, seed, definitions.direct_losses)
+
+
+@law(circumstance=_circumstances, share=3)
+def potential_calls_follow_their_definition(
+    subject: ObjectiveSubject, circumstance: Circumstance, *, seed: int = 0
+) -> None:
+    """In any circumstance, value and gradients are those of max_y <a s + m, y> - <a s + m, target>, under the noise."""
+    follow(subject, circumstance, seed, definitions.potentials)
+
+
+@law(circumstance=_circumstances, share=3)
+def estimates_do_not_depend_on_circumstances(
+    subject: ObjectiveSubject, circumstance: Circumstance, *, seed: int = 0
+) -> None:
+    """In any circumstance, the value is the mean task loss under the noise, and gradients are those of a plain call."""
+    follow(subject, circumstance, seed, definitions.mean_losses, estimate=True)
+
+
+@law(circumstance=_circumstances, share=3)
+def difference_layers_follow_their_definition(
+    subject: LayerSubject, circumstance: Circumstance, *, seed: int = 0
+) -> None:
+    """In any circumstance, structures are the argmax under the noise, and gradients (y(eps) - y) / eps along dL/dy."""
+    follow(subject, circumstance, seed, definitions.difference_layers)
+
+
+@law(circumstance=listed(_in_double_precision), needs=_has_a_policy)
+def steps_do_not_depend_on_circumstances(subject: Subject, circumstance: Circumstance, *, seed: int = 0) -> None:
+    """With a policy for the step, gradients in any circumstance are those of a plain call for the same examples."""
+    is_layer = isinstance(subject, LayerSubject)
+    definition = definitions.difference_layers if is_layer else definitions.direct_losses
+    follow(subject, circumstance, seed, definition, own_step=True)
+
+
+@law(circumstance=_circumstances, share=3)
+def identity_layers_follow_their_definition(
+    subject: LayerSubject, circumstance: Circumstance, *, seed: int = 0
+) -> None:
+    """In any circumstance, structures are the argmax under the noise, and dL/dy goes on through the projection."""
+    follow(subject, circumstance, seed, definitions.identity_layers)
+
+
+@law(circumstance=_circumstances, share=3)
+def mean_layers_do_not_depend_on_circumstances(
+    subject: LayerSubject, circumstance: Circumstance, *, seed: int = 0
+) -> None:
+    """In any circumstance, the mean of the argmax under the noise is returned, with the gradients of a plain call."""
+    follow(subject, circumstance, seed, definitions.mean_structures, estimate=True)

@@ -1,0 +1,50 @@
+"""Where in a batch one example is another than the rest."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from attrs import frozen
+
+from structpred.spaces.base import StructuredSpace
+from structpred.testing.circumstances import pairwise
+from structpred.testing.space_laws._rows import most_rows
+
+
+@frozen
+class Place:
+    """One example of a batch, and the dtype of the batch."""
+
+    batch: tuple[int, ...]
+    row: int
+    """Of the flattened batch."""
+    dtype: torch.dtype
+
+    @property
+    def rows(self) -> int:
+        return math.prod(self.batch)
+
+    @property
+    def index(self) -> tuple[int, ...]:
+        """Of the example, in the batch."""
+        left, index = self.row, []
+        for size in reversed(self.batch):
+            left, within = divmod(left, size)
+            index.append(within)
+        return tuple(reversed(index))
+
+
+_BATCHES = [(7,), (), (1,), (2,), (64,), (65,), (257,), (1000,), (3, 5), (2, 3, 4), (5, 1, 13)]
+FLOATING = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
+ANY = [*FLOATING, torch.bool, torch.uint8, torch.int8, torch.int32, torch.int64]
+
+
+def places(space: StructuredSpace, dtypes: Sequence[torch.dtype]) -> list[Place]:
+    """The first, the last and inner examples of batches of all sizes."""
+    found = [
+        Place(it["batch"], int(it["at"] * (math.prod(it["batch"]) - 1)), it["dtype"])
+        for it in pairwise(batch=_BATCHES, at=[1.0, 0.0, 0.5, 0.97], dtype=dtypes)
+    ]
+    return [it for it in found if it.rows <= most_rows(space)]

@@ -1,0 +1,135 @@
+"""What is found without a list of structures: those near an answer, and those that hold a given part."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+import math
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from structpred.spaces.base import StructuredSpace
+from structpred.testing import strategies
+from structpred.testing._examples import listed, per_example
+from structpred.testing.law import ViolationError, law
+from structpred.testing.oracles import can_enumerate, expect_members, first, slack, structures_of, value
+from structpred.testing.space_laws._rows import structures
+
+_MOST = 400  # candidates of a kind for each answer
+_CHUNK = 50
+_SOME = 200  # structures of a space without a list
+
+_plain = functools.partial(strategies.scores, dtype=torch.float64, forbidden=False)
+
+
+@frozen
+class Chunk:
+    """Neighboring structures of a list, or parts of a structure."""
+
+    start: int
+    rows: int
+
+
+def _chunks(count: int, size: int = _CHUNK) -> list[Chunk]:
+    return [Chunk(start, min(size, count - start)) for start in range(0, count, size)]
+
+
+def exchanges(space: StructuredSpace, y: Tensor, seed: int = 0, part: int | None = None) -> Tensor:
+    """Structures that differ from one by a part, by one part for another, or by two indices of a dimension exchanged.
+
+    ``(*shape) -> (count, *shape)``; ``contains`` says which they are. With ``part``, only those that use it.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    flat = y.flatten()
+    on, off = (flat != 0).nonzero().flatten(), (flat == 0).nonzero().flatten()
+    if part is not None:
+        off = off[off == part]
+    moves = torch.cat([torch.cartesian_prod(on, off).reshape(-1, 2), off[:, None].expand(-1, 2)])
+    if part is None:
+        moves = torch.cat([moves, on[:, None].expand(-1, 2)])
+    if len(moves) > _MOST:
+        moves = moves[torch.randperm(len(moves), generator=generator)[:_MOST]]
+    near = flat.repeat(len(moves), 1)
+    for column in (0, 1):
+        near[torch.arange(len(moves)), moves[:, column]] = 1 - flat[moves[:, column]]
+    turned = _turned(y, generator)
+    found = torch.cat([near.reshape(-1, *y.shape), turned])
+    if part is not None:
+        found = found[found.flatten(1)[:, part] != 0]
+    return found[space.contains(found)] if len(found) else found
+
+
+def _turned(y: Tensor, generator: torch.Generator) -> Tensor:
+    pairs = [
+        (dim, *pair)
+        for dim, size in enumerate(y.shape)
+        if y.ndim > 1
+        for pair in itertools.combinations(range(size), 2)
+    ]
+    if len(pairs) > _MOST:
+        pairs = [pairs[i] for i in torch.randperm(len(pairs), generator=generator)[:_MOST].tolist()]
+    found = y.new_empty(len(pairs), *y.shape)
+    for (dim, one, other), structure in zip(pairs, found, strict=True):
+        order = torch.arange(y.shape[dim])
+        order[one], order[other] = other, one
+        structure.copy_(y.index_select(dim, order))
+    return found
+
+
+@law(scores=per_example(_plain), seed=lambda space: strategies.seeds())
+def no_exchange_scores_higher(space: StructuredSpace, scores: Tensor, seed: int, *, tolerance: float = 0.0) -> None:
+    """No structure scores higher that is the answer but for a part, for one part in place of another, or for an order.
+
+    ``contains`` says which of them are structures; so the law also holds large spaces.
+    """
+    for example, y in zip(scores, space.argmax(scores), strict=True):
+        _expect_best(space, example, y, exchanges(space, y, seed), tolerance)
+
+
+def _expect_best(space: StructuredSpace, scores: Tensor, y: Tensor, others: Tensor, tolerance: float) -> None:
+    got, values = value(space, scores, y), value(space, scores, others)
+    for (index,) in first(values > got + slack(space, scores, tolerance)):
+        raise ViolationError(
+            "a structure near the answer scores higher", scores=scores, got=got.item(), answer=y,
+            better=values[index].item(), structure=others[index],
+        )  # fmt: skip
+
+
+@law(chunk=listed(lambda space: _chunks(math.prod(space.shape))))
+def no_part_is_overlooked(space: StructuredSpace, chunk: Chunk, *, seed: int = 0, tolerance: float = 0.0) -> None:
+    """Whichever part scores high, no structure near the answer that uses it scores higher."""
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randint(-64, 65, (chunk.rows, math.prod(space.shape)), generator=generator) / 16
+    parts = torch.arange(chunk.start, chunk.start + chunk.rows)
+    scores[torch.arange(chunk.rows), parts] += 64.0
+    scores = scores.reshape(-1, *space.shape).double()
+    for example, y, part in zip(scores, space.argmax(scores), parts.tolist(), strict=True):
+        if y.flatten()[part] == 0:
+            _expect_best(space, example, y, exchanges(space, y, seed, part), tolerance)
+
+
+def _known(space: StructuredSpace, seed: int) -> Tensor:
+    if can_enumerate(space):
+        return structures_of(space).double()
+    return structures(space, _SOME, torch.Generator().manual_seed(seed))
+
+
+@law(
+    chunk=listed(lambda space: _chunks(len(structures_of(space)) if can_enumerate(space) else _SOME)),
+)
+def each_structure_wins_where_its_parts_score(
+    space: StructuredSpace, chunk: Chunk, *, seed: int = 0, tolerance: float = 0.0
+) -> None:
+    """Where a structure's parts score 1 and all others -1, the answer is that structure.
+
+    Of every structure of a space that can list them, and else of some.
+    """
+    target = _known(space, seed)[chunk.start : chunk.start + chunk.rows]
+    scores = 2 * target - 1
+    y = space.argmax(scores)
+    expect_members(space, y, "contains says that the answer is not in the space")
+    worst = slack(space, scores, tolerance)
+    for index in first(value(space, scores, y) < target.flatten(1).sum(1) - worst):
+        raise ViolationError("the answer is another structure", example=index, got=y[index], expected=target[index])

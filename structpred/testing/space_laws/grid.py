@@ -1,0 +1,188 @@
+"""What holds under every circumstance of a call: large batches, any dtype, any mode of torch, any call before."""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import functools
+import math
+from collections.abc import Iterator
+
+import torch
+from attrs import frozen
+from torch import Tensor
+
+from structpred.spaces.base import StructuredSpace
+from structpred.testing._examples import listed
+from structpred.testing.circumstances import default_dtype, pairwise
+from structpred.testing.law import ViolationError, law
+from structpred.testing.oracles import expect_members, first, slack, value
+from structpred.testing.space_laws._rows import COUNT, Rows, bank, most_rows
+from structpred.testing.strategies import Layout
+
+
+class Mode(enum.Enum):
+    """How torch is set where a method is called."""
+
+    PLAIN = enum.auto()
+    REQUIRES_GRAD = enum.auto()
+    """The scores do."""
+    NO_GRAD = enum.auto()
+    INFERENCE = enum.auto()
+
+    @contextlib.contextmanager
+    def on(self) -> Iterator[None]:
+        """This mode inside."""
+        context = {Mode.NO_GRAD: torch.no_grad, Mode.INFERENCE: torch.inference_mode}.get(self, contextlib.nullcontext)
+        with context():
+            yield
+
+
+class Before(enum.Enum):
+    """What was called before."""
+
+    NOTHING = enum.auto()
+    THE_SAME = enum.auto()
+    """The same tensor, and then the caller wrote into the answer."""
+    OTHER_NUMBERS_THERE = enum.auto()
+    """Other scores in the same memory, into which these were written then."""
+    ANOTHER_BATCH = enum.auto()
+    """A batch of another size, whose answer is kept."""
+    THE_BATCH_TURNED = enum.auto()
+    """The same examples in another order, whose answer is kept."""
+
+
+@frozen
+class Circumstance:
+    """One call of a space's methods."""
+
+    batch: tuple[int, ...]
+    scores: Rows
+    dtype: torch.dtype
+    layout: Layout
+    mode: Mode
+    default: torch.dtype
+    """The default dtype."""
+    before: Before
+
+    @property
+    def rows(self) -> int:
+        return math.prod(self.batch)
+
+
+CIRCUMSTANCES = tuple(
+    Circumstance(**it)
+    for it in pairwise(
+        batch=[(65,), (), (1,), (2,), (7,), (64,), (257,), (1000,), (13, 5), (2, 3, 4), (7, 1, 37)],
+        scores=list(Rows),
+        before=list(Before),
+        dtype=[torch.float64, torch.float32, torch.float16, torch.bfloat16],
+        mode=list(Mode),
+        layout=list(Layout),
+        default=[torch.float32, torch.float64, torch.float16],
+    )
+)
+
+
+@law(circumstance=listed(lambda space: [it for it in CIRCUMSTANCES if it.rows <= most_rows(space)]), share=2)
+def argmax_holds_under_every_circumstance(
+    space: StructuredSpace, circumstance: Circumstance, *, seed: int = 0, tolerance: float = 0.0
+) -> None:
+    """Batches of any size and shape, dtype and layout, in any mode and after any call have the best structures.
+
+    Each answer is in the space and as good as that to the example alone, or as the best of the list. It is the
+    caller's own, and neither it nor the scores nor the settings of torch change later.
+    """
+    it = circumstance
+    scores, best, others = _examples(space, it, seed)
+    with default_dtype(it.default), it.mode.on(), leaving_torch_alone():
+        given, kept = _call_before(space, it, scores, others)
+        y = space.argmax(given)
+    _expect_like(given, y, it.mode)
+    if not _equal(given.detach(), scores):
+        raise ViolationError("argmax changed the scores", got=given.detach(), expected=scores)
+    for earlier, copy in kept:
+        if not torch.equal(earlier, copy):
+            raise ViolationError("a later call wrote into an earlier answer", got=earlier, expected=copy)
+    expect_members(space, y, "contains says that the answer is not in the space")
+    got = value(space, scores, y)
+    for index in first(~((got - best).abs() <= slack(space, scores, tolerance))):
+        raise ViolationError(
+            "the answer to an example has another value than its best structure", example=index, scores=scores[index],
+            got=got[index].item(), answer=y[index], expected=best[index].item(),
+        )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=256)
+def _picked(rows: int, seed: int) -> Tensor:
+    return torch.randint(COUNT, (rows,), generator=torch.Generator().manual_seed(seed))
+
+
+def _examples(space: StructuredSpace, it: Circumstance, seed: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Scores and best values of the batch, and others of the same kind; in no order that repeats."""
+    found, picked = bank(space, it.scores, seed, it.dtype), _picked(it.rows, seed)
+    shape = (*it.batch, *space.shape)
+    scores, others = (found.scores[rows % COUNT].reshape(shape).to(it.dtype) for rows in (picked, picked + 17))
+    return it.layout.lay(scores), found.best[picked].reshape(it.batch), others
+
+
+def _call_before(
+    space: StructuredSpace, it: Circumstance, scores: Tensor, others: Tensor
+) -> tuple[Tensor, list[tuple[Tensor, Tensor]]]:
+    """The scores to call with, once what comes before has been called; and answers to keep, each with a copy."""
+    given = it.layout.lay(scores.clone()) if it.before is Before.OTHER_NUMBERS_THERE else scores
+    if it.mode is Mode.INFERENCE:
+        given = it.layout.lay(given.clone())  # an inference tensor, as a network's outputs are there
+    if it.before is Before.THE_SAME:
+        space.argmax(given).fill_(7)
+    elif it.before is Before.OTHER_NUMBERS_THERE:
+        given.copy_(others)
+        space.argmax(given)
+        given.copy_(scores)
+    kept = []
+    if it.before is Before.ANOTHER_BATCH:
+        kept = [space.argmax(others.reshape(-1, *space.shape)[: max(1, it.rows - 1)])]
+    elif it.before is Before.THE_BATCH_TURNED:
+        kept = [space.argmax(scores.reshape(-1, *space.shape).flip(0).reshape(scores.shape))]
+    if it.mode is Mode.REQUIRES_GRAD:
+        given.requires_grad_()
+    return given, [(earlier, earlier.clone()) for earlier in kept]
+
+
+def _expect_like(scores: Tensor, y: Tensor, mode: Mode) -> None:
+    """Raises unless the answer is a constant of the scores' dtype, shape and device that autograd can use."""
+    got = y.dtype, str(y.device), tuple(y.shape), y.requires_grad
+    expected = scores.dtype, str(scores.device), tuple(scores.shape), False
+    if got != expected:
+        message = "the answer's dtype, device or shape is another, or it requires grad"
+        raise ViolationError(message, got=got, expected=expected)
+    if y.is_inference() and mode is not Mode.INFERENCE:
+        raise ViolationError("the answer is an inference tensor, which autograd cannot use", got=y)
+
+
+def _equal(one: Tensor, other: Tensor) -> bool:
+    return bool((one == other).all())
+
+
+@contextlib.contextmanager
+def leaving_torch_alone() -> Iterator[None]:
+    """Raises ``ViolationError`` where torch's generator or settings are others at the end."""
+    before = _settings()
+    state = torch.get_rng_state()
+    yield
+    for name, expected in before.items():
+        got = _settings()[name]
+        if got != expected:
+            raise ViolationError(f"the call changed torch's {name}", got=got, expected=expected)
+    if not torch.equal(torch.get_rng_state(), state):
+        raise ViolationError("the call used or changed torch's global generator; draw from one of your own")
+
+
+def _settings() -> dict[str, object]:
+    return {
+        "default dtype": torch.get_default_dtype(),
+        "number of threads": torch.get_num_threads(),
+        "grad mode": torch.is_grad_enabled(),
+        "inference mode": torch.is_inference_mode_enabled(),
+        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+    }
