@@ -42,6 +42,7 @@ from structpred.spaces import (
     OneHot,
     OutOfTimeError,
     SolverPlacement,
+    SpaceBatch,
     SpanningTree,
     StructuredSpace,
 )
@@ -91,6 +92,7 @@ __all__ = [
     "SolverPlacement",
     "SolverTimeoutError",
     "SolverTimeoutWarning",
+    "SpaceBatch",
     "SpaceError",
     "SpanningTree",
     "StructpredError",

@@ -9,6 +9,7 @@ from structpred.spaces.knapsack import Knapsack
 from structpred.spaces.ksubset import KSubset
 from structpred.spaces.matching import Matching
 from structpred.spaces.onehot import OneHot
+from structpred.spaces.space_batch import SpaceBatch
 from structpred.spaces.spanningtree import SpanningTree
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "OneHot",
     "OutOfTimeError",
     "SolverPlacement",
+    "SpaceBatch",
     "SpanningTree",
     "StructuredSpace",
 ]
