@@ -109,6 +109,46 @@ def knapsack(items: int, batch: int, rounds: int) -> dict[str, float | str]:
     return compare(name, lambda: program.argmax(scores), lambda: space.argmax(scores), rounds)
 
 
+def different_grids(count: int, rounds: int) -> list[dict[str, float | str]]:
+    """A batch of different grids against one graph that has them all, made by hand, and against a loop over them.
+
+    By hand is the largest grid, with an arc to a common target from the last cell of each, and ``-inf`` for the arcs
+    that an example lacks.
+    """
+    sizes = [(rows, cols) for rows in range(3, 18) for cols in range(3, 18)][:count]
+    grids = [sp.DagPath.grid(*size) for size in sizes]
+    spaces = sp.SpaceBatch(grids)
+    scores = [torch.randn(grid.shape) for grid in grids]
+    graph = networkx.DiGraph(
+        sp.DagPath.grid(max(rows for rows, _ in sizes), max(cols for _, cols in sizes)).graph.edges
+    )
+    graph.add_edges_from(((rows - 1, cols - 1), "end") for rows, cols in sizes)
+    union = sp.DagPath(graph, (0, 0), "end")
+    place = {arc: index for index, arc in enumerate(union.graph.edges)}
+    by_hand = torch.full((count, *union.shape), -torch.inf)
+    for example, grid, (rows, cols), own in zip(by_hand, grids, sizes, scores, strict=True):
+        example[[place[arc] for arc in grid.graph.edges]] = own
+        example[place[(rows - 1, cols - 1), "end"]] = 0
+    padded, name = spaces.pad(scores), f"SpaceBatch of {count} grids"
+    loop = compare(
+        f"{name}, by hand: a loop",
+        lambda: [grid.argmax(own) for grid, own in zip(grids, scores, strict=True)],
+        lambda: spaces.argmax(padded),
+        rounds,
+    )
+    made = compare(
+        f"{name}, by hand: a loop; made anew each time",
+        lambda: [grid.argmax(own) for grid, own in zip(grids, scores, strict=True)],
+        lambda: sp.SpaceBatch(grids).argmax(padded),
+        rounds,
+    )
+    return [
+        compare(f"{name}, by hand: one graph", lambda: union.argmax(by_hand), lambda: spaces.argmax(padded), rounds),
+        loop,
+        made,
+    ]
+
+
 def results() -> list[dict[str, float | str]]:
     torch.manual_seed(0)
     return [
@@ -118,4 +158,5 @@ def results() -> list[dict[str, float | str]]:
         dag_path_as_program(5, batch=1024, rounds=10),
         spanning_tree(100, 1000, batch=256, rounds=50),
         knapsack(32, batch=320, rounds=5),
+        *different_grids(200, rounds=20),
     ]

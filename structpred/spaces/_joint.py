@@ -92,12 +92,14 @@ class OneByOne(JointSolver):
         return inside
 
     def spread(self, noise: Tensor) -> Tensor:
-        spread = [(places, space.spread(noise[(..., places, *map(slice, space.noise_shape))]))
-                  for space, places in self._groups(self._number)]
+        spread = [
+            (places, space.spread(noise[(..., places, *map(slice, space.noise_shape))]))
+            for space, places in self._groups(self._number)
+        ]
         shape = tuple(map(max, zip(*(space.shape for space in self._different), strict=True)))
         laid = noise.new_zeros(*noise.shape[: noise.ndim - len(self._different[0].noise_shape)], *shape)
         for places, own in spread:
-            laid[(..., places, *map(slice, own.shape[own.ndim - len(shape):]))] = own
+            laid[(..., places, *map(slice, own.shape[own.ndim - len(shape) :]))] = own
         return laid
 
     def _groups(self, numbers: Tensor) -> Iterator[tuple[StructuredSpace, Tensor]]:

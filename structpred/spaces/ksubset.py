@@ -37,8 +37,8 @@ def _fits_n(space: KSubset, attribute: attrs.Attribute[Any], k: object) -> None:
 class KSubset(StructuredSpace):
     """Exactly k of n parts; y has shape ``(n,)``. Solved by ``torch.topk`` on the scores' device.
 
-    With several k, one for each row, y has shape ``(rows, n)``. So the examples of a batch can differ in k: they are
-    then the rows of one structure, whose loss is the sum of theirs.
+    With several k, one for each row, y has shape ``(rows, n)``: the rows are one structure, whose loss is the sum of
+    theirs.
 
     Args:
         n: the number of parts to choose from.

@@ -84,7 +84,8 @@ def test_laws_of_programs_as_a_user_checks_them(space, law):
 
 def test_every_public_concrete_space_has_a_row():
     public = {value for value in vars(sp).values() if inspect.isclass(value) and issubclass(value, sp.StructuredSpace)}
-    assert {space for space in public if not inspect.isabstract(space)} == {type(space) for space in COUNTS_OF_ALL}
+    concrete = {space for space in public if not inspect.isabstract(space)} - {sp.SpaceBatch}  # test_space_batch.py
+    assert concrete == {type(space) for space in COUNTS_OF_ALL}
 
 
 @every_space
