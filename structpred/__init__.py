@@ -32,6 +32,7 @@ from structpred.objectives import (
     perturbation_gradient_loss,
 )
 from structpred.spaces import (
+    Arborescence,
     Chain,
     DagPath,
     IntegerProgram,
@@ -51,6 +52,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "AdaptiveEpsilon",
+    "Arborescence",
     "ArgumentError",
     "Blackbox",
     "Chain",

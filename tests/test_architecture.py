@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = {"ortools", "networkx", "hypothesis", "pytest", "torchvision", "tyro", "rich", "matplotlib"}
+EXTRAS = {"ortools", "networkx", "hypothesis", "pytest", "torchvision", "tyro", "rich", "matplotlib", "ufal"}
 
 
 def imports_of(path: Path) -> set[str]:

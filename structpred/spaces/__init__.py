@@ -1,6 +1,7 @@
 """Spaces: the sets of structures, each with its exact solver."""
 
 from structpred.spaces._integer_program.solvers import LinearSolver
+from structpred.spaces.arborescence import Arborescence
 from structpred.spaces.base import OutOfTimeError, SolverPlacement, StructuredSpace
 from structpred.spaces.chain import Chain
 from structpred.spaces.dagpath import DagPath
@@ -13,6 +14,7 @@ from structpred.spaces.space_batch import SpaceBatch
 from structpred.spaces.spanningtree import SpanningTree
 
 __all__ = [
+    "Arborescence",
     "Chain",
     "DagPath",
     "IntegerProgram",

@@ -25,6 +25,7 @@ BATCHES = [
     [sp.KSubset(3, [2]), sp.KSubset(2, [1, 2])],
     MATCHINGS,
     KINDS,
+    [sp.Arborescence(3, single_root=True), sp.Arborescence(1), sp.Arborescence(2)],
     [sp.DagPath(networkx.DiGraph(["ab", "bc", "ac", "xb", "cd"]), "a", "c"), GRIDS[0]],
     [sp.Chain(9, 2), sp.Chain(2, 5), sp.Chain(4, 1)],
     [sp.KSubset(3, 1), sp.KSubset(2, 1), sp.KSubset(4, 3)],
@@ -35,7 +36,7 @@ BATCHES = [
 PROGRAM = sp.IntegerProgram(3, LinearConstraint([[3.0, 4.0, 5.0]], ub=8.0))
 
 
-@parametrize_with_checks(map(sp.SpaceBatch, BATCHES[:6]), max_examples=3)
+@parametrize_with_checks(map(sp.SpaceBatch, BATCHES[:7]), max_examples=3)
 def test_laws(space, law):
     law(space)
 

@@ -38,6 +38,9 @@ COUNTS = {
     sp.SpanningTree(networkx.Graph(["ab"])): 1,
     sp.SpanningTree(networkx.cycle_graph(5)): 5,
     sp.SpanningTree(networkx.complete_graph(4)): 16,
+    sp.Arborescence(1): 1,
+    sp.Arborescence(3): 16,
+    sp.Arborescence(3, single_root=True): 9,
 }
 # Their values are exact but for the solvers' tolerances.
 PROGRAMS = {
@@ -53,6 +56,7 @@ TOO_LARGE_TO_LIST = [
     sp.Chain(12, 5),
     sp.DagPath.grid(8, 8),
     sp.SpanningTree(networkx.grid_graph((4, 5))),
+    sp.Arborescence(12, single_root=True),
 ]
 
 COUNTS_OF_ALL = COUNTS | PROGRAMS
