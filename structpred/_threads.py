@@ -71,7 +71,7 @@ def threads_for_all() -> Iterator[None]:
 
 
 def fill_rows(solve: Callable[[slice], Tensor], answers: Tensor) -> None:
-    """Writes ``solve(rows)`` into the rows of ``answers``, ``(n, ...)`` with n >= 1: in threads, where that is worth it.
+    """Writes ``solve(rows)`` into the rows of ``answers``, ``(n, ...)`` n >= 1: in threads, where that is worth it.
 
     To wake the threads takes as long as to solve a hundred small problems. So the calling thread solves a few rows
     first, and goes on alone if the rest will take it no longer than that.

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from structpred._tensors import corner
 from structpred._threads import map_chunks
 from structpred.spaces.base import OutOfTimeError, SolverPlacement, StructuredSpace
 
@@ -63,7 +64,7 @@ class OneByOne(JointSolver):
             for space, rows in [groups[group] for group in chosen.tolist()]:
                 if stopped or any(not answered for _, answered in late):
                     break
-                own = (rows.to(scores.device), *map(slice, space.shape))
+                own = corner(space.shape, rows.to(scores.device))
                 try:
                     y[own] = space._checked_argmax(scores[own]).to(y.dtype)
                 except OutOfTimeError as error:
@@ -88,18 +89,18 @@ class OneByOne(JointSolver):
     def contains(self, y: Tensor) -> Tensor:
         inside = y.new_empty(y.shape[: y.ndim - len(self._different[0].shape)], dtype=torch.bool)
         for space, places in self._groups(self._number):
-            inside[..., places] = space.contains(y[(..., places, *map(slice, space.shape))])
+            inside[..., places] = space.contains(y[corner(space.shape, ..., places)])
         return inside
 
     def spread(self, noise: Tensor) -> Tensor:
         spread = [
-            (places, space.spread(noise[(..., places, *map(slice, space.noise_shape))]))
+            (places, space.spread(noise[corner(space.noise_shape, ..., places)]))
             for space, places in self._groups(self._number)
         ]
         shape = tuple(map(max, zip(*(space.shape for space in self._different), strict=True)))
         laid = noise.new_zeros(*noise.shape[: noise.ndim - len(self._different[0].noise_shape)], *shape)
         for places, own in spread:
-            laid[(..., places, *map(slice, own.shape[own.ndim - len(shape) :]))] = own
+            laid[corner(own.shape[own.ndim - len(shape) :], ..., places)] = own
         return laid
 
     def _groups(self, numbers: Tensor) -> Iterator[tuple[StructuredSpace, Tensor]]:

@@ -30,8 +30,8 @@ def _bool(space: Arborescence, attribute: attrs.Attribute[Any], value: object) -
 class Arborescence(StructuredSpace):
     """Trees that lead from a root to each of n nodes: every node has one head, and the heads make no cycle.
 
-    Parts are the arcs: y has shape ``(n + 1, n)``, and ``y[head, i]`` says that node i + 1 hangs on ``head``, where 0 is
-    the root and 1 to n are the nodes, as in the HEAD column of CoNLL-U. A node's arc to itself is never used.
+    Parts are the arcs: y has shape ``(n + 1, n)``, and ``y[head, i]`` says that node i + 1 hangs on ``head``, where 0
+    is the root and 1 to n are the nodes, as in the HEAD column of CoNLL-U. A node's arc to itself is never used.
 
     Where each node's best head makes a tree, that is the answer. Any other example is solved by the algorithm of Chu &
     Liu (1965) and Edmonds (1967), in C++ by ``ufal.chu-liu-edmonds``; where a single root is asked for and its answer

@@ -16,7 +16,7 @@ from structpred._validation import validate_positive_int
 from structpred.errors import Words, argument_error
 from structpred.spaces._graphs import EdgeList, import_networkx, name_nodes, read_graph
 from structpred.spaces._joint import JointSolver, in_turns
-from structpred.spaces._levels import LeveledGraph, Level, LongestPaths, levels_between
+from structpred.spaces._levels import Level, LeveledGraph, LongestPaths, levels_between
 from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
 
 _FEW = 256

@@ -165,7 +165,8 @@ class IntegerProgram(StructuredSpace):
         >>> knapsack.with_sides(ub=9.0).argmax(torch.tensor([1.0, 2.0, 2.5]))
         tensor([0., 1., 1.])
         """
-        program = attrs.evolve(self.program, **read_sides(self.program, lb, ub))
+        lower, upper = read_sides(self.program, lb, ub)
+        program = attrs.evolve(self.program, row_lower=lower, row_upper=upper)
         space = type(self).__new__(type(self))
         space._set(self.shape, program, self.solver, self.time_limit, self.gap, self.accept_incumbent)
         return space

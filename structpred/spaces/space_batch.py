@@ -13,6 +13,7 @@ from attrs import field, frozen
 from torch import Tensor
 
 from structpred._eager import eager
+from structpred._tensors import corner
 from structpred._validation import validate_floating
 from structpred.errors import Words, argument_error
 from structpred.loss import LinearLoss
@@ -145,7 +146,7 @@ class SpaceBatch(StructuredSpace):
         """
         self.batch_shape("tensor", tensor)
         rows = tensor.unbind(-1 - len(self.shape))
-        return [row[(..., *_own(space.shape))] for row, space in zip(rows, self.spaces, strict=True)]
+        return [row[corner(space.shape, ...)] for row, space in zip(rows, self.spaces, strict=True)]
 
     @functools.cached_property
     def _parts(self) -> Tensor | None:
@@ -169,8 +170,7 @@ class SpaceBatch(StructuredSpace):
         batch = self._leading_shape(name, tensor)
         if batch[-1:] != (len(self.spaces),):
             wanted = ", ".join(map(str, ("*batch", len(self.spaces), *self.shape)))
-            instead = "one example for each space, in their order; spaces.pad makes it of a list, and spaces[rows] \
-takes some spaces"
+            instead = "spaces.pad makes it of a list, and spaces[rows] has fewer spaces"
             raise argument_error(name, f"a tensor of shape ({wanted}) for {self!r}", tensor, instead)
         return batch
 
@@ -198,14 +198,14 @@ takes some spaces"
             return self._filled(noise, 0)
         parts = noise.new_zeros(*noise.shape[: noise.ndim - len(self.noise_shape)], *self.shape)
         for kind in self._kinds:
-            laid = kind.solver.spread(noise[(..., kind.places, *_own(kind.noise_shape))])
-            parts[(..., kind.places, *_own(kind.shape))] = laid
+            laid = kind.solver.spread(noise[corner(kind.noise_shape, ..., kind.places)])
+            parts[corner(kind.shape, ..., kind.places)] = laid
         return self._filled(parts, 0)
 
     def contains(self, y: Tensor) -> Tensor:
         inside = torch.empty(self.batch_shape("y", y), dtype=torch.bool, device=y.device)
         for kind in self._kinds:
-            inside[..., kind.places] = kind.solver.contains(y[(..., kind.places, *_own(kind.shape))])
+            inside[..., kind.places] = kind.solver.contains(y[corner(kind.shape, ..., kind.places)])
         return inside & ((self._filled(y, 0) == y).flatten(-len(self.shape)).all(-1))
 
     def _argmax(self, scores: Tensor) -> Tensor:
@@ -220,7 +220,7 @@ takes some spaces"
             rows = (place[which] >= 0).nonzero().flatten()
             if not len(rows):
                 continue
-            own = (rows.to(flat.device), *_own(kind.shape))
+            own = corner(kind.shape, rows.to(flat.device))
             try:
                 y[own] = solve_rows(kind.solver.placement, kind.solver.argmax, flat[own], place[which[rows]], largest)
             except OutOfTimeError as error:
@@ -259,11 +259,6 @@ class _Kind:
 
 def _largest(shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
     return tuple(map(max, zip(*shapes, strict=True)))
-
-
-def _own(shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """The place of a tensor of this shape in one that is padded."""
-    return tuple(map(slice, shape))
 
 
 def _within(shapes: Sequence[tuple[int, ...]], largest: tuple[int, ...]) -> Tensor | None:

@@ -10,6 +10,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from structpred._tensors import corner
 from structpred.errors import InfeasibleError, SpaceError
 from structpred.loss import LinearLoss
 from structpred.spaces.base import StructuredSpace, validate_enumerable
@@ -47,14 +48,14 @@ class AllExamples(StructuredSpace):
         laid = values.new_full((*values.shape[:-1], len(shapes), *largest), padding)
         own = values.split([math.prod(shape) for shape in shapes], -1)
         for example, (shape, part) in enumerate(zip(shapes, own, strict=True)):
-            laid[(..., example, *map(slice, shape))] = part.reshape(*part.shape[:-1], *shape)
+            laid[corner(shape, ..., example)] = part.reshape(*part.shape[:-1], *shape)
         return laid
 
     def flat(self, values: Tensor) -> Tensor:
         """``(*batch, examples, *shape) -> (*batch, parts)``."""
         dims = len(self.spaces.shape)
         rows = values.unbind(-1 - dims)
-        own = [row[(..., *map(slice, space.shape))] for row, space in zip(rows, self.of_each, strict=True)]
+        own = [row[corner(space.shape, ...)] for row, space in zip(rows, self.of_each, strict=True)]
         return torch.cat([part.flatten(-dims) for part in own], -1)
 
     def argmax(self, scores: Tensor) -> Tensor:

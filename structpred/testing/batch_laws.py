@@ -78,18 +78,13 @@ def the_example_without_structures_is_named(space: AllExamples, scores: Tensor, 
     raise ViolationError("an answer came", got=y[-1, hopeless], expected=f"InfeasibleError for {expected}")
 
 
-_call = {
-    "target": per_example(strategies.targets),
-    "noise": per_example(_noise),
-    "scale": per_example(_positive),
-    "examples": 2,
-}
-
-
 @law(
     scores=per_example(strategies.scores, dtype=torch.float64, moderate=True, contiguous=True),
     epsilon=lambda space: st.sampled_from([FixedEpsilon(-2.0), RelativeToScores(-1.0), RelativeToNoise(-4.0)]),
-    **_call,
+    target=per_example(strategies.targets),
+    noise=per_example(_noise),
+    scale=per_example(_positive),
+    examples=2,
 )
 def direct_gradients_equal_those_of_the_loop(
     space: AllExamples, scores: Tensor, target: Tensor, noise: Tensor, scale: Tensor, epsilon: Epsilon
@@ -106,7 +101,10 @@ def direct_gradients_equal_those_of_the_loop(
 
 @law(
     scores=per_example(strategies.scores, dtype=torch.float64, moderate=True, contiguous=True, forbidden=False),
-    **_call,
+    target=per_example(strategies.targets),
+    noise=per_example(_noise),
+    scale=per_example(_positive),
+    examples=2,
 )
 def fenchel_young_gradients_equal_those_of_the_loop(
     space: AllExamples, scores: Tensor, target: Tensor, noise: Tensor, scale: Tensor

@@ -12,20 +12,19 @@ from rich.console import Console
 from rich.progress import Progress
 
 import structpred as sp
-from tasks.common.checkpoint import Checkpoint, checkpoint_beside, damage_named
+from tasks.common.checkpoint import Checkpoint, checkpoint_beside
 from tasks.common.files import DEFAULT_FOLDER, exclusive, require_writable
 from tasks.common.results import open_results
 from tasks.common.settings import Seeds, at_least_one, not_negative
 from tasks.common.table import complete, progress_bar
 from tasks.common.treebank.conllu_files import read_sentences, with_tree, write_sentences
+from tasks.common.treebank.session import load_finished
 from tasks.common.treebank.settings import Files, Training
-from tasks.common.treebank.trainer import epochs_of
 from tasks.parsing.config import Method, Run
 from tasks.parsing.drawing import draw
-from tasks.parsing.measures import parse_all
 from tasks.parsing.report import print_result, print_results
 from tasks.parsing.results import Result
-from tasks.parsing.session import Session, parser_of
+from tasks.parsing.session import parse_all, result_of, session_of
 
 _TRAINING, _FILES, _SEEDS = Training(), Files(), Seeds(3)
 _CHECKPOINT = DEFAULT_FOLDER / "parsing.pt"
@@ -47,10 +46,10 @@ class Train:
     files: Files = _FILES
 
     def run(self, console: Console) -> None:
-        run, session = Run(self.training, self.method, self.seed), Session(self.files)
+        run, session = Run(self.training, self.method, self.seed), session_of(self.files)
         with exclusive(self.checkpoint, "checkpoint"), progress_bar(console) as progress:
-            state = session.train(run, self.checkpoint, self.save_every, progress)
-        print_result(session.result(Checkpoint(run, state), self.checkpoint, test=False), console)
+            trained = session.train(run, run.name, self.checkpoint, self.save_every, progress)
+        print_result(result_of(session, trained, self.checkpoint, test=False), console)
         console.print(f"{self.checkpoint} holds it; the evaluate command parses the test set.", markup=False)
 
 
@@ -65,9 +64,9 @@ class Evaluate:
     files: Files = _FILES
 
     def run(self, console: Console) -> None:
-        checkpoint = finished(self.checkpoint)
+        checkpoint = load_finished(self.checkpoint, Run)
         with open_results(self.results, Result, console) as file:
-            result = Session(self.files).result(checkpoint, self.checkpoint, test=True)
+            result = result_of(session_of(self.files), checkpoint, self.checkpoint, test=True)
             if checkpoint.run not in [known.run for known in file.read() if known.test is not None]:
                 file.append([result])
         print_result(result, console)
@@ -91,10 +90,12 @@ class Parse:
         checkpoint = Checkpoint.load(self.checkpoint, Run)
         sentences = read_sentences(self.input, "input")
         if self.draw is not None and self.draw > len(sentences):
-            raise sp.ArgumentError(f"draw: expected at most {len(sentences)}, the sentences of the file, got {self.draw}")
+            raise sp.ArgumentError(
+                f"draw: expected at most {len(sentences)}, the sentences of the file, got {self.draw}"
+            )
         with progress_bar(console) as progress:
             task = progress.add_task("sentences", total=len(sentences))
-            parser = parser_of(checkpoint, self.checkpoint)
+            parser = session_of(Files()).network(checkpoint, self.checkpoint)
             trees = parse_all(parser, sentences, lambda count: progress.advance(task, count))
         parsed = [with_tree(one, tree.heads, tree.relations) for one, tree in zip(sentences, trees, strict=True)]
         write_sentences(self.output, "output", parsed)
@@ -122,31 +123,18 @@ class Table:
     def run(self, console: Console) -> None:
         # Seed by seed, so that a table cut short has every method.
         runs = [Run(self.training, method, seed) for seed in self.seeds for method in self.methods]
-        session = Session(self.files)
+        session = session_of(self.files)
 
         def train(runs: Sequence[Run], progress: Progress) -> Iterator[Result]:
             for run in runs:
                 path = checkpoint_beside(self.results, run)
-                state = session.train(run, path, self.save_every, progress)
-                yield session.result(Checkpoint(run, state), path, test=self.test)
+                trained = session.train(run, run.name, path, self.save_every, progress)
+                yield result_of(session, trained, path, test=self.test)
                 path.unlink()  # the results file has it now
 
         with open_results(self.results, Result, console) as file:
             results = complete(file, runs, train, console, counts=lambda r: r.test is not None or not self.test)
         print_results(results, console, test=self.test)
-
-
-def finished(path: Path) -> Checkpoint[Run]:
-    """The checkpoint; ``ArgumentError`` unless its training has ended."""
-    checkpoint = Checkpoint.load(path, Run)
-    with damage_named(path):
-        done, epochs = len(epochs_of(checkpoint.state)), checkpoint.run.training.epochs
-    if done < epochs:
-        raise sp.ArgumentError(
-            f"checkpoint: expected a finished training, got one of {done} of {epochs} epochs in {str(path)!r}; "
-            "finish it with the train command"
-        )
-    return checkpoint
 
 
 Command = (

@@ -36,3 +36,7 @@ class Run:
     method: Method
     seed: int = field(validator=not_negative)
     """Fixes weights, batches, dropout and noise."""
+
+    @property
+    def name(self) -> str:
+        return f"{self.method.value}, seed {self.seed}"

@@ -3,14 +3,12 @@ with the right head and relation, subtypes left out (LAS)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import frozen
 
 from tasks.common.treebank.conllu_files import Sentence
-from tasks.parsing.parser import Parser, Tree
-
-_WORDS_AT_ONCE = 2000
+from tasks.parsing.parser import Tree
 
 
 @frozen
@@ -50,19 +48,3 @@ def measure(trees: Iterable[Tree], sentences: Sequence[Sentence]) -> Measures:
         heads.append(sum(right))
         labelled.append(sum(map(bool.__and__, right, same)))
     return Measures([len(sentence) for sentence in sentences], heads, labelled)
-
-
-def parse_all(
-    parser: Parser, sentences: Sequence[Sentence], observe: Callable[[int], None] = lambda count: None
-) -> list[Tree]:
-    """The tree of each sentence, in their order; ``observe`` is told how many more are done."""
-    order = sorted(range(len(sentences)), key=lambda index: len(sentences[index]))
-    trees: dict[int, Tree] = {}
-    start = 0
-    while start < len(order):
-        longest = len(sentences[order[min(start + 100, len(order) - 1)]])
-        some = order[start : start + max(1, min(100, _WORDS_AT_ONCE // longest))]
-        trees |= zip(some, parser.parse([sentences[index] for index in some]), strict=True)
-        start += len(some)
-        observe(len(some))
-    return [trees[index] for index in range(len(sentences))]

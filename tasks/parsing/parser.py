@@ -109,7 +109,9 @@ class Parser(Learner):
     def _relations(self, read: _Read, heads: Tensor) -> Tensor:
         """``(sentences, longest, relations)``: the scores of each word's relation to its head."""
         head = read.head.gather(1, heads[..., None].expand(-1, -1, read.head.shape[-1]))
-        scores: Tensor = self.relation(*(torch.nn.functional.pad(each, (0, 1), value=1) for each in (head, read.dependent)))
+        scores: Tensor = self.relation(
+            *(torch.nn.functional.pad(each, (0, 1), value=1) for each in (head, read.dependent))
+        )
         return scores
 
 

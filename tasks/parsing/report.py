@@ -30,7 +30,9 @@ def print_results(results: Sequence[Result], console: Console, *, test: bool) ->
             pairs = [(of(result), usual[result.run.seed]) for result in own if result.run.seed in usual]
             if own[0].run.method is Method.CROSS_ENTROPY or not pairs:
                 return ""
-            ours, theirs = ([sum(each) for each in zip(*map(value, side), strict=True)] for side in zip(*pairs))
+            ours, theirs = (
+                [sum(each) for each in zip(*map(value, side), strict=True)] for side in zip(*pairs, strict=True)
+            )
             return f"{chance_of_worse(ours, theirs):.4f}"
 
         return text
@@ -55,9 +57,9 @@ def print_result(result: Result, console: Console) -> None:
     told = [("dev", result.dev)] + ([("test", result.test)] if result.test is not None else [])
     for name, measures in told:
         console.print(
-            f"{result.run.method.value}, seed {result.run.seed}, {name} set: UAS {100 * measures.uas:.2f} %, "
+            f"{result.run.name}, {name} set: UAS {100 * measures.uas:.2f} %, "
             f"LAS {100 * measures.las:.2f} %, whole trees {100 * measures.trees:.2f} %; trained in "
-            f"{result.seconds / 60:.1f} min, with gradients in {100 * result.epochs[-1].nonzero:.0f} % of the sentences "
-            "in the last epoch.",
+            f"{result.seconds / 60:.1f} min, with gradients in {100 * result.epochs[-1].nonzero:.0f} % of the "
+            "sentences in the last epoch.",
             highlight=False,
         )

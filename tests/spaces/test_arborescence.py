@@ -154,5 +154,7 @@ def test_the_extra_is_named_where_it_is_missing(monkeypatch):
 
 @pytest.mark.parametrize(("n", "single"), [(0, False), (2.0, False), (2, 1)])
 def test_bad_arguments_are_refused(n, single):
-    with pytest.raises(sp.ArgumentError, match=r"^(n: expected an integer of at least 1|single_root: expected True or)"):
+    with pytest.raises(
+        sp.ArgumentError, match=r"^(n: expected an integer of at least 1|single_root: expected True or)"
+    ):
         sp.Arborescence(n, single_root=single)

@@ -32,13 +32,13 @@ def read_declared(
     return make_program(matrix, row_lower, row_upper, lower, upper, _read_integrality(integrality, parts), parts)
 
 
-def read_sides(program: Program, lb: npt.ArrayLike | None, ub: npt.ArrayLike | None) -> dict[str, Floats]:
-    """The fields of a program that are the bounds of its rows; where one is None, as they are."""
+def read_sides(program: Program, lb: npt.ArrayLike | None, ub: npt.ArrayLike | None) -> tuple[Floats, Floats]:
+    """The bounds of a program's rows; where one is None, as they are."""
     rows = len(program.row_lower)
     lower = program.row_lower if lb is None else _spread("lb", lb, rows, "one a row")
     upper = program.row_upper if ub is None else _spread("ub", ub, rows, "one a row")
     validate_interval("lb and ub", lower, upper)
-    return {"row_lower": lower, "row_upper": upper}
+    return lower, upper
 
 
 def validate_part_bounds(name: str, lower: Floats, upper: Floats) -> None:

@@ -115,7 +115,9 @@ def _require_whole_lines(text: str, path: Path, option: str) -> None:
         columns = line.count("\t") + 1
         if line.strip() and not line.startswith("#") and columns != len(_COLUMNS):
             fault = f"{columns} columns in line {number}"
-            raise _refusal(option, path, fault, f"a line has {len(_COLUMNS)}, with tabs between; is the file cut short?")
+            raise _refusal(
+                option, path, fault, f"a line has {len(_COLUMNS)}, with tabs between; is the file cut short?"
+            )
 
 
 def _fault(sentence: Sentence, trees: bool, tags: bool) -> str:

@@ -50,5 +50,6 @@ class Encoder(nn.Module):
         spelling = torch.cat([convolution(letters).amax(-1) for convolution in self.convolutions], -1).relu()
         read = self.dropout(torch.cat([self.words(words), spelling[inputs.spelling]], -1))
         packed = pack_padded_sequence(read, inputs.lengths, batch_first=True, enforce_sorted=False)
-        states: Tensor = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)[0]
-        return self.dropout(states)
+        states = pad_packed_sequence(self.lstm(packed)[0], batch_first=True)[0]
+        dropped: Tensor = self.dropout(states)
+        return dropped

@@ -33,7 +33,7 @@ class Stream(enum.IntEnum):
     STEP = 2
 
 
-class Run(Protocol):
+class Run(attrs.AttrsInstance, Protocol):
     """The run of a task."""
 
     @property
@@ -54,6 +54,9 @@ class Learner(nn.Module, abc.ABC):
 
         ``progress`` is how much of the training is done, from 0 to 1.
         """
+
+
+AnyLearner = TypeVar("AnyLearner", bound=Learner)
 
 
 @frozen
