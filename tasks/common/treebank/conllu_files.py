@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -16,7 +17,7 @@ import structpred as sp
 from tasks.common.files import whole_file
 
 _COLUMNS = ("id", "form", "lemma", "upos", "xpos", "feats", "head", "deprel", "deps", "misc")
-_PARSERS: Any = {  # all other columns stay as they are written
+_PARSERS: Any = dict.fromkeys(_COLUMNS, lambda columns, place: columns[place]) | {
     "id": lambda columns, place: parse_id_value(columns[place]),
     "head": lambda columns, place: parse_int_value(columns[place]),
 }
@@ -89,7 +90,7 @@ def text_of(sentence: Sentence) -> str:
 
 def with_tree(sentence: Sentence, heads: Sequence[int], relations: Sequence[str]) -> Sentence:
     """The sentence with another tree; enhanced dependencies, which are of the former one, are left out."""
-    source = sentence.source.copy()
+    source = copy.deepcopy(sentence.source)
     for token, head, relation in zip(_words(source), heads, relations, strict=True):
         token |= {"head": head, "deprel": relation, "deps": "_"}
     return Sentence(sentence.forms, sentence.tags, tuple(heads), tuple(relations), source)

@@ -42,15 +42,15 @@ class Session(Generic[AnyRun, AnyLearner]):
 
     @functools.cached_property
     def train_sentences(self) -> list[Sentence]:
-        return self._read(self._files.train, "train")
+        return self._read(self._files.train_file, "train_file")
 
     @functools.cached_property
     def dev(self) -> list[Sentence]:
-        return self._read(self._files.dev, "dev")
+        return self._read(self._files.dev_file, "dev_file")
 
     @functools.cached_property
     def test(self) -> list[Sentence]:
-        return self._read(self._files.test, "test")
+        return self._read(self._files.test_file, "test_file")
 
     def train(self, run: AnyRun, name: str, path: Path, save_every: float, progress: Progress) -> Checkpoint[AnyRun]:
         """Goes on from the checkpoint if there is one, to the end; saves there; returns the last one.

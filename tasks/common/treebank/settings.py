@@ -15,11 +15,11 @@ _EWT = Path("data/UD_English-EWT")
 class Files:
     """CoNLL-U files of any treebank."""
 
-    train: Path = _EWT / "en_ewt-ud-train.conllu"
+    train_file: Path = _EWT / "en_ewt-ud-train.conllu"
     """The sentences trained on."""
-    dev: Path = _EWT / "en_ewt-ud-dev.conllu"
+    dev_file: Path = _EWT / "en_ewt-ud-dev.conllu"
     """Those that choices are made on."""
-    test: Path = _EWT / "en_ewt-ud-test.conllu"
+    test_file: Path = _EWT / "en_ewt-ud-test.conllu"
     """Those of the table."""
 
 
