@@ -15,7 +15,7 @@ import attrs
 import torch
 from attrs import frozen
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 import structpred as sp
 from tasks.common.treebank.conllu_files import Sentence
@@ -68,7 +68,8 @@ class Parser(Learner):
         self.relation_head, self.relation_dependent = (
             _layer(states, _RELATION_SIZE, run.training.dropout) for _ in range(2)
         )
-        self.relation = nn.Bilinear(_RELATION_SIZE + 1, _RELATION_SIZE + 1, len(vocabulary.labels), bias=False)
+        with_one = _RELATION_SIZE + 1
+        self.relation = nn.Linear(with_one, len(vocabulary.labels) * with_one, bias=False)  # nn.Bilinear is far slower
         nn.init.zeros_(self.relation.weight)
         self.objective = _objective(run.method, run.training.num_samples)
 
@@ -109,9 +110,9 @@ class Parser(Learner):
     def _relations(self, read: _Read, heads: Tensor) -> Tensor:
         """``(sentences, longest, relations)``: the scores of each word's relation to its head."""
         head = read.head.gather(1, heads[..., None].expand(-1, -1, read.head.shape[-1]))
-        scores: Tensor = self.relation(
-            *(torch.nn.functional.pad(each, (0, 1), value=1) for each in (head, read.dependent))
-        )
+        head, dependent = (pad(each, (0, 1), value=1) for each in (head, read.dependent))
+        by_relation = self.relation(head).unflatten(-1, (len(self._vocabulary.labels), -1))
+        scores: Tensor = (by_relation @ dependent[..., None]).squeeze(-1)
         return scores
 
 
@@ -136,7 +137,7 @@ def _objective(method: Method, num_samples: int) -> sp.Objective | None:
 def _each_head_alone(read: _Read, heads: Tensor) -> Tensor:
     """Cross-entropy of each word's head, summed over the words."""
     words = torch.arange(heads.shape[1])
-    is_head = torch.nn.functional.pad(read.inside, (1, 0), value=True)[:, :, None]
+    is_head = pad(read.inside, (1, 0), value=True)[:, :, None]
     allowed = is_head & (torch.arange(heads.shape[1] + 1)[:, None] != words + 1)  # not a word itself
     choices = read.arcs.masked_fill(~allowed, -torch.inf).mT  # (sentences, longest, heads)
     return cross_entropy(choices[read.inside], heads[read.inside], reduction="sum")
