@@ -13,6 +13,7 @@ from scipy.optimize import LinearConstraint
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import minimum_spanning_tree
 from torch import Tensor
+from ufal.chu_liu_edmonds import chu_liu_edmonds
 
 import structpred as sp
 
@@ -99,6 +100,27 @@ def spanning_tree(nodes: int, edges: int, batch: int, rounds: int) -> dict[str, 
     return compare(name, solve, lambda: space.argmax(scores), rounds)
 
 
+def arborescences(count: int, confident: bool, rounds: int) -> dict[str, float | str]:
+    """Sentences of 1 to 40 words against bare calls of the C++ solver, which knows no single root, on matrices that are
+    made beforehand. Confident scores are those of a parser that has been trained: nearly every word's best head is
+    that of a tree."""
+    lengths = (1 + torch.rand(count).square() * 40).long().tolist()
+    spaces = sp.SpaceBatch(sp.Arborescence(length, single_root=True) for length in lengths)
+    scores = torch.randn(count, *spaces.shape, dtype=torch.float64)
+    if confident:
+        scores += 10 * spaces.argmax(torch.randn(scores.shape))
+    matrices = []
+    for length, example in zip(lengths, scores.numpy(), strict=True):
+        matrix = np.zeros((length + 1, length + 1))
+        matrix[1:] = example[: length + 1, :length].T
+        matrices.append(matrix)
+    kind = "confident" if confident else "random"
+    name = f"SpaceBatch of {count} Arborescence, {kind} scores"
+    return compare(
+        name, lambda: [chu_liu_edmonds(matrix) for matrix in matrices], lambda: spaces.argmax(scores), rounds
+    )
+
+
 def knapsack(items: int, batch: int, rounds: int) -> dict[str, float | str]:
     """Against the same sets as an integer program for SCIP, by ``IntegerProgram``. Weights as PyEPO draws them."""
     weights = np.random.RandomState(0).choice(range(300, 800), size=items)
@@ -159,4 +181,6 @@ def results() -> list[dict[str, float | str]]:
         spanning_tree(100, 1000, batch=256, rounds=50),
         knapsack(32, batch=320, rounds=5),
         *different_grids(200, rounds=20),
+        arborescences(1000, confident=True, rounds=20),
+        arborescences(1000, confident=False, rounds=20),
     ]

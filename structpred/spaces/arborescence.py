@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
@@ -18,7 +19,7 @@ from structpred.spaces._joint import JointSolver
 from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
 
 Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+Solver = Callable[[Floats], tuple[list[int], float]]
 
 
 def _bool(space: Arborescence, attribute: attrs.Attribute[Any], value: object) -> None:
@@ -33,10 +34,10 @@ class Arborescence(StructuredSpace):
     Parts are the arcs: y has shape ``(n + 1, n)``, and ``y[head, i]`` says that node i + 1 hangs on ``head``, where 0
     is the root and 1 to n are the nodes, as in the HEAD column of CoNLL-U. A node's arc to itself is never used.
 
-    Where each node's best head makes a tree, that is the answer. Any other example is solved by the algorithm of Chu &
-    Liu (1965) and Edmonds (1967), in C++ by ``ufal.chu-liu-edmonds``; where a single root is asked for and its answer
-    has several, once more with arcs from the root made so expensive that one more of them never pays. Exact in
-    float64. On the CPU, in one thread, because the package holds Python's lock.
+    Where the best heads of all nodes make a tree, that is the answer. Any other example is solved by the algorithm of
+    Chu & Liu (1965) and Edmonds (1967), in C++ by ``ufal.chu-liu-edmonds``; for a single root, with arcs from the root
+    made so expensive that a second one never pays. Exact, but for the rounding of sums in float64. On the CPU, in one
+    thread, because the package holds Python's lock.
 
     Args:
         n: the number of nodes, the root not counted.
@@ -130,22 +131,22 @@ class _JointTrees(JointSolver):
         self._single = torch.tensor([space.single_root for space in spaces])
 
     def argmax(self, scores: Tensor, which: Tensor) -> Tensor:
+        count, rows, longest = scores.shape
+        nodes = np.arange(longest)
+        by_node = np.full((count, rows, rows), -np.inf)  # of each node, the scores of its heads; the root has none
+        by_node[:, 1:] = scores.mT.numpy()
+        by_node[:, nodes + 1, nodes + 1] = -np.inf
+        heads = by_node[:, 1:].argmax(-1)  # (n, nodes), 0 in the padding
         sizes, single = self._sizes[which], self._single[which]
-        nodes = torch.arange(scores.shape[-1])
-        allowed = scores.clone()
-        allowed[:, nodes + 1, nodes] = -torch.inf
-        heads = allowed.argmax(-2)  # (n, nodes), 0 in the padding
-        inside = nodes < sizes[:, None]
-        roots = ((heads == 0) & inside).sum(-1)
-        hard = ~_reach_root(heads) | (single & (roots != 1))
+        inside = torch.arange(longest) < sizes[:, None]
+        roots = ((torch.from_numpy(heads) == 0) & inside).sum(-1)
+        hard = ~_reach_root(torch.from_numpy(heads)) | (single & (roots != 1))
         if hard.any():
-            solver = _solver()
-            by_node = allowed.mT.numpy()  # (n, nodes, nodes + 1)
-            for row in hard.nonzero().flatten().tolist():
-                size = int(sizes[row])
-                best = _best_heads(solver, by_node[row, :size, : size + 1], bool(single[row]))
-                heads[row, :size] = torch.from_numpy(best)
-        return _from_heads(heads, scores.shape[-2], torch.bool) & inside[:, None]
+            solve = _solver()
+            rows_left = hard.nonzero().flatten()
+            for row, size, one in zip(*(each.tolist() for each in (rows_left, sizes[hard], single[hard])), strict=True):
+                heads[row, :size] = _best_heads(solve, by_node[row, : size + 1, : size + 1], one)
+        return _from_heads(torch.from_numpy(heads), rows, torch.bool).logical_and_(inside[:, None])
 
     def contains(self, y: Tensor) -> Tensor:
         used = y == 1
@@ -157,32 +158,32 @@ class _JointTrees(JointSolver):
         return one_head.all(-1) & one_root & _reach_root(heads)
 
 
-def _best_heads(solver: Callable[[Floats], tuple[list[int], float]], by_node: Floats, single_root: bool) -> Integers:
-    """The head of each node in the best tree: ``(nodes, nodes + 1)``, the scores of its heads, to ``(nodes)``.
+def _best_heads(solve: Solver, by_node: Floats, single_root: bool) -> list[int]:
+    """The head of each node in the best tree. Where there is none, those of any tree.
 
-    Where there is none, any tree.
+    Args:
+        solve: the solver.
+        by_node: ``(nodes + 1, nodes + 1)``, of each node the scores of its heads; it may be changed.
+        single_root: whether one node hangs on the root.
     """
-    size = len(by_node)
-    square = np.full((size + 1, size + 1), -np.inf)  # the solver has a row for the root too
-    square[1:] = by_node
-    heads, value = solver(square)
-    if single_root and heads.count(0) > 1 and np.isfinite(value):
-        finite = by_node[np.isfinite(by_node)]
-        span = finite.max() - finite.min()
-        square[1:, 0] -= (size + 1) * (span if span > 0 else 1 + abs(finite[0]))  # more than any other arcs can gain
-        heads, value = solver(square)
-    if not np.isfinite(value) or (single_root and heads.count(0) > 1):
-        return np.minimum(np.arange(size), 1)  # all on the first, which is on the root
-    return np.array(heads[1:])
+    if single_root:
+        # An arc from the root costs more than all others can gain.
+        allowed = by_node[np.isfinite(by_node)]
+        lowest, highest = (allowed.min(), allowed.max()) if len(allowed) else (0.0, 0.0)
+        by_node[:, 0] -= len(by_node) * ((highest - lowest) or 1 + abs(highest))
+    heads, value = solve(np.ascontiguousarray(by_node))
+    if math.isfinite(value) and not (single_root and heads.count(0) > 1):
+        return heads[1:]
+    return [0] + [1] * (len(by_node) - 2)
 
 
-def _solver() -> Callable[[Floats], tuple[list[int], float]]:
+def _solver() -> Solver:
     try:
         from ufal.chu_liu_edmonds import chu_liu_edmonds
     except ImportError as error:
         message = "arborescences need ufal.chu-liu-edmonds; write: pip install 'structpred[parsing]'"
         raise MissingExtraError(message) from error
-    solve: Callable[[Floats], tuple[list[int], float]] = chu_liu_edmonds
+    solve: Solver = chu_liu_edmonds
     return solve
 
 

@@ -28,13 +28,14 @@ def _read_spaces(spaces: object) -> tuple[StructuredSpace, ...]:
     spaces = tuple(spaces)
     if not spaces:
         raise argument_error("spaces", "at least one space", Words("none"), instead)
-    for place, space in enumerate(spaces):
+    first = spaces[0]
+    for place, space in {id(space): (place, space) for place, space in enumerate(spaces)}.values():
         if not isinstance(space, StructuredSpace) or space.examples is not None:
             raise argument_error(f"spaces[{place}]", "a StructuredSpace of single examples", space, instead)
         for name in ("shape", "noise_shape"):
-            one, other = getattr(spaces[0], name), getattr(space, name)
-            if len(one) != len(other):
-                found = Words(f"{one} for {spaces[0]!r}, and {other} for {space!r}")
+            one, other = getattr(first, name, ()), getattr(space, name)
+            if isinstance(first, StructuredSpace) and len(one) != len(other):
+                found = Words(f"{one} for {first!r}, and {other} for {space!r}")
                 raise argument_error("spaces", f"a {name} of as many dimensions for each", found, "make two batches")
     return spaces
 
@@ -252,7 +253,7 @@ class _Kind:
 
     @classmethod
     def of(cls, kind: type[StructuredSpace], places: list[int], spaces: list[StructuredSpace]) -> _Kind:
-        solver = kind._joint_solver(spaces) if len(set(spaces)) > 1 else None
+        solver = kind._joint_solver(spaces) if any(space != spaces[0] for space in spaces) else None
         shapes = _largest([space.shape for space in spaces]), _largest([space.noise_shape for space in spaces])
         return cls(torch.tensor(places), *shapes, solver or OneByOne(spaces))
 

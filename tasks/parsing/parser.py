@@ -9,6 +9,7 @@ dependency parsing").
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import attrs
@@ -118,7 +119,12 @@ class Parser(Learner):
 
 def spaces_of(sentences: Sequence[Sentence]) -> sp.SpaceBatch:
     """The trees of each sentence, with one word on the root."""
-    return sp.SpaceBatch(sp.Arborescence(len(sentence), single_root=True) for sentence in sentences)
+    return sp.SpaceBatch(_trees(len(sentence)) for sentence in sentences)
+
+
+@functools.cache
+def _trees(length: int) -> sp.Arborescence:
+    return sp.Arborescence(length, single_root=True)
 
 
 def _objective(method: Method, num_samples: int) -> sp.Objective | None:

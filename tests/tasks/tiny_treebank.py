@@ -1,4 +1,4 @@
-"""A treebank of a few words, whose trees follow from the words: adjectives hang on the noun after them, nouns on the verb."""
+"""A treebank of few words, from which its trees follow: adjectives hang on the noun after them, nouns on the verb."""
 
 import random
 from pathlib import Path
