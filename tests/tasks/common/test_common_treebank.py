@@ -81,7 +81,7 @@ def test_a_byte_order_mark_and_a_missing_last_blank_line_are_no_matter(file):
     ("content", "said"),
     [
         ("", "(a file without sentences); name another file"),
-        (RICH[: RICH.index("\tSpacesAfter")], "9 columns in line 7); a line has 10, with tabs between; is the file cut"),
+        (RICH[: RICH.index("\tSpacesAfter")], "9 columns in line 7); a line has 10, with tabs between"),
         (RICH.replace("\t", "  "), "1 columns in line 3)"),
         (b"1\tn\xffs" + b"\t_" * 8, "(bytes that are no UTF-8 at 3); save it as UTF-8"),
         (RICH.replace("1\tpunct\t1", "_\tpunct\t1"), "(no head of word 3 in sentence 'rich'); mend or remove it"),
