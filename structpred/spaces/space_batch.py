@@ -163,7 +163,7 @@ class SpaceBatch(StructuredSpace):
 
     def _filled(self, tensor: Tensor, value: float) -> Tensor:
         """``(*batch, len(spaces), *shape)`` with this value in the padding."""
-        return tensor if self._parts is None else tensor.masked_fill(~self._parts.to(tensor.device), value)
+        return tensor if self._parts is None else tensor.where(self._parts.to(tensor.device), value)
 
     # --- what a space does
 
@@ -214,6 +214,9 @@ class SpaceBatch(StructuredSpace):
 
     def _solve(self, flat: Tensor, largest: float, example_of: Callable[[int], Index]) -> Tensor:
         which = torch.tensor([example_of(row)[-1] for row in range(len(flat))])
+        if len(self._kinds) == 1:
+            (kind,) = self._kinds
+            return solve_rows(kind.solver.placement, kind.solver.argmax, flat, which, largest)
         y, late, unanswered = torch.zeros_like(flat), list[int](), False
         for kind in self._kinds:
             place = torch.full((len(self.spaces),), -1)
