@@ -33,6 +33,7 @@ from structpred.objectives import (
     perturbation_gradient_loss,
 )
 from structpred.spaces import (
+    Arborescence,
     Chain,
     DagPath,
     IntegerProgram,
@@ -43,6 +44,7 @@ from structpred.spaces import (
     OneHot,
     OutOfTimeError,
     SolverPlacement,
+    SpaceBatch,
     SpanningTree,
     StructuredSpace,
 )
@@ -52,6 +54,7 @@ __version__ = "0.1.0"
 __all__ = [
     "AdaptiveEpsilon",
     "AdaptiveScale",
+    "Arborescence",
     "ArgumentError",
     "Blackbox",
     "Chain",
@@ -93,6 +96,7 @@ __all__ = [
     "SolverPlacement",
     "SolverTimeoutError",
     "SolverTimeoutWarning",
+    "SpaceBatch",
     "SpaceError",
     "SpanningTree",
     "StructpredError",

@@ -52,7 +52,7 @@ class PerturbedModule(nn.Module):
         """The scores in float32 or finer: half precision would make ties."""
         self.space.batch_shape("scores", validate_floating("scores", scores))
         refuse_transforms(scores)
-        return scores.to(torch.promote_types(scores.dtype, torch.float32))
+        return self.space.without_padding(scores).to(torch.promote_types(scores.dtype, torch.float32))
 
     def _perturb(
         self, scores: Tensor, scale: Tensor | float | None, num_samples: int, generator: torch.Generator | None

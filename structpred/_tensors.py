@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -14,6 +17,11 @@ def inner(a: Tensor, b: Tensor, event_dims: int) -> Tensor:
 def on_parts(per_example: Tensor, event_dims: int) -> Tensor:
     """Appends dimensions of size 1, so that a number per example broadcasts against the example's parts."""
     return per_example.reshape(per_example.shape + (1,) * event_dims)
+
+
+def corner(shape: Sequence[int], *before: Any) -> tuple[Any, ...]:
+    """The index of the first entries, so many in each of the last dimensions, after an index of those before them."""
+    return (*before, *map(slice, shape))
 
 
 def new_sums(scores: Tensor, *shape: int) -> Tensor:

@@ -70,8 +70,8 @@ def threads_for_all() -> Iterator[None]:
         _seconds_to_wake_threads = before
 
 
-def fill_rows(solve: Callable[[Tensor], Tensor], batch: Tensor, answers: Tensor) -> None:
-    """Writes ``solve(batch)`` into ``answers``, ``(n, ...)`` both, n >= 1: in threads, where that is worth while.
+def fill_rows(solve: Callable[[slice], Tensor], answers: Tensor) -> None:
+    """Writes ``solve(rows)`` into the rows of ``answers``, ``(n, ...)`` n >= 1: in threads, where that is worth it.
 
     To wake the threads takes as long as to solve a hundred small problems. So the calling thread solves a few rows
     first, and goes on alone if the rest will take it no longer than that.
@@ -79,15 +79,15 @@ def fill_rows(solve: Callable[[Tensor], Tensor], batch: Tensor, answers: Tensor)
 
     def fill(rows: slice) -> None:
         # By numpy, because torch would start a team of threads of its own inside each worker.
-        answers.numpy()[rows] = solve(batch[rows]).detach().numpy()
+        answers.numpy()[rows] = solve(rows).detach().numpy()
 
     def fill_chunk(chunk: Tensor) -> Tensor:
         fill(slice(int(chunk[0]), int(chunk[-1]) + 1))
         return chunk
 
-    done = _fill_alone(fill, len(batch))
-    if done < len(batch):
-        map_chunks(fill_chunk, torch.arange(done, len(batch)))
+    done = _fill_alone(fill, len(answers))
+    if done < len(answers):
+        map_chunks(fill_chunk, torch.arange(done, len(answers)))
 
 
 def _fill_alone(fill: Callable[[slice], None], count: int) -> int:

@@ -63,15 +63,24 @@ def perturb(
     )
     std = math.sqrt(noise.variance)
     if isinstance(scale, Tensor):
+        if scale.ndim and space.variables is not None:
+            variables = space.variables.to(scale.device)
+            scale = scale.where(variables, 1.0)  # whatever it is in the padding
         usable = usable_scale(scale)
         scaled = usable * draws
-        noise_std = std * _root_mean_square(usable.detach(), len(space.noise_shape))
+        noise_std = std * _root_mean_square(usable.detach(), space)
     else:
         scaled = draws if scale == 1 else scale * draws
         noise_std = scores.new_full((), std) * scale
     return Perturbed(scores + space.spread(scaled), scores.detach(), draws, noise_std, scale)
 
 
-def _root_mean_square(scale: Tensor, noise_dims: int) -> Tensor:
+def _root_mean_square(scale: Tensor, space: StructuredSpace) -> Tensor:
     """Over each example's variables; a 0-dim scale is that of all."""
-    return scale.square().flatten(-noise_dims).mean(-1).sqrt() if scale.ndim else scale
+    if not scale.ndim:
+        return scale
+    square, noise_dims = scale.square(), len(space.noise_shape)
+    if space.variables is None:
+        return square.flatten(-noise_dims).mean(-1).sqrt()
+    variables = space.variables.to(scale.device).flatten(-noise_dims)
+    return (square.flatten(-noise_dims).where(variables, 0).sum(-1) / variables.sum(-1)).sqrt()

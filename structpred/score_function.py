@@ -58,7 +58,7 @@ def validate_density(noise: object) -> Noise:
 
 def validate_variables_are_parts(space: StructuredSpace) -> StructuredSpace:
     """Returns the space; raises ``ArgumentError`` where a shift of a part's score is not one of its noise."""
-    if type(space).spread is not StructuredSpace.spread:
+    if not space.variables_are_parts:
         wanted, instead = "a space whose every part has a noise variable of its own", "take PerturbedDirectLoss"
         raise argument_error("space", wanted, space, instead)
     return space

@@ -15,6 +15,7 @@ EXTRAS = {"ortools", "networkx", "hypothesis", "pytest", "torchvision", "tyro", 
     "dask",
     "distributed",
     "ray",
+    "ufal",
 }
 
 

@@ -1,6 +1,7 @@
 """Spaces: the sets of structures, each with its exact solver."""
 
 from structpred.spaces._integer_program.solvers import LinearSolver
+from structpred.spaces.arborescence import Arborescence
 from structpred.spaces.base import OutOfTimeError, SolverPlacement, StructuredSpace
 from structpred.spaces.chain import Chain
 from structpred.spaces.dagpath import DagPath
@@ -9,9 +10,11 @@ from structpred.spaces.knapsack import Knapsack
 from structpred.spaces.ksubset import KSubset
 from structpred.spaces.matching import Matching
 from structpred.spaces.onehot import OneHot
+from structpred.spaces.space_batch import SpaceBatch
 from structpred.spaces.spanningtree import SpanningTree
 
 __all__ = [
+    "Arborescence",
     "Chain",
     "DagPath",
     "IntegerProgram",
@@ -22,6 +25,7 @@ __all__ = [
     "OneHot",
     "OutOfTimeError",
     "SolverPlacement",
+    "SpaceBatch",
     "SpanningTree",
     "StructuredSpace",
 ]

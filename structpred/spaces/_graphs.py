@@ -13,7 +13,7 @@ from torch import Tensor
 from structpred.errors import MissingExtraError, Words, argument_error
 
 
-@frozen(repr=False)
+@frozen(repr=False, cache_hash=True)
 class EdgeList:
     """The nodes and edges of a graph, in its own order, without attributes. Equal where the edges are."""
 

@@ -6,11 +6,10 @@ import abc
 import enum
 import math
 import warnings
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import attrs
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,6 +30,9 @@ from structpred.errors import (
 )
 from structpred.loss import LinearLoss, as_floating
 from structpred.spaces._scores import validate_scores
+
+if TYPE_CHECKING:
+    from structpred.spaces._joint import JointSolver
 
 Index = tuple[int, ...]
 """The place of an example in a batch; ``()`` where there are no batch dimensions."""
@@ -152,6 +154,32 @@ class StructuredSpace(abc.ABC):
         """
         return noise
 
+    @property
+    def variables_are_parts(self) -> bool:
+        """Whether ``spread`` is the identity, so that a shift of a part's score is one of its noise."""
+        return type(self).spread is StructuredSpace.spread
+
+    @classmethod
+    def _joint_solver(cls, spaces: Sequence[Self]) -> JointSolver | None:
+        """What solves different spaces of this class at once; None where they are solved one by one."""
+        return None
+
+    # --- what ``SpaceBatch`` alone has more to say of
+
+    @property
+    def examples(self) -> tuple[StructuredSpace, ...] | None:
+        """The space of each index of the last batch dimension; None where every example is in this one."""
+        return None
+
+    @property
+    def variables(self) -> Tensor | None:
+        """Which entries of the noise are variables of an example, ``(len(examples), *noise_shape)``; None for all."""
+        return None
+
+    def without_padding(self, scores: Tensor) -> Tensor:
+        """The scores, with ``-inf`` in place of those that are no part of an example. Differentiable."""
+        return scores
+
     # --- what this class does with it
 
     @eager
@@ -178,7 +206,7 @@ class StructuredSpace(abc.ABC):
             scores: as for ``argmax``.
             example: maps an index of the batch of ``scores`` to the index of the example that it came from.
         """
-        batch = self.batch_shape("scores", validate_floating("scores", scores))
+        batch = self._leading_shape("scores", validate_floating("scores", scores))
         refuse_transforms(scores)
         scores = scores.detach()
         examples = math.prod(batch)
@@ -186,14 +214,18 @@ class StructuredSpace(abc.ABC):
             return torch.zeros_like(scores)
         flat = scores.reshape(examples, *self.shape)  # (n, *shape)
         lowest, largest = validate_scores(flat)
+
+        def example_of(row: int) -> Index:
+            return example(_index_of(row, batch))
+
         try:
-            y = self._solve(flat, largest)
+            y = self._solve(flat, largest, example_of)
         except OutOfTimeError as late:
-            y = late.accepted(lambda row: example(_index_of(row, batch))).to(flat.device, flat.dtype)
+            y = late.accepted(example_of).to(flat.device, flat.dtype)
         if lowest == -math.inf:
             infeasible = _uses_forbidden(flat, y)
             if infeasible:
-                raise InfeasibleError(sorted({example(_index_of(row, batch)) for row in infeasible}))
+                raise InfeasibleError(sorted({example_of(row) for row in infeasible}))
         return y.reshape(scores.shape)
 
     def score(self, scores: Tensor, y: Tensor) -> Tensor:
@@ -263,6 +295,9 @@ class StructuredSpace(abc.ABC):
 
     def batch_shape(self, name: str, tensor: Tensor) -> tuple[int, ...]:
         """The leading dimensions of ``(*batch, *shape)``; ``ArgumentError`` if the shape is another."""
+        return self._leading_shape(name, tensor)
+
+    def _leading_shape(self, name: str, tensor: Tensor) -> tuple[int, ...]:
         validate_tensor(name, tensor)
         dims = len(self.shape)
         if tensor.shape[max(tensor.ndim - dims, 0) :] != self.shape:
@@ -283,20 +318,10 @@ class StructuredSpace(abc.ABC):
             )
         return y
 
-    def _solve(self, flat: Tensor, largest: float) -> Tensor:
+    def _solve(self, flat: Tensor, largest: float, example_of: Callable[[int], Index]) -> Tensor:
         """``_argmax`` where and on what ``placement`` says; the answer in flat's dtype, on its device."""
-        finer = torch.promote_types(flat.dtype, torch.float32)  # half precision would make ties
-        if self.placement is SolverPlacement.ON_DEVICE:
-            overflows = largest * _MOST_SUMMED > torch.finfo(finer).max
-            y = self._checked_argmax(flat.to(torch.float64 if overflows else finer))
-        elif self.placement is SolverPlacement.ON_CPU:
-            y = self._checked_argmax(flat.to("cpu", torch.float64).contiguous())
-        else:
-            # Here and not in the threads, where new large arrays are slow.
-            doubles = flat.to("cpu", torch.float64).contiguous()
-            y = torch.empty_like(doubles, dtype=finer)
-            fill_rows(self._checked_argmax, doubles, y)
-        return y.to(flat.device, flat.dtype)
+        rows = torch.arange(len(flat))
+        return solve_rows(self.placement, lambda scores, _: self._checked_argmax(scores), flat, rows, largest)
 
     def _checked_argmax(self, scores: Tensor) -> Tensor:
         y = self._argmax(scores)
@@ -315,7 +340,41 @@ def _uses_forbidden(flat: Tensor, y: Tensor) -> list[int]:
 
 
 def _index_of(row: int, batch: tuple[int, ...]) -> Index:
-    return tuple(int(i) for i in np.unravel_index(row, batch))
+    index = []
+    for size in reversed(batch):
+        row, place = divmod(row, size)
+        index.append(place)
+    return tuple(index[::-1])
+
+
+def solve_rows(
+    placement: SolverPlacement,
+    solve: Callable[[Tensor, Tensor], Tensor],
+    flat: Tensor,
+    which: Tensor,
+    largest: float,
+) -> Tensor:
+    """``solve(flat, which)`` where and on what the placement says; the answer in flat's dtype, on its device.
+
+    Args:
+        placement: of the solver.
+        solve: the answers for some rows.
+        flat: ``(n, *shape)``, scores.
+        which: ``(n)``, on the CPU: something for each row, that goes with it into whatever thread.
+        largest: the largest size of a finite score.
+    """
+    finer = torch.promote_types(flat.dtype, torch.float32)  # half precision would make ties
+    if placement is SolverPlacement.ON_DEVICE:
+        overflows = largest * _MOST_SUMMED > torch.finfo(finer).max
+        y = solve(flat.to(torch.float64 if overflows else finer), which)
+    elif placement is SolverPlacement.ON_CPU:
+        y = solve(flat.to("cpu", torch.float64).contiguous(), which)
+    else:
+        # Here and not in the threads, where new large arrays are slow.
+        doubles = flat.to("cpu", torch.float64).contiguous()
+        y = torch.empty_like(doubles, dtype=finer)
+        fill_rows(lambda rows: solve(doubles[rows], which[rows]), y)
+    return y.to(flat.device, flat.dtype)
 
 
 def _indices(chosen: Tensor) -> list[tuple[int, ...]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import attrs
@@ -18,6 +19,7 @@ from structpred._validation import (
     validate_tensor,
 )
 from structpred.errors import argument_error
+from structpred.spaces._joint import JointSolver
 from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
 
 
@@ -152,13 +154,13 @@ class Chain(StructuredSpace):
             path.append((best[step] + scores[example, step, :, path[-1]]).argmax(-1))
         return self._from_labels(torch.stack(path[::-1], dim=-1), scores.dtype)
 
+    @classmethod
+    def _joint_solver(cls, spaces: Sequence[Chain]) -> JointSolver:
+        return _JointChains(spaces)
+
     def contains(self, y: Tensor) -> Tensor:
         self.batch_shape("y", y)
-        used = y == 1
-        binary = (used | (y == 0)).flatten(-3).all(-1)
-        one_each = (used.flatten(-2).sum(-1) == 1).all(-1)
-        joined = (used[..., :-1, :, :].any(-2) == used[..., 1:, :, :].any(-1)).flatten(-2).all(-1)
-        return binary & one_each & joined
+        return _is_chain(y, torch.tensor(self.length))
 
     def enumerate(self) -> Tensor:
         count = self.labels**self.length
@@ -185,6 +187,39 @@ class Chain(StructuredSpace):
         if validate_tensor(name, tensor).shape[-len(shape) :] != shape:
             wanted = ", ".join(["*batch", *map(str, shape)])
             raise argument_error(name, f"a tensor of shape ({wanted}) for {self!r}", tensor)
+
+
+class _JointChains(JointSolver):
+    """All as one long chain with many labels: past the end there is label 0 alone, at a score of 0."""
+
+    placement = SolverPlacement.ON_DEVICE
+
+    def __init__(self, spaces: Sequence[Chain]) -> None:
+        self._lengths = torch.tensor([space.length for space in spaces])
+        self._whole = Chain(max(space.length for space in spaces), max(space.labels for space in spaces))
+
+    def argmax(self, scores: Tensor, which: Tensor) -> Tensor:
+        steps = torch.arange(self._whole.length - 1)
+        past = (steps >= self._lengths[which, None] - 1).to(scores.device)[..., None, None]  # (n, length - 1, 1, 1)
+        first_label = torch.arange(self._whole.labels, device=scores.device) == 0
+        laid = scores.where(~past, torch.where(first_label, 0.0, -torch.inf).to(scores.dtype))
+        return self._whole._argmax(laid).masked_fill(past, 0)
+
+    def contains(self, y: Tensor) -> Tensor:
+        return _is_chain(y, self._lengths)
+
+    def spread(self, noise: Tensor) -> Tensor:
+        return self._whole.spread(noise)
+
+
+def _is_chain(y: Tensor, lengths: Tensor) -> Tensor:
+    """Whether the edges of each y join, up to the end, where ``lengths`` broadcasts to the batch."""
+    inside = (torch.arange(y.shape[-3]) < lengths[..., None] - 1).to(y.device)  # (..., length - 1)
+    used = y == 1
+    binary = (used | (y == 0)).flatten(-3).all(-1)
+    one_each = (used.flatten(-2).sum(-1) == inside).all(-1)
+    joined = (used[..., :-1, :, :].any(-2) == used[..., 1:, :, :].any(-1)).all(-1)
+    return binary & one_each & (joined | ~inside[..., 1:]).all(-1)
 
 
 def _integers(name: str, tensor: Tensor) -> Tensor:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import graphlib
 import itertools
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from typing import ClassVar
 
 import torch
@@ -14,7 +15,8 @@ from torch import Tensor
 from structpred._validation import validate_positive_int
 from structpred.errors import Words, argument_error
 from structpred.spaces._graphs import EdgeList, import_networkx, name_nodes, read_graph
-from structpred.spaces._levels import Level, LongestPaths, levels_between
+from structpred.spaces._joint import JointSolver, in_turns
+from structpred.spaces._levels import Level, LeveledGraph, LongestPaths, levels_between
 from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
 
 _FEW = 256
@@ -63,6 +65,7 @@ class DagPath(StructuredSpace):
     source: Hashable
     target: Hashable
     _ends: tuple[int, int] = field(init=False, eq=False, repr=False)  # the places of source and target
+    _between: LeveledGraph = field(init=False, eq=False, repr=False)
     _solver: LongestPaths = field(init=False, eq=False, repr=False)
     _few: Tensor | None = field(init=False, eq=False, repr=False)  # every path, (count, arcs), where they are few
 
@@ -75,12 +78,16 @@ class DagPath(StructuredSpace):
             raise argument_error("target", "another node than the source", self.target)
         return source, target
 
-    @_solver.default
-    def _prepare(self) -> LongestPaths:
+    @_between.default
+    def _number(self) -> LeveledGraph:
         levels = self._levels()
         if not levels:
             raise argument_error("target", f"a node that some path from {self.source!r} reaches", self.target)
-        return LongestPaths.over(levels, self._arcs())
+        return LeveledGraph.of(levels, self._arcs())
+
+    @_solver.default
+    def _prepare(self) -> LongestPaths:
+        return LongestPaths.over([self._between], len(self.graph.edges))
 
     @_few.default
     def _list_few(self) -> Tensor | None:
@@ -124,17 +131,13 @@ class DagPath(StructuredSpace):
         values = scores.double().clamp(min=_FORBIDDEN) @ paths.T  # (n, count)
         return paths[values.argmax(-1)]
 
+    @classmethod
+    def _joint_solver(cls, spaces: Sequence[DagPath]) -> JointSolver:
+        return _JointPaths(spaces)
+
     def contains(self, y: Tensor) -> Tensor:
         self.batch_shape("y", y)
-        used = y == 1
-        flow = used.to(torch.int32)
-        tails, heads = self.graph.ends.to(y.device)
-        surplus = flow.new_zeros(*y.shape[:-1], len(self.graph.nodes))  # of what enters each node
-        surplus.index_add_(-1, heads, flow).index_add_(-1, tails, flow, alpha=-1)
-        wanted = torch.zeros_like(surplus)
-        wanted[..., list(self._ends)] = wanted.new_tensor([-1, 1])
-        # Without cycles, a whole flow of 1 from source to target is one path.
-        return (used | (y == 0)).all(-1) & (surplus == wanted).all(-1)
+        return _JointPaths([self]).contains(y[..., None, :])[..., 0]
 
     def enumerate(self) -> Tensor:
         first, *later = self._levels()
@@ -164,6 +167,49 @@ class DagPath(StructuredSpace):
 
     def _levels(self) -> list[Level]:
         return levels_between(self._arcs(), *self._ends)
+
+
+class _JointPaths(JointSolver):
+    """The graphs side by side, as one."""
+
+    placement = SolverPlacement.ON_DEVICE
+
+    def __init__(self, spaces: Sequence[DagPath]) -> None:
+        self._spaces = spaces
+        self._arcs = max(len(space.graph.edges) for space in spaces)
+
+    @functools.cached_property
+    def _paths(self) -> LongestPaths:
+        return LongestPaths.over([space._between for space in self._spaces], self._arcs)
+
+    @functools.cached_property
+    def _flow(self) -> tuple[Tensor, Tensor]:
+        """The ends of all arcs, ``(2, spaces, arcs)``, and what each graph's nodes keep, ``(spaces, nodes)``.
+
+        Where there is no arc, it leads from the last node to itself.
+        """
+        nodes = 1 + max(len(space.graph.nodes) for space in self._spaces)
+        ends = torch.full((2, len(self._spaces), self._arcs), nodes - 1)
+        kept = torch.zeros(len(self._spaces), nodes, dtype=torch.int32)
+        for place, space in enumerate(self._spaces):
+            ends[:, place, : len(space.graph.edges)] = space.graph.ends
+            kept[place, list(space._ends)] = torch.tensor([-1, 1], dtype=torch.int32)
+        return ends, kept
+
+    def argmax(self, scores: Tensor, which: Tensor) -> Tensor:
+        def solve(turns: Tensor) -> Tensor:  # (turns, graphs, arcs)
+            return self._paths.argmax(turns.flatten(1)).reshape(turns.shape)
+
+        return in_turns(solve, scores, which, len(self._spaces))
+
+    def contains(self, y: Tensor) -> Tensor:
+        used = y == 1
+        flow = used.to(torch.int32)
+        (tails, heads), wanted = (each.to(y.device) for each in self._flow)
+        kept = flow.new_zeros(*y.shape[:-1], wanted.shape[-1])
+        kept.scatter_add_(-1, heads.expand_as(flow), flow).scatter_add_(-1, tails.expand_as(flow), -flow)
+        # Without cycles, a whole flow of 1 from source to target is one path.
+        return (used | (y == 0)).all(-1) & (kept == wanted).all(-1)
 
 
 def _place(name: str, node: Hashable, graph: EdgeList) -> int:

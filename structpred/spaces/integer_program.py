@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import attrs
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -20,7 +21,7 @@ from structpred.spaces._integer_program.arguments import (
     validate_solver,
     validate_time_limit,
 )
-from structpred.spaces._integer_program.declared import read_declared
+from structpred.spaces._integer_program.declared import read_declared, read_sides
 from structpred.spaces._integer_program.from_model import read_model
 from structpred.spaces._integer_program.program import TOLERANCE, Floats, Program
 from structpred.spaces._integer_program.search import Search
@@ -144,6 +145,30 @@ class IntegerProgram(StructuredSpace):
             raise argument_error("shape", f"a shape of {program.parts} parts, one a variable", shape)
         space = cls.__new__(cls)
         space._set(shape, program, solver, time_limit, gap, accept_incumbent)
+        return space
+
+    def with_sides(self, *, lb: npt.ArrayLike | None = None, ub: npt.ArrayLike | None = None) -> IntegerProgram:
+        """The program of the same matrix with other right-hand sides: other capacities, demands or budgets.
+
+        Several make a ``SpaceBatch``, with sides of its own for each example.
+
+        Args:
+            lb, ub: the bounds of the rows, in the order of the constraints, as in ``scipy.optimize.LinearConstraint``;
+                one number stands for all rows, None for the bounds that this program has.
+
+        Raises:
+            ArgumentError: for another number of bounds, NaN, lower bounds above the upper, and bounds that no tensor
+                keeps.
+
+        >>> from scipy.optimize import LinearConstraint
+        >>> knapsack = IntegerProgram(3, LinearConstraint([[3.0, 4.0, 5.0]], ub=8.0))
+        >>> knapsack.with_sides(ub=9.0).argmax(torch.tensor([1.0, 2.0, 2.5]))
+        tensor([0., 1., 1.])
+        """
+        lower, upper = read_sides(self.program, lb, ub)
+        program = attrs.evolve(self.program, row_lower=lower, row_upper=upper)
+        space = type(self).__new__(type(self))
+        space._set(self.shape, program, self.solver, self.time_limit, self.gap, self.accept_incumbent)
         return space
 
     def _set(

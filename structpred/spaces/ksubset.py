@@ -14,6 +14,7 @@ from torch import Tensor
 
 from structpred._validation import positive_int, validate_positive_int
 from structpred.errors import argument_error
+from structpred.spaces._joint import JointSolver
 from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
 
 
@@ -36,8 +37,8 @@ def _fits_n(space: KSubset, attribute: attrs.Attribute[Any], k: object) -> None:
 class KSubset(StructuredSpace):
     """Exactly k of n parts; y has shape ``(n,)``. Solved by ``torch.topk`` on the scores' device.
 
-    With several k, one for each row, y has shape ``(rows, n)``. So the examples of a batch can differ in k: they are
-    then the rows of one structure, whose loss is the sum of theirs.
+    With several k, one for each row, y has shape ``(rows, n)``: the rows are one structure, whose loss is the sum of
+    theirs.
 
     Args:
         n: the number of parts to choose from.
@@ -67,16 +68,15 @@ class KSubset(StructuredSpace):
         if isinstance(k, int):
             chosen = scores.topk(k, dim=-1, sorted=False).indices  # (batch, k)
             return torch.zeros_like(scores).scatter_(-1, chosen, 1)
-        most = int(k.max())
-        chosen = scores.topk(most, dim=-1).indices  # (batch, rows, most), the best first
-        counted = (torch.arange(most, device=k.device) < k[:, None]).to(scores.dtype)  # (rows, most)
-        return torch.zeros_like(scores).scatter_(-1, chosen, counted.expand(chosen.shape))
+        return _best(scores, k)
+
+    @classmethod
+    def _joint_solver(cls, spaces: Sequence[KSubset]) -> JointSolver:
+        return _JointSubsets(spaces)
 
     def contains(self, y: Tensor) -> Tensor:
         self.batch_shape("y", y)
-        used = y == 1
-        right_count = used.sum(-1) == self._k(y.device)  # (*batch) or (*batch, rows)
-        inside = (used | (y == 0)).all(-1) & right_count
+        inside = _chosen(y, self._k(y.device))  # (*batch) or (*batch, rows)
         return inside.all(-1) if isinstance(self.k, tuple) else inside
 
     def enumerate(self) -> Tensor:
@@ -91,3 +91,36 @@ class KSubset(StructuredSpace):
 
     def _k(self, device: torch.device) -> int | Tensor:
         return torch.tensor(self.k, device=device) if isinstance(self.k, tuple) else int(self.k)
+
+
+class _JointSubsets(JointSolver):
+    """Of spaces whose k are numbers, or of such with several rows, some of which can lack the last rows."""
+
+    placement = SolverPlacement.ON_DEVICE
+
+    def __init__(self, spaces: Sequence[KSubset]) -> None:
+        rows = [space.k if isinstance(space.k, tuple) else (space.k,) for space in spaces]
+        most = max(map(len, rows))
+        k = torch.tensor([[*own, *(0,) * (most - len(own))] for own in rows])  # (spaces, rows)
+        self._k = k if isinstance(spaces[0].k, tuple) else k[:, 0]
+
+    def argmax(self, scores: Tensor, which: Tensor) -> Tensor:
+        return _best(scores, self._k[which].to(scores.device))
+
+    def contains(self, y: Tensor) -> Tensor:
+        inside = _chosen(y, self._k.to(y.device))
+        return inside if self._k.ndim == 1 else inside.all(-1)
+
+
+def _best(scores: Tensor, k: Tensor) -> Tensor:
+    """The k largest of each row, for k that differ: ``(*rows, n)``, and k broadcasts to ``(*rows)``."""
+    most = int(k.max())
+    chosen = scores.topk(most, dim=-1).indices  # (*rows, most), the best first
+    counted = (torch.arange(most, device=k.device) < k[..., None]).to(scores.dtype)  # (..., most)
+    return torch.zeros_like(scores).scatter_(-1, chosen, counted.expand(chosen.shape))
+
+
+def _chosen(y: Tensor, k: int | Tensor) -> Tensor:
+    """Whether each row has k ones and else zeros."""
+    used = y == 1
+    return (used | (y == 0)).all(-1) & (used.sum(-1) == k)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
@@ -9,6 +10,7 @@ from attrs import field, frozen
 from torch import Tensor
 
 from structpred._validation import positive_int
+from structpred.spaces._joint import JointSolver
 from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
 
 
@@ -31,11 +33,29 @@ class OneHot(StructuredSpace):
     def _argmax(self, scores: Tensor) -> Tensor:
         return torch.nn.functional.one_hot(scores.argmax(-1), self.n)
 
+    @classmethod
+    def _joint_solver(cls, spaces: Sequence[OneHot]) -> JointSolver:
+        return _JointOneHot()
+
     def contains(self, y: Tensor) -> Tensor:
         self.batch_shape("y", y)
-        used = y == 1
-        return (used | (y == 0)).all(-1) & (used.sum(-1) == 1)
+        return _one_of(y)
 
     def enumerate(self) -> Tensor:
         validate_enumerable(self, self.n)
         return torch.eye(self.n)
+
+
+class _JointOneHot(JointSolver):
+    placement = SolverPlacement.ON_DEVICE
+
+    def argmax(self, scores: Tensor, which: Tensor) -> Tensor:
+        return torch.nn.functional.one_hot(scores.argmax(-1), scores.shape[-1])
+
+    def contains(self, y: Tensor) -> Tensor:
+        return _one_of(y)
+
+
+def _one_of(y: Tensor) -> Tensor:
+    used = y == 1
+    return (used | (y == 0)).all(-1) & (used.sum(-1) == 1)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,8 @@ from torch import Tensor
 
 from structpred.errors import Words, argument_error
 from structpred.spaces._graphs import EdgeList, import_networkx, name_nodes, read_graph
-from structpred.spaces.base import StructuredSpace, validate_enumerable
+from structpred.spaces._joint import JointSolver
+from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
 
 _EDGES_A_CALL = 32_768  # one call for few edges would cost its overhead, one for many would sort for long
 
@@ -52,68 +54,26 @@ class SpanningTree(StructuredSpace):
     """
 
     graph: EdgeList = field(converter=_read_connected)
-    _places: Any = field(init=False, eq=False, repr=False)
-    """The graph as a scipy csr matrix, each entry the place of its edge among ``graph.edges``, counted from 1."""
+    _alone: _JointTrees = field(init=False, eq=False, repr=False)
 
-    @_places.default
-    def _lay_out(self) -> Any:
-        # Imported here, because scipy.sparse would make importing structpred slower.
-        from scipy.sparse import csr_array
-
-        nodes = len(self.graph.nodes)
-        places = np.arange(1, len(self.graph.edges) + 1)
-        return csr_array((places, tuple(self.graph.ends.numpy())), shape=(nodes, nodes))
+    @_alone.default
+    def _prepare(self) -> _JointTrees:
+        return _JointTrees([self])
 
     @property
     def shape(self) -> tuple[int, ...]:
         return (len(self.graph.edges),)
 
     def _argmax(self, scores: Tensor) -> Tensor:
-        blocks = scores.split(max(1, _EDGES_A_CALL // len(self.graph.edges)))
-        return torch.from_numpy(np.concatenate([self._best_trees(block.numpy()) for block in blocks]))
+        return self._alone.argmax(scores, torch.zeros(len(scores), dtype=torch.int64))
 
-    def _best_trees(self, scores: np.ndarray) -> np.ndarray:
-        """``(n, edges) -> (n, edges)``, bool: solved as one graph of n parts, since each call has its overhead."""
-        from scipy.sparse.csgraph import minimum_spanning_tree
-
-        edges = self._places.data - 1
-        best_first = np.argsort(-scores[:, edges], axis=1)  # (n, edges)
-        ranks = np.empty_like(scores)
-        # From 1, because a weight of 0 is no edge to scipy.
-        np.put_along_axis(ranks, best_first, np.arange(1.0, len(edges) + 1)[None], axis=1)
-        forest = minimum_spanning_tree(self._side_by_side(ranks), overwrite=True)
-        tree_ranks = forest.data.reshape(len(scores), -1).astype(np.int64)  # (n, nodes - 1): row by row, so n by n
-        y = np.zeros(scores.shape, dtype=bool)
-        np.put_along_axis(y, edges[np.take_along_axis(best_first, tree_ranks - 1, axis=1)], True, axis=1)
-        return y
+    @classmethod
+    def _joint_solver(cls, spaces: Sequence[SpanningTree]) -> JointSolver:
+        return _JointTrees(spaces)
 
     def contains(self, y: Tensor) -> Tensor:
         self.batch_shape("y", y)
-        used = y == 1
-        right_count = (used | (y == 0)).all(-1) & (used.sum(-1) == len(self.graph.nodes) - 1)
-        inside = right_count.clone()
-        inside[right_count] = self._connects(used[right_count].cpu().numpy()).to(y.device)
-        return inside
-
-    def _connects(self, used: np.ndarray) -> Tensor:
-        """Whether the edges used join all nodes: ``(n, edges) -> (n)``, both bool."""
-        from scipy.sparse.csgraph import connected_components
-
-        if not len(used):
-            return torch.zeros(0, dtype=torch.bool)
-        forest = self._side_by_side(used[:, self._places.data - 1].astype(float))
-        forest.eliminate_zeros()
-        parts = connected_components(forest, directed=False)[1].reshape(len(used), -1)  # (n, nodes)
-        return torch.from_numpy((parts == parts[:, :1]).all(1))
-
-    def _side_by_side(self, weights: np.ndarray) -> Any:
-        """A copy of the graph for each example, as one csr matrix: ``(n, edges)``, in the order of ``_places``."""
-        from scipy.sparse import csr_array
-
-        copies, (nodes, _) = np.arange(len(weights), dtype=np.int32)[:, None], self._places.shape
-        heads = (self._places.indices + nodes * copies).ravel()
-        starts = np.append(self._places.indptr[:-1] + self._places.nnz * copies, weights.size).astype(np.int32)
-        return csr_array((weights.ravel(), heads, starts), shape=(nodes * len(weights),) * 2)
+        return self._alone.contains(y[..., None, :])[..., 0]
 
     def enumerate(self) -> Tensor:
         edges, size = len(self.graph.edges), len(self.graph.nodes) - 1
@@ -122,3 +82,85 @@ class SpanningTree(StructuredSpace):
         chosen = torch.tensor(list(itertools.combinations(range(edges), size)))
         y = torch.zeros(candidates, edges).scatter_(-1, chosen, 1)
         return y[self.contains(y)]
+
+
+class _JointTrees(JointSolver):
+    """A graph for each example, all as one without edges between them, since each call has its overhead.
+
+    Graphs stand one after another in the arrays of scipy's csr format.
+    """
+
+    placement = SolverPlacement.IN_THREADS
+
+    def __init__(self, spaces: Sequence[SpanningTree]) -> None:
+        # Imported here, because scipy.sparse would make importing structpred slower.
+        from scipy.sparse import csr_array
+
+        graphs = []
+        for space in spaces:
+            places = np.arange(1, len(space.graph.edges) + 1)  # from 1, because 0 is no edge to scipy
+            graphs.append(csr_array((places, tuple(space.graph.ends.numpy())), shape=(len(space.graph.nodes),) * 2))
+        self._nodes = np.array([graph.shape[0] for graph in graphs])
+        self._edges = np.array([graph.nnz for graph in graphs])
+        self._first_node, self._first_edge = (np.cumsum(each) - each for each in (self._nodes, self._edges))
+        self._place = np.concatenate([graph.data for graph in graphs]) - 1
+        self._head = np.concatenate([graph.indices for graph in graphs])
+        self._start = np.concatenate([graph.indptr[:-1] for graph in graphs])
+
+    def argmax(self, scores: Tensor, which: Tensor) -> Tensor:
+        together = max(1, _EDGES_A_CALL // scores.shape[1])
+        blocks = zip(scores.split(together), which.split(together), strict=True)
+        return torch.from_numpy(np.concatenate([self._best(block.numpy(), own.numpy()) for block, own in blocks]))
+
+    def _best(self, scores: np.ndarray, which: np.ndarray) -> np.ndarray:
+        """``(n, edges), (n) -> (n, edges)``, bool."""
+        from scipy.sparse.csgraph import minimum_spanning_tree
+
+        best_first = np.argsort(-scores, axis=1)  # (n, edges)
+        ranks = np.empty_like(scores)
+        np.put_along_axis(ranks, best_first, np.arange(1.0, scores.shape[1] + 1)[None], axis=1)
+        forest = minimum_spanning_tree(self._side_by_side(ranks, which), overwrite=True)
+        example = np.repeat(np.arange(len(scores)), self._nodes[which] - 1)  # the edges come row by row
+        y = np.zeros(scores.shape, dtype=bool)
+        y[example, best_first[example, forest.data.astype(np.int64) - 1]] = True
+        return y
+
+    def contains(self, y: Tensor) -> Tensor:
+        used = y == 1  # (*batch, spaces, edges)
+        right_count = (used | (y == 0)).all(-1) & (used.sum(-1) == torch.from_numpy(self._nodes - 1).to(y.device))
+        which = torch.arange(len(self._nodes), device=y.device).expand(right_count.shape)[right_count]
+        inside = right_count.clone()
+        inside[right_count] = self._connects(used[right_count].cpu().numpy(), which.cpu().numpy()).to(y.device)
+        return inside
+
+    def _connects(self, used: np.ndarray, which: np.ndarray) -> Tensor:
+        """Whether the edges used join all nodes: ``(n, edges), (n) -> (n)``."""
+        from scipy.sparse.csgraph import connected_components
+
+        if not len(used):
+            return torch.zeros(0, dtype=torch.bool)
+        forest = self._side_by_side(used.astype(float), which)
+        forest.eliminate_zeros()
+        parts = connected_components(forest, directed=False)[1]  # of all nodes
+        last = np.cumsum(self._nodes[which]) - 1
+        example = np.repeat(np.arange(len(used)), self._nodes[which])
+        apart = np.bincount(example[parts != parts[last][example]], minlength=len(used))
+        return torch.from_numpy(apart == 0)
+
+    def _side_by_side(self, weights: np.ndarray, which: np.ndarray) -> Any:
+        """A copy of its graph for each example, as one csr matrix: ``(n, edges), (n)``."""
+        from scipy.sparse import csr_array
+
+        nodes, edges = self._nodes[which], self._edges[which]
+        edge, example = _runs(self._first_edge[which], edges), np.repeat(np.arange(len(which)), edges)
+        heads = self._head[edge] + np.repeat(np.cumsum(nodes) - nodes, edges)
+        starts = self._start[_runs(self._first_node[which], nodes)] + np.repeat(np.cumsum(edges) - edges, nodes)
+        starts = np.append(starts, len(edge)).astype(np.int32)
+        data = weights[example, self._place[edge]]
+        return csr_array((data, heads.astype(np.int32), starts), shape=(int(nodes.sum()),) * 2)
+
+
+def _runs(first: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """So many integers from each of the first: ``[5, 0], [2, 3] -> [5, 6, 0, 1, 2]``."""
+    runs: np.ndarray = np.arange(counts.sum()) + np.repeat(first - (np.cumsum(counts) - counts), counts)
+    return runs

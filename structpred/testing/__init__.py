@@ -23,6 +23,8 @@ except ImportError as error:
     raise MissingExtraError("structpred.testing needs Hypothesis; write pip install 'structpred[testing]'") from error
 
 from structpred.testing import strategies
+from structpred.testing.all_examples import AllExamples
+from structpred.testing.batch_laws import BATCH_LAWS
 from structpred.testing.check import check_layer, check_objective, check_space
 from structpred.testing.gradient_laws import (
     DIFFERENCE_LAYER_LAWS,
@@ -43,6 +45,7 @@ from structpred.testing.report import Outcome, Report, Result
 from structpred.testing.space_laws import SPACE_LAWS
 
 __all__ = [
+    "BATCH_LAWS",
     "DIFFERENCE_LAYER_LAWS",
     "DIRECT_LAWS",
     "GRADIENT_LAWS",
@@ -53,6 +56,7 @@ __all__ = [
     "POTENTIAL_LAWS",
     "SCORE_FUNCTION_LAWS",
     "SPACE_LAWS",
+    "AllExamples",
     "Case",
     "Law",
     "LawError",

@@ -15,6 +15,8 @@ from structpred.objectives.direct import PerturbedDirectLoss
 from structpred.objectives.score_function import ScoreFunctionLoss
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import gradient_laws
+from structpred.testing.all_examples import AllExamples
+from structpred.testing.batch_laws import BATCH_LAWS
 from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
 from structpred.testing.law import Law, LawError
 from structpred.testing.report import Outcome, Report, Result
@@ -37,7 +39,8 @@ def check_space(
 ) -> Report:
     """Holds a space against every law that applies to it.
 
-    Check small sizes, whose structures can be listed by ``enumerate``, and one that is too large for that.
+    Check small sizes, whose structures can be listed by ``enumerate``, and one that is too large for that. A
+    ``SpaceBatch`` is also held against the loop over its spaces, with NaN in all padding.
 
     Args:
         space: the space; its laws are those of docs/laws.md.
@@ -66,7 +69,8 @@ def check_space(
      'noise_makes_the_answer_unique', 'only_what_is_infeasible_is_refused']
     """
     effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, tolerance=tolerance)
-    return _check(_as_space(space), SPACE_LAWS, effort, only, expected_failures, raises)
+    subject, laws = laws_of_space(_as_space(space))
+    return _check(subject, laws, effort, only, expected_failures, raises)
 
 
 def check_objective(
@@ -208,6 +212,13 @@ def _check(
             if raises:
                 raise_if_bad(results[-1])
     return Report(title(subject), tuple(results))
+
+
+def laws_of_space(space: StructuredSpace) -> tuple[StructuredSpace, tuple[Law, ...]]:
+    """What is held against which laws: of a batch of different spaces, all the examples together."""
+    if space.examples is None:
+        return space, SPACE_LAWS
+    return AllExamples(space), (*SPACE_LAWS, *BATCH_LAWS)
 
 
 def raise_if_bad(result: Result) -> None:

@@ -7,7 +7,8 @@ from typing import Any
 
 from structpred.errors import MissingExtraError
 from structpred.spaces.base import StructuredSpace
-from structpred.testing.check import raise_if_bad, validate_reasons
+from structpred.testing.batch_laws import BATCH_LAWS
+from structpred.testing.check import laws_of_space, raise_if_bad, validate_reasons
 from structpred.testing.law import Law
 from structpred.testing.report import Outcome
 from structpred.testing.run import Effort, run
@@ -43,7 +44,8 @@ def parametrize_with_checks(
         message = "parametrize_with_checks needs pytest; write pip install 'structpred[testing]', or use check_space"
         raise MissingExtraError(message) from error
 
-    expected = validate_reasons(expected_failures, SPACE_LAWS)
+    subjects = [laws_of_space(space) for space in spaces]
+    expected = validate_reasons(expected_failures, [*SPACE_LAWS, *BATCH_LAWS])
     effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, tolerance=tolerance)
 
     def case(space: StructuredSpace, law: Law) -> Any:
@@ -51,7 +53,7 @@ def parametrize_with_checks(
         marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
         return pytest.param(space, _call(law, effort), id=f"{space!r}-{law.name}", marks=marks)
 
-    return pytest.mark.parametrize(("space", "law"), [case(space, law) for space in spaces for law in SPACE_LAWS])
+    return pytest.mark.parametrize(("space", "law"), [case(space, law) for space, laws in subjects for law in laws])
 
 
 def _call(law: Law, effort: Effort) -> Callable[[StructuredSpace], None]:

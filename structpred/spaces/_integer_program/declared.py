@@ -32,6 +32,15 @@ def read_declared(
     return make_program(matrix, row_lower, row_upper, lower, upper, _read_integrality(integrality, parts), parts)
 
 
+def read_sides(program: Program, lb: npt.ArrayLike | None, ub: npt.ArrayLike | None) -> tuple[Floats, Floats]:
+    """The bounds of a program's rows; where one is None, as they are."""
+    rows = len(program.row_lower)
+    lower = program.row_lower if lb is None else _spread("lb", lb, rows, "one a row")
+    upper = program.row_upper if ub is None else _spread("ub", ub, rows, "one a row")
+    validate_interval("lb and ub", lower, upper)
+    return lower, upper
+
+
 def validate_part_bounds(name: str, lower: Floats, upper: Floats) -> None:
     """Raises ``ArgumentError`` unless every part is bounded within 0 and 1: y is an indicator."""
     outside = (lower < 0) | (upper > 1)
