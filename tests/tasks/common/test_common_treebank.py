@@ -1,5 +1,6 @@
 """Treebanks: what is read, refused and written again; vocabulary, batches, significance, and trainings that go on."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -151,3 +152,14 @@ def test_the_bootstrap_tells_better_from_equal():
     assert chance_of_worse(mixed, theirs) == chance_of_worse(mixed, theirs)
     with pytest.raises(ValueError, match="as many sentences"):
         chance_of_worse([1], theirs)
+
+
+REAL = Path(os.environ.get("STRUCTPRED_DATA", "data")) / "UD_English-EWT" / "en_ewt-ud-dev.conllu"
+
+
+@pytest.mark.skipif(not REAL.exists(), reason="the treebank is not there")
+def test_a_real_file_is_written_as_it_was(tmp_path):
+    sentences = read_sentences(REAL, "dev_file", trees=True, tags=True)
+    assert (len(sentences), sum(map(len, sentences))) == (2001, 25147)
+    write_sentences(tmp_path / "out.conllu", "output", sentences)
+    assert (tmp_path / "out.conllu").read_bytes() == REAL.read_bytes()
