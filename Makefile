@@ -19,12 +19,12 @@ setup: .venv/ready
 demo: .venv/ready
 	mkdir -p build
 	rm -f build/demo.jsonl
-	$(RUN) -m tasks.sorting table --lengths 5 10 25 --scales none one learned --repetitions 20 --results build/demo.jsonl
+	$(RUN) -m tasks.sorting table --lengths 5 10 25 --scales none one adaptive --repetitions 20 --results build/demo.jsonl
 
 demo-short: .venv/ready
 	mkdir -p build
 	rm -f build/demo-short.jsonl
-	$(RUN) -m tasks.sorting table --lengths 5 10 --scales none one learned --repetitions 5 --results build/demo-short.jsonl
+	$(RUN) -m tasks.sorting table --lengths 5 10 --scales none one adaptive --repetitions 5 --results build/demo-short.jsonl
 
 # One process a core, and so one thread each.
 test: .venv/ready

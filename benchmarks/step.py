@@ -47,7 +47,7 @@ class SortingStep:
 
     @torch.no_grad()
     def next_matrices(self) -> np.ndarray:
-        """The 2 x draws x sequences matrices that the next ``run`` will solve, in float64."""
+        """The 3 x draws x sequences matrices that the next ``run`` will solve, in float64."""
         state = self.generator.get_state()
         solution = self.solve()
         self.generator.set_state(state)
@@ -55,8 +55,8 @@ class SortingStep:
         scores, scale = self.score_net(self.x[..., None]), self.scale_net(self.x)[..., None]
         plain = scores + scale * solution.noise
         step = solution.epsilon[:, None, None] * self.loss.coefficients
-        both: Tensor = torch.stack([plain, plain + step])
-        return both.flatten(0, -3).double().numpy()
+        all_three: Tensor = torch.stack([plain, plain + step, plain - self.objective.epsilon.margin * step])
+        return all_three.flatten(0, -3).double().numpy()
 
 
 def measure(length: int, rounds: int) -> dict[str, float]:
@@ -84,7 +84,7 @@ def measure(length: int, rounds: int) -> dict[str, float]:
     return {
         "d": length,
         "threads": threads,
-        "matchings": 2 * DRAWS * SEQUENCES,
+        "matchings": 3 * DRAWS * SEQUENCES,
         "bare_ms": 1e3 * statistics.median(bare for bare, _, _ in rows),
         "bare_transposed_ms": 1e3 * statistics.median(transposed for _, transposed, _ in rows),
         "step_ms": 1e3 * statistics.median(ours for _, _, ours in rows),

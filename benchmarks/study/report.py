@@ -35,15 +35,21 @@ def print_axes(results: Sequence[Result], console: Console) -> None:
         rows = [setting for setting in settings if any((cell, setting) in errors for cell in across)]
         if not rows:
             continue
-        table = Table(title=name, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-        table.add_column("setting")
-        for cell in across:
-            table.add_column(str(cell), justify="right")
-        table.add_column("relative", justify="right")
+        table = _table(name, "setting", [*map(str, across), "relative"])
         for setting in rows:
             texts = [_percent(errors.get((cell, setting))) for cell in across]
             table.add_row(told(setting), *texts, f"{relative(errors, across, setting):.3f}")
-        console.print(table, crop=False, soft_wrap=True)
+        console.print(table, crop=False)
+
+
+def _table(title: str, first: str, headings: Sequence[str]) -> Table:
+    """As wide as it needs to be: a wrapped table cannot be read."""
+    width = 40 + sum(len(heading) + 2 for heading in headings)
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), width=width)
+    table.add_column(first, no_wrap=True)
+    for heading in headings:
+        table.add_column(heading, justify="right", no_wrap=True)
+    return table
 
 
 def relative(errors: Errors, cells: Sequence[Cell], setting: Setting) -> float:
@@ -76,25 +82,24 @@ def print_rivals(results: Sequence[Result], console: Console) -> None:
         for method in Method
         if method is not Method.DIRECT
     }
-    table = Table(title="Each at the best of its grid", title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
-    table.add_column("cell")
-    for heading in ("default", *grids):
-        table.add_column(heading, justify="right")
+    table = _table("Each at the best of its grid", "cell", ["default", *grids])
     cells = [cell for cell in CELLS if (cell, DEFAULT) in errors]
     for cell in cells:
         best = [best_of(errors, cell, settings) for settings in grids.values()]
         texts = [_percent(errors.get((cell, setting))) if setting else "" for setting in (DEFAULT, *best)]
         table.add_row(str(cell), *texts)
-    console.print(table, crop=False, soft_wrap=True)
+    console.print(table, crop=False)
 
 
 def told(setting: Setting) -> str:
     """Where a setting leaves the default."""
     fields = [field.name for field in attrs.fields(Setting)]
-    parts = [
-        f"{name} {_text(getattr(setting, name))}" for name in fields if getattr(setting, name) != getattr(DEFAULT, name)
-    ]
+    parts = [f"{name} {_text(getattr(setting, name))}" for name in fields if _differ(setting, name)]
     return ", ".join(parts) or "default"
+
+
+def _differ(setting: Setting, name: str) -> bool:
+    return bool(getattr(setting, name) != getattr(DEFAULT, name))
 
 
 def _text(value: object) -> str:

@@ -133,7 +133,7 @@ class Solved(torch.utils.data.Dataset):
 
 def test_spaces_solve_in_the_workers_of_a_data_loader():
     SPACE.argmax(torch.randn(100, 3, 3))  # the threads of this process are not those of its children
-    for scores, y in torch.utils.data.DataLoader(Solved(), batch_size=4, num_workers=2):
+    for scores, y in torch.utils.data.DataLoader(Solved(), batch_size=4, num_workers=1):
         assert torch.equal(y, SPACE.argmax(scores))
 
 
