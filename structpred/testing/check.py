@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from structpred.errors import argument_error
 from structpred.layers._direct import DirectLayer
@@ -19,6 +19,7 @@ from structpred.testing.all_examples import AllExamples
 from structpred.testing.batch_laws import BATCH_LAWS
 from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
 from structpred.testing.law import Law, LawError
+from structpred.testing.progress import progress
 from structpred.testing.report import Outcome, Report, Result
 from structpred.testing.run import Effort, run, title
 from structpred.testing.space_laws import SPACE_LAWS
@@ -29,8 +30,9 @@ _Names = TypeVar("_Names", bound=Collection[str])
 def check_space(
     space: StructuredSpace,
     *,
-    max_examples: int = 30,
-    max_seconds: float = 2.0,
+    effort: Literal["default", "thorough"] = "default",
+    max_examples: int | None = None,
+    max_seconds: float | None = None,
     seed: int = 0,
     tolerance: float = 0.0,
     only: Collection[str] | None = None,
@@ -44,8 +46,10 @@ def check_space(
 
     Args:
         space: the space; its laws are those of docs/laws.md.
-        max_examples: inputs tried for each law.
-        max_seconds: after which no more inputs are tried for a law; the table says how many were.
+        effort: ``"thorough"`` is for continuous integration: minutes instead of seconds.
+        max_examples: inputs tried for each law that Hypothesis makes them for; 30, or 500 if thorough.
+        max_seconds: after which no more inputs are tried for a law, some of which take two or three times as
+            many; the table says how many were. 2, or 60 if thorough. Seconds are the processor's.
         seed: of the inputs; the same program tries the same ones with the same seed.
         tolerance: how far a value may stay below the best, relative to the largest score. 0 is for exact
             solvers (the rounding of the scores' dtype is always granted); an integer program's solver has its own.
@@ -68,17 +72,18 @@ def check_space(
     ['enumerate_is_complete', 'enumerate_lists_each_structure_once', 'no_structure_scores_higher',
      'noise_makes_the_answer_unique', 'only_what_is_infeasible_is_refused']
     """
-    effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, tolerance=tolerance)
+    chosen = Effort.of(effort, max_examples, max_seconds, seed=seed, tolerance=tolerance)
     subject, laws = laws_of_space(_as_space(space))
-    return _check(subject, laws, effort, only, expected_failures, raises)
+    return _check(subject, laws, chosen, only, expected_failures, raises)
 
 
 def check_objective(
     objective: Callable[..., Any],
     *,
     laws: Sequence[Law] | None = None,
-    max_examples: int = 30,
-    max_seconds: float = 2.0,
+    effort: Literal["default", "thorough"] = "default",
+    max_examples: int | None = None,
+    max_seconds: float | None = None,
     draws: int = 40_000,
     seed: int = 0,
     only: Collection[str] | None = None,
@@ -96,8 +101,9 @@ def check_objective(
             passes ``check_space``: the laws trust the solver.
         laws: those of its kind unless given. An objective of a class of your own needs them: ``DIRECT_LAWS``,
             ``POTENTIAL_LAWS``, ``SCORE_FUNCTION_LAWS``, or ``OBJECTIVE_LAWS``, which all objectives share.
-        max_examples: inputs tried for each law that holds draw by draw.
-        max_seconds: after which no more inputs are tried for such a law.
+        effort: as for ``check_space``.
+        max_examples: inputs tried for each law that holds draw by draw; 30, or 500 if thorough.
+        max_seconds: after which no more inputs are tried for such a law; 2, or 60 if thorough.
         draws: the size of the sample for each law that holds in the mean, at least 1,000. Large
             spaces and slow solvers get fewer, down to 1,000: the tests stay true, and see less.
         seed: of the inputs and draws; the same program tries the same ones with the same seed.
@@ -117,9 +123,9 @@ def check_objective(
     True
     """
     subject = ObjectiveSubject(objective)
-    effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, draws=draws)
+    chosen = Effort.of(effort, max_examples, max_seconds, seed=seed, draws=draws)
     return _check(
-        subject, _laws_of(subject, laws, _OBJECTIVES, "OBJECTIVE_LAWS"), effort, only, expected_failures, raises
+        subject, _laws_of(subject, laws, _OBJECTIVES, "OBJECTIVE_LAWS"), chosen, only, expected_failures, raises
     )
 
 
@@ -127,8 +133,9 @@ def check_layer(
     layer: Callable[..., Any],
     *,
     laws: Sequence[Law] | None = None,
-    max_examples: int = 30,
-    max_seconds: float = 2.0,
+    effort: Literal["default", "thorough"] = "default",
+    max_examples: int | None = None,
+    max_seconds: float | None = None,
     draws: int = 40_000,
     seed: int = 0,
     only: Collection[str] | None = None,
@@ -144,7 +151,7 @@ def check_layer(
             Laws assign other values of these, and of ``epsilon`` where it has one, to copies of it.
         laws: those of its kind unless given. A layer of a class of your own needs them: ``DIFFERENCE_LAYER_LAWS``,
             ``IDENTITY_LAYER_LAWS``, ``MEAN_LAYER_LAWS``, or ``LAYER_LAWS``, which all layers share.
-        max_examples, max_seconds, draws, seed, only, expected_failures, raises: as for ``check_objective``.
+        effort, max_examples, max_seconds, draws, seed, only, expected_failures, raises: as for ``check_objective``.
 
     Returns:
         The results law by law; ``print`` shows a table. ``passed`` says nothing about the laws in ``skipped``.
@@ -158,9 +165,9 @@ def check_layer(
     True
     """
     subject = LayerSubject(layer)
-    effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, draws=draws)
+    chosen = Effort.of(effort, max_examples, max_seconds, seed=seed, draws=draws)
     laws = _laws_of(subject, laws, _LAYERS, "LAYER_LAWS")
-    return _check(subject, laws, effort, only, expected_failures, raises)
+    return _check(subject, laws, chosen, only, expected_failures, raises)
 
 
 _OBJECTIVES: dict[type, str] = {
@@ -206,11 +213,13 @@ def _check(
     expected = validate_reasons(expected_failures, laws)
     chosen = validate_names("only", only, laws) if only is not None else [law.name for law in laws]
     results = []
-    for law in laws:
-        if law.name in chosen:
-            results.append(run(law, subject, effort, expected.get(law.name)))
-            if raises:
-                raise_if_bad(results[-1])
+    with progress(len(chosen)) as show:
+        for law in laws:
+            if law.name in chosen:
+                show(law.name)
+                results.append(run(law, subject, effort, expected.get(law.name)))
+                if raises:
+                    raise_if_bad(results[-1])
     return Report(title(subject), tuple(results))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from typing import Any, Literal
 
 from structpred.errors import MissingExtraError
 from structpred.spaces.base import StructuredSpace
@@ -18,8 +18,9 @@ from structpred.testing.space_laws import SPACE_LAWS
 def parametrize_with_checks(
     spaces: Iterable[StructuredSpace],
     *,
-    max_examples: int = 30,
-    max_seconds: float = 2.0,
+    effort: Literal["default", "thorough"] = "default",
+    max_examples: int | None = None,
+    max_seconds: float | None = None,
     seed: int = 0,
     tolerance: float = 0.0,
     expected_failures: Mapping[str, str] | None = None,
@@ -46,12 +47,12 @@ def parametrize_with_checks(
 
     subjects = [laws_of_space(space) for space in spaces]
     expected = validate_reasons(expected_failures, [*SPACE_LAWS, *BATCH_LAWS])
-    effort = Effort(max_examples=max_examples, max_seconds=max_seconds, seed=seed, tolerance=tolerance)
+    chosen = Effort.of(effort, max_examples, max_seconds, seed=seed, tolerance=tolerance)
 
     def case(space: StructuredSpace, law: Law) -> Any:
         reason = expected.get(law.name)
         marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
-        return pytest.param(space, _call(law, effort), id=f"{space!r}-{law.name}", marks=marks)
+        return pytest.param(space, _call(law, chosen), id=f"{space!r}-{law.name}", marks=marks)
 
     return pytest.mark.parametrize(("space", "law"), [case(space, law) for space, laws in subjects for law in laws])
 

@@ -60,6 +60,12 @@ class Report:
         return {result.law.name: result.note for result in self.results if result.outcome is Outcome.SKIPPED}
 
     @property
+    def tried_in_part(self) -> dict[str, str]:
+        """What there was no time for, by the names of the laws that passed nonetheless."""
+        passed = (result for result in self.results if result.outcome is Outcome.PASSED)
+        return {result.law.name: result.note for result in passed if result.note}
+
+    @property
     def failures(self) -> tuple[LawError, ...]:
         """The failures of laws that were expected to hold."""
         return tuple(result.failure for result in self.results if result.failure and result.is_bad)
@@ -82,5 +88,6 @@ class Report:
             for outcome in Outcome
             if any(result.outcome is outcome for result in self.results)
         ]
-        skipped = [f"not known to hold: {', '.join(self.skipped)}"] if self.skipped else []
-        return "\n".join([self.subject, *lines, ", ".join(counts), *skipped])
+        unknown = [f"not known to hold: {name} ({why})" for name, why in self.skipped.items()]
+        unknown += [f"tried in part: {name} ({what})" for name, what in self.tried_in_part.items()]
+        return "\n".join([self.subject, *lines, ", ".join(counts), *unknown])

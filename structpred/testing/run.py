@@ -21,6 +21,16 @@ from structpred.testing.report import Outcome, Result
 PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
 
 
+@frozen
+class _Limits:
+    max_examples: int
+    max_seconds: float
+
+
+DEFAULT = _Limits(max_examples=30, max_seconds=2.0)
+LIMITS = {"default": DEFAULT, "thorough": _Limits(max_examples=500, max_seconds=60.0)}
+
+
 def _at_least_zero(instance: object, attribute: Any, value: object) -> None:
     if validate_finite_number(attribute.name, value) < 0:
         raise argument_error(attribute.name, "a number of at least 0", value)
@@ -44,11 +54,29 @@ def _positive(instance: object, attribute: Any, value: object) -> None:
 class Effort:
     """How hard to try, and how exact a value has to be."""
 
-    max_examples: int = field(default=30, validator=_positive)
-    max_seconds: float = field(default=2.0, validator=_at_least_zero)
+    max_examples: int = field(default=DEFAULT.max_examples, validator=_positive)
+    max_seconds: float = field(default=DEFAULT.max_seconds, validator=_at_least_zero)
     seed: int = field(default=0, validator=_integer)
     tolerance: float = field(default=0.0, validator=_at_least_zero)
     draws: int = field(default=40_000, validator=_at_least_a_thousand)
+
+    @classmethod
+    def of(
+        cls, name: object, max_examples: int | None = None, max_seconds: float | None = None, **others: Any
+    ) -> Effort:
+        """The effort of this name, but for what is given.
+
+        Raises:
+            ArgumentError: for other names, and for bad settings.
+        """
+        if not isinstance(name, str) or name not in LIMITS:
+            raise argument_error("effort", " or ".join(f'"{it}"' for it in LIMITS), name)
+        limits = LIMITS[name]
+        return cls(
+            max_examples=limits.max_examples if max_examples is None else max_examples,
+            max_seconds=limits.max_seconds if max_seconds is None else max_seconds,
+            **others,
+        )
 
     def options_of(self, law: Law) -> dict[str, Any]:
         """Those of the settings that the law takes."""
@@ -61,21 +89,38 @@ class _Broken:
     error: Exception
 
 
+class _Clock:
+    """The seconds spent: of the processor, so that a busy machine tries as much as an idle one, or a third of all.
+
+    A solver in another process, or one that sleeps, takes none of this process's.
+    """
+
+    def __init__(self) -> None:
+        self._waited, self._worked = time.perf_counter(), time.process_time()
+
+    def __call__(self) -> float:
+        return max(time.process_time() - self._worked, (time.perf_counter() - self._waited) / 3)
+
+
 class _Search:
     """The test function that Hypothesis calls; remembers the last inputs that failed, which it makes the smallest."""
 
     def __init__(self, law: Law, subject: Any, effort: Effort) -> None:
         self.law, self.subject, self.effort = law, subject, effort
         self.options = effort.options_of(law)
-        self.started = time.perf_counter()
+        self.spent = _Clock()
         self.examples = 0
         self.untried = 0
         self.broken: _Broken | None = None
 
     def __call__(self, inputs: Mapping[str, Any]) -> None:
-        out_of_time = time.perf_counter() - self.started > self.effort.max_seconds
+        out_of_time = self.spent() > self.effort.max_seconds
         if out_of_time and self.examples and not self.broken:
             return  # a slow solver; what is broken is made smaller all the same
+        self.attempt(inputs)
+
+    def attempt(self, inputs: Mapping[str, Any]) -> None:
+        """Tries these inputs; raises where they break the law."""
         self.examples += 1
         before = copy.deepcopy(inputs)  # a broken subject may write into its arguments
         try:
@@ -95,7 +140,7 @@ class _Search:
             elif self.law.inputs:
                 self._search()
             else:
-                self({})
+                self.attempt({})
         except Exception as error:
             # Without broken, the inputs could not even be made: the subject failed while it gave a structure.
             # With another error, the failure did not come again on the same input: what broke counts all the same.
@@ -107,13 +152,13 @@ class _Search:
         seconds_a_row = 0.0
         for inputs in listed:
             rows = max(1, *(getattr(it, "rows", 1) for it in inputs.values()))
-            started = time.perf_counter()
-            left = self.law.share * self.effort.max_seconds - (started - self.started)
+            started = self.spent()
+            left = self.law.share * self.effort.max_seconds - started
             if self.examples and rows * seconds_a_row > left:
                 self.untried += 1
                 continue
-            self(inputs)
-            taken = (time.perf_counter() - started) / rows
+            self.attempt(inputs)
+            taken = (self.spent() - started) / rows
             seconds_a_row = min(seconds_a_row, taken) if seconds_a_row else taken
 
     def _search(self) -> None:

@@ -439,5 +439,3 @@ class WithoutADerivativeInSinglePrecision(PlainMean):
     def log_density(self, scores, scale, noise):
         log = super().log_density(scores, scale, noise)
         return log.detach() if scores.dtype == torch.float32 else log
-
-

@@ -387,7 +387,9 @@ class SpreadsWithAnotherAdjoint(Pairs):
 @broken("spread_takes_any_dtype_and_batch", 4)
 class SpreadsInPlace(Pairs):
     def spread(self, noise: Tensor) -> Tensor:
-        return noise if noise.requires_grad else noise.mul_(1.0).add_(noise, alpha=0.0).neg_().neg_().copy_(noise.flip(-1))
+        return (
+            noise if noise.requires_grad else noise.mul_(1.0).add_(noise, alpha=0.0).neg_().neg_().copy_(noise.flip(-1))
+        )
 
 
 @broken("score_takes_any_dtype_and_batch", 4)

@@ -7,7 +7,6 @@ import math
 
 import attrs
 import broken_answers
-import broken_spaces
 import broken_structures  # noqa: F401
 import networkx as nx
 import pytest

@@ -35,7 +35,7 @@ def direct_losses(subject: Subject, scores: Tensor, noise: Tensor, loss: LinearL
 
 
 def potentials(subject: Subject, scores: Tensor, noise: Tensor, loss: LinearLoss, epsilon: float) -> Tensor:
-    """max_y <a s + m, y> - <a s + m, target>, with a ``factor`` a, and the coefficients as m if there is a ``margin``."""
+    """max_y <a s + m, y> - <a s + m, target>, with a ``factor`` a, and the coefficients as m if it has a ``margin``."""
     augmented = getattr(subject.module, "factor", 1.0) * (scores + subject.space.spread(noise))
     if getattr(subject.module, "margin", False):
         augmented = augmented + loss.coefficients

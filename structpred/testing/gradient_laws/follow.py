@@ -7,57 +7,22 @@ from collections.abc import Iterator
 from typing import Any
 
 import torch
-from attrs import Factory, frozen
+from attrs import frozen
 from torch import Tensor
 
 from structpred.errors import ArgumentError
 from structpred.loss import LinearLoss
-from structpred.noise import Noise
 from structpred.testing.circumstances import default_dtype
-from structpred.testing.gradient_laws.circumstances import Before, Circumstance, Loss, Mode, Scale, Upstream
-from structpred.testing.gradient_laws.definitions import Definition, mean_structures
+from structpred.testing.gradient_laws.arguments import Arguments, Scripted
+from structpred.testing.gradient_laws.circumstances import Before, Circumstance, Mode, Scale, Upstream
+from structpred.testing.gradient_laws.definitions import Definition
 from structpred.testing.gradient_laws.examples import Examples, examples
+from structpred.testing.gradient_laws.expectation import Found, expected
 from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
 from structpred.testing.law import ViolationError
 
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 6e-2}
 _SMALLEST = {torch.float64: 1e-12, torch.float32: 1e-12, torch.float16: 2.0**-22, torch.bfloat16: 1e-12}
-
-
-@frozen(eq=False)
-class Scripted(Noise):
-    """Draws that were written beforehand, one after the other; the density is that of another noise."""
-
-    noise: Noise
-    script: list[Tensor]
-    taken: list[tuple[int, ...]] = Factory(list)
-    """The shapes of the samples taken."""
-
-    def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
-        written = self.script[min(len(self.taken), len(self.script) - 1)]
-        self.taken.append(tuple(draws.shape))
-        if draws.shape != written.shape:
-            message = "noise of another shape is drawn"
-            raise ViolationError(message, got=tuple(draws.shape), expected=tuple(written.shape))
-        return draws.copy_(written)
-
-    @property
-    def variance(self) -> float:
-        return self.noise.variance
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        return self.noise.log_prob(value)
-
-    def cdf(self, value: Tensor) -> Tensor:
-        return self.noise.cdf(value)
-
-
-@frozen(eq=False)
-class Found:
-    """What a call returned, and the gradients by name, in float64."""
-
-    value: Tensor
-    gradients: dict[str, Tensor]
 
 
 def follow(
@@ -95,27 +60,36 @@ def follow(
 
     given = examples(subject, it, seed, maxima)
     if given is not None:
-        _Call(subject, it, given, definition, estimate or own_step, own_step).check()
+        _Call(Arguments(subject, it, given, definition, own_step), estimate or own_step).check()
 
 
 @frozen(eq=False)
 class _Call:
-    subject: Subject
-    it: Circumstance
-    given: Examples
-    definition: Definition
+    arguments: Arguments
     plain_gradients: bool
-    own_step: bool
+
+    @property
+    def subject(self) -> Subject:
+        return self.arguments.subject
+
+    @property
+    def it(self) -> Circumstance:
+        return self.arguments.it
+
+    @property
+    def given(self) -> Examples:
+        return self.arguments.given
 
     def check(self) -> None:
+        """Calls, and compares."""
         it = self.it
         with default_dtype(it.default):
             got, names = self.got()
-        expected, bounds = self.expected()
+        wanted, bounds = expected(self.arguments, plain_gradients=self.plain_gradients)
         tolerance, smallest = _TOLERANCE[it.dtype], _SMALLEST[it.dtype]
-        pairs = [("value", got.value, expected.value, bounds["value"])]
+        pairs = [("value", got.value, wanted.value, bounds["value"])]
         pairs += [
-            (f"the gradient for {name}", got.gradients[name], expected.gradients[name], bounds[name]) for name in names
+            (f"the gradient for {name}", got.gradients[name], wanted.gradients[name], bounds[name]) for name in names
         ]
         for what, one, other, bound in pairs:
             if one.shape != other.shape:
@@ -123,9 +97,8 @@ class _Call:
             if not ((one - other).abs() <= tolerance * bound + smallest).all():
                 raise ViolationError(f"{what} is not that of the definition", got=one, expected=other)
 
-    # --- the call
-
     def got(self) -> tuple[Found, list[str]]:
+        """What the call returned, and the names of the gradients that were wanted."""
         it, given, subject = self.it, self.given, self.subject
         shape = (*it.batch, *subject.space.shape)
         noise = given.noise.reshape(it.samples, *it.batch, *subject.space.noise_shape)
@@ -137,12 +110,12 @@ class _Call:
             scripts = [noise.reshape(it.samples, -1, *subject.space.noise_shape)[:, :1], noise]
         elif it.before is Before.IN_BETWEEN:
             scripts = [noise, noise.reshape(it.samples, -1, *subject.space.noise_shape)[:, :1]]
-        module = self.module(scripts)
+        module = self.arguments.module(*scripts)
         scores = it.layout.lay(given.scores.reshape(shape).to(it.dtype))
-        scale = self.scale(module)
-        loss = self.loss()
-        own = module.scale if self.has_own_scale and self.it.scale is Scale.OWN_PARAMETER else None
-        leaves = self.leaves(scores, scale if own is None else own, loss)
+        scale = self.arguments.scale(module)
+        loss = self.arguments.loss()
+        own = module.scale if self.arguments.has_own_scale and self.it.scale is Scale.OWN_PARAMETER else None
+        leaves = self.arguments.leaves(scores, scale if own is None else own, loss)
         with self.mode():
             if it.before is Before.THE_SAME:
                 self.backward(self.call(module, scores, scale, loss)[0], leaves)
@@ -159,10 +132,10 @@ class _Call:
             gradients = self.backward(value, leaves)
         self.expect_as_before(scores, given.scores.reshape(shape).to(it.dtype), loss)
         if subject.noise is not None and isinstance(module.noise, Scripted):
-            expected = [tuple(script.shape) for script in scripts]
-            if module.noise.taken != expected:
+            shapes = [tuple(script.shape) for script in scripts]
+            if module.noise.taken != shapes:
                 message = "other samples of noise are drawn; their shapes"
-                raise ViolationError(message, got=module.noise.taken, expected=expected)
+                raise ViolationError(message, got=module.noise.taken, expected=shapes)
         found = {
             name: torch.zeros_like(leaf).double() if gradient is None else self.laid_out(name, gradient, leaf)
             for (name, leaf), gradient in zip(leaves.items(), gradients, strict=True)
@@ -170,84 +143,6 @@ class _Call:
         if isinstance(subject, LayerSubject) and (result.dtype, result.device) != (scores.dtype, scores.device):
             raise ViolationError("the structures have another dtype", got=result.dtype, expected=scores.dtype)
         return Found(result.detach().double(), found), list(found)
-
-    def module(self, scripts: list[Tensor]) -> Any:
-        subject, settings = self.subject, dict[str, Any]()
-        if subject.noise is not None:
-            settings["noise"] = Scripted(subject.noise, scripts)
-        if subject.has_a_step and not self.own_step:
-            settings["epsilon"] = self.it.epsilon
-        if hasattr(subject.module, "reduction"):
-            settings["reduction"] = {Upstream.MEAN: "mean", Upstream.SUM: "sum", Upstream.WEIGHTED: "none"}[
-                self.it.upstream
-            ]
-        return subject.variant(num_samples=self.it.samples, **settings)
-
-    @property
-    def has_own_scale(self) -> bool:
-        return self.it.scale in (Scale.OWN_NUMBER, Scale.OWN_PARAMETER) and hasattr(self.subject.module, "scale")
-
-    def scale(self, module: Any) -> Tensor | float | None:
-        """The argument, of the circumstance's shape; None where the module has it, or there is no noise."""
-        it, noise_shape = self.it, self.subject.space.noise_shape
-        if self.subject.noise is None:
-            return None
-        one = float(self.given.scale.reshape(-1)[0])
-        if self.has_own_scale:
-            tensor = torch.tensor(one, dtype=it.dtype)
-            module.scale = one if it.scale is Scale.OWN_NUMBER else torch.nn.Parameter(tensor)
-            return None
-        if it.scale in (Scale.NUMBER, Scale.OWN_NUMBER):
-            return one
-        if it.scale is Scale.PER_VARIABLE:
-            return self.given.scale.reshape(*it.batch, *noise_shape).to(it.dtype)
-        if it.scale is Scale.PER_EXAMPLE:
-            first = self.given.scale.flatten(1)[:, 0]
-            return first.reshape(*it.batch, *(1,) * len(noise_shape)).to(it.dtype)
-        return torch.tensor([one] if it.scale is Scale.ONE_ELEMENT else one, dtype=it.dtype)
-
-    def loss(self) -> LinearLoss:
-        it, given, shape = self.it, self.given, self.subject.space.shape
-        dtype = torch.float64 if it.loss is Loss.DOUBLE else it.dtype
-        if dtype in (torch.float16, torch.bfloat16):
-            dtype = torch.float32  # as those of hamming are
-        coefficients, best = given.coefficients.reshape(*it.batch, *shape), None
-        constant: Tensor | float = self.constant().reshape(it.batch).to(dtype)
-        if it.loss is Loss.KNOWN_BEST:
-            best = given.best.reshape(*it.batch, *shape).to(dtype)
-        elif it.loss is Loss.NUMBER:
-            constant = 3.5
-        elif it.loss is Loss.BROADCAST:
-            coefficients = given.coefficients[0].reshape(*(1,) * len(it.batch), *shape)
-        elif it.loss is Loss.WITHOUT_BATCH:
-            coefficients = given.coefficients[0]
-        coefficients = coefficients.to(dtype).clone()
-        return LinearLoss(coefficients, constant, event_dims=len(shape), best=best)
-
-    def constant(self) -> Tensor:
-        """Of each example, float64."""
-        count = self.it.examples
-        return torch.full((count,), 3.5).double() if self.it.loss is Loss.NUMBER else torch.arange(count).double() % 7
-
-    def leaves(self, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss) -> dict[str, Tensor]:
-        """What the gradients are taken for, by name."""
-        it, found = self.it, dict[str, Tensor]()
-        if it.mode in (Mode.NO_GRAD, Mode.INFERENCE):
-            return found
-        if it.mode is not Mode.ONLY_SCALE or not isinstance(scale, Tensor):
-            found["the scores"] = scores.requires_grad_()
-        if it.mode is not Mode.ONLY_SCORES and isinstance(scale, Tensor):
-            found["the scale"] = scale.requires_grad_()
-        if it.loss is Loss.REQUIRES_GRAD and isinstance(self.subject, ObjectiveSubject):
-            found["the coefficients"] = loss.coefficients.requires_grad_()
-            if not self.is_potential:
-                assert isinstance(loss.constant, Tensor)
-                found["the constant"] = loss.constant.requires_grad_()
-        return found
-
-    @property
-    def is_potential(self) -> bool:
-        return hasattr(self.subject.module, "margin")
 
     @contextlib.contextmanager
     def mode(self) -> Iterator[None]:
@@ -264,18 +159,17 @@ class _Call:
             keywords["scale"] = scale
         if isinstance(self.subject, ObjectiveSubject):
             result = module(scores, loss, **keywords)
-            weighted = self.it.upstream is Upstream.WEIGHTED and result.ndim
-            return (
-                result * self.weights().reshape(result.shape).to(result.dtype)
-            ).sum() if weighted else result, result
+            if self.it.upstream is not Upstream.WEIGHTED or not result.ndim:
+                return result, result
+            return (result * self.arguments.weights().reshape(result.shape).to(result.dtype)).sum(), result
         result = module(scores, **keywords)
-        return (result * self.arriving().reshape(result.shape).to(result.dtype)).sum(), result
+        return (result * self.arguments.arriving().reshape(result.shape).to(result.dtype)).sum(), result
 
     def another(self, module: Any, others: Tensor) -> None:
         """A call for the first of other examples alone."""
         scores = others[:1].to(self.it.dtype)
         keywords: dict[str, Any] = {"generator": torch.Generator().manual_seed(1)}
-        if self.subject.noise is not None and not self.has_own_scale:
+        if self.subject.noise is not None and not self.arguments.has_own_scale:
             keywords["scale"] = torch.ones((), dtype=self.it.dtype)
         if isinstance(self.subject, ObjectiveSubject):
             costs = -self.given.coefficients.roll(1, 0)[:1]
@@ -300,118 +194,8 @@ class _Call:
             raise ViolationError(f"the gradient for {name} has another dtype", got=gradient.dtype, expected=leaf.dtype)
         return gradient.double()
 
-    def expect_as_before(self, scores: Tensor, expected: Tensor, loss: LinearLoss) -> None:
-        if not torch.equal(scores.detach(), expected):
-            raise ViolationError("the scores were changed", got=scores.detach(), expected=expected)
-        if not torch.equal(loss.coefficients.detach().double(), self.loss().coefficients.double()):
+    def expect_as_before(self, scores: Tensor, before: Tensor, loss: LinearLoss) -> None:
+        if not torch.equal(scores.detach(), before):
+            raise ViolationError("the scores were changed", got=scores.detach(), expected=before)
+        if not torch.equal(loss.coefficients.detach().double(), self.arguments.loss().coefficients.double()):
             raise ViolationError("the coefficients of the loss were changed", got=loss.coefficients.detach())
-
-    # --- the definition
-
-    def weights(self) -> Tensor:
-        """Of each example's loss."""
-        return torch.arange(self.it.examples).double() % 5 - 1.5
-
-    def arriving(self) -> Tensor:
-        """What reaches a layer's structures: ``(samples, n, *shape)``, or ``(n, *shape)`` where it returns their mean."""
-        weights = self.given.coefficients
-        return weights if self.returns_mean else weights.expand(self.samples, *weights.shape)
-
-    @property
-    def samples(self) -> int:
-        return 1 if self.subject.noise is None else self.it.samples
-
-    @property
-    def returns_mean(self) -> bool:
-        return self.definition is mean_structures
-
-    def expected(self) -> tuple[Found, dict[str, Tensor]]:
-        """By the definition, and the sizes to which differences are compared."""
-        it, given, subject = self.it, self.given, self.subject
-        scores = given.scores.clone().requires_grad_()
-        scale = given.scale.clone().requires_grad_()
-        loss = LinearLoss(
-            given.coefficients.clone().requires_grad_(),
-            self.constant().requires_grad_(),
-            event_dims=len(subject.space.shape),
-            best=given.best,
-        )
-        noise = given.noise[: self.samples]
-        found = self.definition(subject, scores, scale * noise, loss, it.epsilon)
-        if isinstance(subject, ObjectiveSubject):
-            value, number = self.reduced(found)
-            bound = found.detach().abs().max()
-        else:
-            value = found.mean(0) if self.returns_mean else found
-            number, bound = (value * self.arriving()).sum(), torch.tensor(1.0)
-            value = value.reshape(
-                *value.shape[: value.ndim - 1 - len(subject.space.shape)], *it.batch, *subject.space.shape
-            )
-        leaves = [scores, scale, loss.coefficients, loss.constant]
-        if self.plain_gradients:
-            gradients = [*self.of_the_plain_call(), *_gradients(number, leaves[2:])]
-        else:
-            gradients = _gradients(number, leaves)
-        names = ("the scores", "the scale", "the coefficients", "the constant")
-        shaped, bounds = dict[str, Tensor](), {"value": bound.expand(value.shape).clone()}
-        if (
-            it.upstream is Upstream.SUM
-            and isinstance(subject, ObjectiveSubject)
-            and hasattr(subject.module, "reduction")
-        ):
-            bounds["value"] = bounds["value"] * it.examples
-        for name, gradient in zip(names, gradients, strict=True):
-            shaped[name], bounds[name] = self.shaped(name, gradient)
-        return Found(value.detach(), shaped), bounds
-
-    def reduced(self, losses: Tensor) -> tuple[Tensor, Tensor]:
-        """Of losses ``(samples, n)``, what the objective returns, and what is differentiated."""
-        each, it = losses.mean(0), self.it
-        if not hasattr(self.subject.module, "reduction") or it.upstream is Upstream.MEAN:
-            return each.mean(), each.mean()
-        if it.upstream is Upstream.SUM:
-            return each.sum(), each.sum()
-        number = (each * self.weights()).sum() if it.batch else each.sum()
-        return each.reshape(it.batch), number
-
-    def shaped(self, name: str, gradient: Tensor) -> tuple[Tensor, Tensor]:
-        """A gradient as the argument is shaped, and what rounding is measured by."""
-        it, space = self.it, self.subject.space
-        sizes = gradient.abs()
-        largest = sizes.max()
-
-        def summed(tensor: Tensor) -> Tensor:
-            if name == "the scores":
-                return tensor.reshape(*it.batch, *space.shape)
-            if name == "the constant":
-                return tensor.reshape(it.batch)
-            if name == "the coefficients":
-                return tensor.reshape(*it.batch, *space.shape)
-            if it.scale is Scale.PER_VARIABLE:
-                return tensor.reshape(*it.batch, *space.noise_shape)
-            if it.scale is Scale.PER_EXAMPLE:
-                return tensor.flatten(1).sum(1).reshape(*it.batch, *(1,) * len(space.noise_shape))
-            return tensor.sum().reshape((1,) if it.scale is Scale.ONE_ELEMENT else ())
-
-        return summed(gradient), summed(sizes).clamp(min=float(largest))
-
-    def of_the_plain_call(self) -> list[Tensor]:
-        """The gradients for scores and scale of a call in float64, for one dimension of examples."""
-        subject, given = self.subject, self.given
-        module = self.module([given.noise])
-        scores, scale = given.scores.clone().requires_grad_(), given.scale.clone().requires_grad_()
-        keywords: dict[str, Any] = {"generator": torch.Generator().manual_seed(0), "scale": scale}
-        if isinstance(subject, ObjectiveSubject):
-            if hasattr(module, "reduction"):
-                module.reduction = "none"
-            loss = LinearLoss(given.coefficients, self.constant(), event_dims=len(subject.space.shape))
-            each = module(scores, loss, **keywords)
-            number = self.reduced(each[None])[1] if each.ndim else each
-        else:
-            number = (module(scores, **keywords) * self.arriving()).sum()
-        return _gradients(number, [scores, scale])
-
-
-def _gradients(number: Tensor, leaves: list[Any]) -> list[Tensor]:
-    found = torch.autograd.grad(number, leaves, allow_unused=True) if number.requires_grad else [None] * len(leaves)
-    return [torch.zeros_like(leaf) if it is None else it for it, leaf in zip(found, leaves, strict=True)]

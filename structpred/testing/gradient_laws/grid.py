@@ -35,7 +35,7 @@ _circumstances = listed(lambda subject: [it for it in CIRCUMSTANCES if it.rows <
 def direct_calls_follow_their_definition(
     subject: ObjectiveSubject, circumstance: Circumstance, *, seed: int = 0
 ) -> None:
-    """In any circumstance, value and gradients are those of the task loss and of (y(eps) - y) / eps, under the noise."""
+    """In any circumstance, value and gradients are those of the task loss and (y(eps) - y) / eps, under the noise."""
     follow(subject, circumstance, seed, definitions.direct_losses)
 
 

@@ -150,7 +150,9 @@ def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> No
     batches = torch.randn(_CALLS_BEFORE + len(_WINDOWS) * _CALLS, 2, *space.shape, generator=generator)
     for index in range(_CALLS_BEFORE):
         _call(space, batches[index])
-    tensors, held = _live_tensors(), list[int]()
+    held, was_frozen = list[int](), gc.get_freeze_count() > 0
+    gc.collect()
+    gc.freeze()  # of what there is already, the collector takes no more note
     tracemalloc.start()
     try:
         for window in _WINDOWS:
@@ -158,9 +160,11 @@ def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> No
                 _call(space, batches[_CALLS_BEFORE + window * _CALLS + index])
             gc.collect()
             held.append(tracemalloc.get_traced_memory()[0])
+        tensors = _live_tensors() // (len(_WINDOWS) * _CALLS)
     finally:
         tracemalloc.stop()
-    tensors = (_live_tensors() - tensors) // (len(_WINDOWS) * _CALLS)
+        if not was_frozen:
+            gc.unfreeze()
     # What fills Python's own free lists does so in some windows.
     grown = min(later - sooner for sooner, later in itertools.pairwise(held)) // _CALLS
     if tensors or grown > _MOST_BYTES:
@@ -174,5 +178,4 @@ def _call(space: StructuredSpace, scores: Tensor) -> None:
 
 
 def _live_tensors() -> int:
-    gc.collect()
     return sum(issubclass(type(it), Tensor) for it in gc.get_objects())

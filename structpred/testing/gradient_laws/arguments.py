@@ -1,0 +1,159 @@
+"""What a call in a circumstance is given: a module with its settings, scale and loss."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from attrs import Factory, frozen
+from torch import Tensor
+
+from structpred.loss import LinearLoss
+from structpred.noise import Noise
+from structpred.testing.gradient_laws.circumstances import Circumstance, Loss, Mode, Scale, Upstream
+from structpred.testing.gradient_laws.definitions import Definition, mean_structures
+from structpred.testing.gradient_laws.examples import Examples
+from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
+from structpred.testing.law import ViolationError
+
+_REDUCTIONS = {Upstream.MEAN: "mean", Upstream.SUM: "sum", Upstream.WEIGHTED: "none"}
+
+
+@frozen(eq=False)
+class Scripted(Noise):
+    """Draws that were written beforehand, one after the other; the density is that of another noise."""
+
+    noise: Noise
+    script: list[Tensor]
+    taken: list[tuple[int, ...]] = Factory(list)
+    """The shapes of the samples taken."""
+
+    def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
+        written = self.script[min(len(self.taken), len(self.script) - 1)]
+        self.taken.append(tuple(draws.shape))
+        if draws.shape != written.shape:
+            message = "noise of another shape is drawn"
+            raise ViolationError(message, got=tuple(draws.shape), expected=tuple(written.shape))
+        return draws.copy_(written)
+
+    @property
+    def variance(self) -> float:
+        return self.noise.variance
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return self.noise.log_prob(value)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return self.noise.cdf(value)
+
+
+@frozen(eq=False)
+class Arguments:
+    """Of one call, and what follows it."""
+
+    subject: Subject
+    it: Circumstance
+    given: Examples
+    definition: Definition
+    own_step: bool
+    """Whether the step is the subject's own, and not that of the circumstance."""
+
+    def module(self, *scripts: Tensor) -> Any:
+        """The subject with the settings of the circumstance, and with noise that was written beforehand."""
+        subject, settings = self.subject, dict[str, Any]()
+        if subject.noise is not None:
+            settings["noise"] = Scripted(subject.noise, list(scripts))
+        if subject.has_a_step and not self.own_step:
+            settings["epsilon"] = self.it.epsilon
+        if hasattr(subject.module, "reduction"):
+            settings["reduction"] = _REDUCTIONS[self.it.upstream]
+        return subject.variant(num_samples=None if self.is_single else self.it.samples, **settings)
+
+    @property
+    def is_single(self) -> bool:
+        """Whether a layer returns one draw, without a dimension of samples."""
+        return isinstance(self.subject, LayerSubject) and not self.returns_mean and self.it.samples == 1
+
+    @property
+    def has_own_scale(self) -> bool:
+        return self.it.scale in (Scale.OWN_NUMBER, Scale.OWN_PARAMETER) and hasattr(self.subject.module, "scale")
+
+    def scale(self, module: Any) -> Tensor | float | None:
+        """The argument, of the circumstance's shape; None where the module has it, or there is no noise."""
+        it, noise_shape = self.it, self.subject.space.noise_shape
+        if self.subject.noise is None:
+            return None
+        one = float(self.given.scale.reshape(-1)[0])
+        if self.has_own_scale:
+            tensor = torch.tensor(one, dtype=it.dtype)
+            module.scale = one if it.scale is Scale.OWN_NUMBER else torch.nn.Parameter(tensor)
+            return None
+        if it.scale in (Scale.NUMBER, Scale.OWN_NUMBER):
+            return one
+        if it.scale is Scale.PER_VARIABLE:
+            return self.given.scale.reshape(*it.batch, *noise_shape).to(it.dtype)
+        if it.scale is Scale.PER_EXAMPLE:
+            first = self.given.scale.flatten(1)[:, 0]
+            return first.reshape(*it.batch, *(1,) * len(noise_shape)).to(it.dtype)
+        return torch.tensor([one] if it.scale is Scale.ONE_ELEMENT else one, dtype=it.dtype)
+
+    def loss(self) -> LinearLoss:
+        """As the circumstance gives it."""
+        it, given, shape = self.it, self.given, self.subject.space.shape
+        dtype = torch.float64 if it.loss is Loss.DOUBLE else it.dtype
+        if dtype in (torch.float16, torch.bfloat16):
+            dtype = torch.float32  # as those of hamming are
+        coefficients, best = given.coefficients.reshape(*it.batch, *shape), None
+        constant: Tensor | float = self.constant().reshape(it.batch).to(dtype)
+        if it.loss is Loss.KNOWN_BEST:
+            best = given.best.reshape(*it.batch, *shape).to(dtype)
+        elif it.loss is Loss.NUMBER:
+            constant = 3.5
+        elif it.loss is Loss.BROADCAST:
+            coefficients = given.coefficients[0].reshape(*(1,) * len(it.batch), *shape)
+        elif it.loss is Loss.WITHOUT_BATCH:
+            coefficients = given.coefficients[0]
+        coefficients = coefficients.to(dtype).clone()
+        return LinearLoss(coefficients, constant, event_dims=len(shape), best=best)
+
+    def constant(self) -> Tensor:
+        """Of each example, float64."""
+        count = self.it.examples
+        return torch.full((count,), 3.5).double() if self.it.loss is Loss.NUMBER else torch.arange(count).double() % 7
+
+    def leaves(self, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss) -> dict[str, Tensor]:
+        """What the gradients are taken for, by name."""
+        it, found = self.it, dict[str, Tensor]()
+        if it.mode in (Mode.NO_GRAD, Mode.INFERENCE):
+            return found
+        if it.mode is not Mode.ONLY_SCALE or not isinstance(scale, Tensor):
+            found["the scores"] = scores.requires_grad_()
+        if it.mode is not Mode.ONLY_SCORES and isinstance(scale, Tensor):
+            found["the scale"] = scale.requires_grad_()
+        if it.loss is Loss.REQUIRES_GRAD and isinstance(self.subject, ObjectiveSubject):
+            found["the coefficients"] = loss.coefficients.requires_grad_()
+            if not self.is_potential:
+                assert isinstance(loss.constant, Tensor)
+                found["the constant"] = loss.constant.requires_grad_()
+        return found
+
+    @property
+    def is_potential(self) -> bool:
+        return hasattr(self.subject.module, "margin")
+
+    def weights(self) -> Tensor:
+        """Of each example's loss."""
+        return torch.arange(self.it.examples).double() % 5 - 1.5
+
+    def arriving(self) -> Tensor:
+        """What reaches a layer's structures: ``(samples, n, *shape)``, or ``(n, *shape)`` of their mean."""
+        weights = self.given.coefficients
+        return weights if self.returns_mean else weights.expand(self.samples, *weights.shape)
+
+    @property
+    def samples(self) -> int:
+        return 1 if self.subject.noise is None else self.it.samples
+
+    @property
+    def returns_mean(self) -> bool:
+        return self.definition is mean_structures
