@@ -31,6 +31,10 @@ SPACES: dict[str, MakeSpace] = {
     "Chain": lambda: sp.Chain(8, 4),
     "DagPath": lambda: sp.DagPath.grid(4, 5),
     "SpanningTree": lambda: sp.SpanningTree(networkx.grid_graph((3, 4))),
+    "Arborescence": lambda: sp.Arborescence(5),
+    "SpaceBatch": lambda: sp.SpaceBatch(
+        [sp.DagPath.grid(3, 3)] * (_BATCH // 2) + [sp.DagPath.grid(4, 2)] * (_BATCH // 2)
+    ),
     "IntegerProgram": lambda: sp.IntegerProgram(6, LinearConstraint([[1, 2, 3, 1, 2, 3]], ub=[5])),
 }
 

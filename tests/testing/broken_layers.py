@@ -10,6 +10,7 @@ from broken import GUMBEL, draw, layers
 from torch import Tensor
 
 import structpred as sp
+from structpred.epsilon import as_policy
 from structpred.testing import DIFFERENCE_LAYER_LAWS, IDENTITY_LAYER_LAWS, MEAN_LAYER_LAWS
 
 
@@ -54,16 +55,18 @@ class PlainLayer:
         return y[0] if self.num_samples is None else y
 
 
+CENTRAL = sp.FixedEpsilon(-1.0, margin=1.0)
+
+
 @attrs.define(slots=False, eq=False)
 class PlainDifference(PlainLayer):
     """Right: the step is a fixed number."""
 
-    epsilon: float = -1.0
-    central: bool = False
+    epsilon: sp.Epsilon | float = -1.0
 
     def gradient(self, perturbed: Tensor, upstream: Tensor) -> Tensor:
-        low = -self.epsilon if self.central else 0.0
-        return self.difference(perturbed, upstream, low, self.epsilon)
+        step = as_policy(self.epsilon)
+        return self.difference(perturbed, upstream, -step.margin * step.value, step.value)
 
     def difference(self, perturbed: Tensor, direction: Tensor, low: float, high: float) -> Tensor:
         one, other = (self.space.argmax(perturbed + step * direction) for step in (low, high))
@@ -81,7 +84,7 @@ class SizeOfTheStep(PlainDifference):
         return super().difference(perturbed, direction, low, high) * (high - low) / abs(high - low)
 
 
-@broken("gradient_for_scores_is_the_difference_along_what_arrived", central=True)
+@broken("gradient_for_scores_is_the_difference_along_what_arrived", epsilon=CENTRAL)
 class OneStepForTwo(PlainDifference):
     def difference(self, perturbed, direction, low, high):
         return super().difference(perturbed, direction, low, high) * (high - low) / high

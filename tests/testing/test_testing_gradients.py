@@ -5,7 +5,7 @@ import broken_layers
 import broken_score_functions
 import pytest
 from broken import BROKEN, Shared
-from broken_direct import Plain
+from broken_direct import CENTRAL, Plain
 from broken_potentials import PlainPotential
 from pasted import shows_again
 
@@ -37,11 +37,11 @@ def test_every_law_has_a_broken_subject():
     ("check", "module", "laws"),
     [
         (check_objective, Plain(sp.OneHot(3)), "DIRECT_LAWS"),
-        (check_objective, Plain(Shared(), central=True), "DIRECT_LAWS"),
+        (check_objective, Plain(Shared(), epsilon=CENTRAL), "DIRECT_LAWS"),
         (check_objective, PlainPotential(sp.KSubset(4, 2)), "POTENTIAL_LAWS"),
         (check_objective, PlainPotential(Shared(), margin=True, factor=2.0), "POTENTIAL_LAWS"),
         (check_objective, broken_score_functions.PlainScoreFunction(sp.OneHot(3)), "SCORE_FUNCTION_LAWS"),
-        (check_layer, broken_layers.PlainDifference(Shared(), central=True), "DIFFERENCE_LAYER_LAWS"),
+        (check_layer, broken_layers.PlainDifference(Shared(), epsilon=CENTRAL), "DIFFERENCE_LAYER_LAWS"),
         (check_layer, broken_layers.PlainIdentity(sp.Matching(2, 3)), "IDENTITY_LAYER_LAWS"),
         (check_layer, broken_layers.PlainMean(sp.OneHot(3)), "MEAN_LAYER_LAWS"),
     ],

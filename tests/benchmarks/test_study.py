@@ -1,0 +1,122 @@
+"""The study: every setting trains, its steps and sigmas are what they say, and its tables read right."""
+
+from __future__ import annotations
+
+import io
+
+import attrs
+import pytest
+import torch
+from rich.console import Console
+
+import structpred as sp
+from benchmarks.study.axes import AXES, CELLS, DEFAULT, settings_of
+from benchmarks.study.learner import Learner
+from benchmarks.study.problems import Cell, Kind, Result, Run, train
+from benchmarks.study.report import best_of, errors_of, print_axes, print_rivals, relative, told
+from benchmarks.study.setting import Learning, Method, Setting, Unit
+
+SPACE = sp.OneHot(4)
+SETTINGS = list(dict.fromkeys(setting for settings in AXES.values() for setting in settings))
+
+
+def problem(runs: int = 2) -> tuple[torch.Tensor, sp.LinearLoss]:
+    generator = torch.Generator().manual_seed(0)
+    costs = torch.rand(runs, 6, 4, generator=generator)
+    best = SPACE.argmax(-costs)
+    scores = torch.randn(runs, 6, 4, generator=generator).requires_grad_()
+    return scores, sp.LinearLoss(costs, -(costs * best).sum(-1), event_dims=1, best=best)
+
+
+def learner(setting: Setting, runs: int | None = 2) -> Learner:
+    torch.manual_seed(0)
+    return Learner(setting, SPACE, noise=sp.Gumbel(), draws=2, rate=0.1, runs=runs)
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=told)
+def test_every_setting_has_a_loss_for_each_example_with_a_gradient(setting):
+    scores, loss = problem()
+    value = learner(setting)(scores, loss)
+    value.sum().backward()
+    assert value.shape == (2, 6)
+    assert scores.grad.isfinite().all()
+    adaptive = setting.method is Method.ADAPTIVE_IMPLICIT_MLE  # whose first step is short against much noise
+    assert scores.grad.any() or (adaptive and setting.sigma > 1)
+
+
+def test_the_default_is_the_librarys():
+    mine = learner(attrs.evolve(DEFAULT, draws=1), runs=None).module
+    library = sp.PerturbedDirectLoss(SPACE)
+    assert mine.epsilon == library.epsilon
+    assert mine.scale().item() == library.scale().item()
+    assert mine.scale.rate == library.scale.rate
+    assert mine.noise == library.noise
+
+
+@pytest.mark.parametrize(("learning", "moves"), [(how, how is not Learning.FIXED) for how in Learning])
+def test_sigma_moves_if_it_is_learned(learning, moves):
+    scores, loss = problem()
+    of = learner(Setting(learning=learning, sigma=0.5))
+    assert of.sigma == pytest.approx(0.5)
+    of(scores, loss).sum().backward()
+    assert (abs(of.sigma - 0.5) > 1e-4) == moves
+
+
+def test_units_differ_in_what_the_range_is_a_mean_of():
+    scores, loss = problem()
+    ranges = loss.coefficients.amax(-1) - loss.coefficients.amin(-1)
+    steps = {}
+    for unit in Unit:
+        step = learner(Setting(unit=unit)).module.epsilon
+        steps[unit] = [step.start(scores, it.coefficients, torch.tensor(1.0), 1) for it in (loss, loss_times(loss, 2))]
+    torch.testing.assert_close(steps[Unit.BATCH][0], -256 / ranges.mean(-1, keepdim=True).expand(2, 6))
+    torch.testing.assert_close(steps[Unit.EXAMPLE][0], -256 / ranges)
+    torch.testing.assert_close(steps[Unit.RUNNING][0], steps[Unit.BATCH][0])
+    torch.testing.assert_close(steps[Unit.RUNNING][1], steps[Unit.BATCH][0] / 1.1)
+
+
+def loss_times(loss: sp.LinearLoss, factor: float) -> sp.LinearLoss:
+    return sp.LinearLoss(factor * loss.coefficients, event_dims=1)
+
+
+def test_a_small_cell_trains_and_learns():
+    cell = Cell(Kind.PATHS, degree=1, rows=20)
+    outcomes = list(train(cell, DEFAULT, [100_000, 100_001], data_dir=None))  # type: ignore[arg-type]
+    assert len(outcomes) == 2
+    assert all(0 <= error < 0.2 and sigma > 0 for error, sigma in outcomes)
+
+
+def test_every_cell_has_the_default_first_and_no_setting_twice():
+    for cell in CELLS:
+        settings = settings_of(cell)
+        assert settings[0] == DEFAULT
+        assert len(set(settings)) == len(settings)
+
+
+def results() -> list[Result]:
+    spo = AXES["spo+"]
+    errors = {DEFAULT: (0.1, 0.3), AXES["step"][0]: (0.3, 0.5), spo[0]: (0.9, 0.9), spo[1]: (0.2, 0.2)}
+    return [
+        Result(Run(CELLS[0], setting, seed), error, 1.0, "abc")
+        for setting, pair in errors.items()
+        for seed, error in enumerate(pair)
+    ]
+
+
+def test_tables_have_means_and_the_best_of_each_grid():
+    errors = errors_of(results())
+    assert errors[CELLS[0], DEFAULT] == [0.1, 0.3]
+    assert relative(errors, CELLS, AXES["step"][0]) == pytest.approx(0.401 / 0.201)
+    assert best_of(errors, CELLS[0], AXES["spo+"]) == AXES["spo+"][1]
+    output = io.StringIO()
+    console = Console(file=output, width=200)
+    print_axes(results(), console)
+    print_rivals(results(), console)
+    lines = [line.split() for line in output.getvalue().splitlines()]
+    assert ["ratio", "-4", "40.00", "1.995"] in lines
+    assert any(line[-3:] == ["20.00", "20.00", "20.00"] for line in lines)
+
+
+def test_rivals_have_grids_of_their_own():
+    for method in Method:
+        assert sum(setting.method is method for setting in SETTINGS) >= 5
