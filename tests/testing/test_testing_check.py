@@ -159,6 +159,7 @@ def test_a_method_that_returns_another_kind_of_thing_is_told(method, answer, mes
         ({"tolerance": -1.0}, "tolerance: expected a number of at least 0, got -1.0 (float)"),
         ({"tolerance": float("nan")}, "tolerance: expected a finite number, got nan (float)"),
         ({"seed": 0.5}, "seed: expected an integer, got 0.5 (float)"),
+        ({"effort": "much"}, 'effort: expected "default" or "thorough", got \'much\' (str)'),
     ],
 )  # fmt: skip
 def test_bad_settings_are_refused(settings, message):

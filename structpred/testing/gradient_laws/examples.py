@@ -116,4 +116,5 @@ def _stands(subject: Subject, scores: Tensor, size: float, generator: torch.Gene
     """Where the answer stays when scores move: of two that are as good, one wins on each side."""
     move = size * torch.rand(scores.shape, generator=generator, dtype=torch.float64)
     one, other = subject.space.argmax(torch.stack([scores + move, scores - move]))
-    return (one == other).flatten(-len(subject.space.shape)).all(-1)
+    stands: Tensor = (one == other).flatten(-len(subject.space.shape)).all(-1)
+    return stands

@@ -69,7 +69,7 @@ def equality_sees_every_field(space: StructuredSpace) -> None:
 
 def _fields(space: StructuredSpace) -> dict[str, Any]:
     if attrs.has(type(space)):
-        return {it.name: getattr(space, it.name) for it in attrs.fields(type(space)) if it.init}
+        return {it.name: getattr(space, it.name) for it in attrs.fields(type(space)) if it.init}  # type: ignore[arg-type]
     return dict(vars(space)) if hasattr(space, "__dict__") else {}
 
 
@@ -77,7 +77,7 @@ def _with(space: StructuredSpace, name: str, value: Any) -> StructuredSpace | No
     """The space with another value in a field, where it takes that."""
     try:
         if attrs.has(type(space)):
-            made: StructuredSpace = attrs.evolve(space, **{name.lstrip("_"): value})
+            made: StructuredSpace = attrs.evolve(space, **{name.lstrip("_"): value})  # type: ignore[misc]
             return made
         changed = copy.deepcopy(space)
         setattr(changed, name, value)
