@@ -44,9 +44,10 @@ class PerturbedModule(nn.Module):
         else:
             super().__setattr__(name, value)
 
-    def extra_repr(self) -> str:
-        settings = (f"{name}={getattr(self, name)!r}" for name in self.converters if name not in self._modules)
-        return ", ".join(settings)
+    def __repr__(self) -> str:
+        """As a call of the class, whatever is a module of its own."""
+        settings = (f"{name}={getattr(self, name)!r}" for name in self.converters)
+        return f"{type(self).__name__}({', '.join(settings)})"
 
     def _validate_scores(self, scores: Tensor) -> Tensor:
         """The scores in float32 or finer: half precision would make ties."""
