@@ -32,6 +32,7 @@ class Plot:
     title: str
     along: str
     """The field of ``Setting`` that is varied."""
+    along_in_words: str
     lines: Sequence[Line]
 
 
@@ -39,39 +40,41 @@ PLOTS = (
     Plot(
         "How large a step?",
         "ratio",
+        "step, in units of noise and loss",
         [Line("with a margin of 0.05", "step"), Line("without", "step without margin")],
     ),
-    Plot("How large a margin?", "margin", [Line("of a step of 256 units", "margin")]),
+    Plot("How large a margin?", "margin", "margin, as a share of the step", [Line("of a step of 256 units", "margin")]),
     Plot(
         "Which sigma?",
+        "sigma",
         "sigma",
         [Line("adaptive, from this start", "start of adaptive sigma"), Line("fixed", "fixed sigma")],
     ),
     Plot(
         "Which learning rate?",
         "rate",
+        "learning rate / the task's own",
         [
             Line("adaptive sigma", "rate"),
             Line("sigma fixed at 1", "rate at a fixed sigma", lambda setting: setting.sigma == 1),
         ],
     ),
-    Plot("How many draws?", "draws", [Line("", "draws")]),
+    Plot("How many draws?", "draws", "draws", [Line("", "draws")]),
 )
 
 
 def draw(results: Sequence[Result], path: Path) -> None:
-    """Writes the picture: a row for each question, a column for each problem."""
+    """Writes the picture: a row for each problem, a column for each question."""
     errors = errors_of(results)
     kinds = [kind for kind in Kind if any(cell.kind is kind for cell, _ in errors)]
-    figure, axes = plt.subplots(
-        len(PLOTS), len(kinds), figsize=(3.2 * len(kinds), 2.6 * len(PLOTS)), squeeze=False, sharey=True
-    )
-    for row, plot in zip(axes, PLOTS, strict=True):
-        for panel, kind in zip(row, kinds, strict=True):
+    size = (3.2 * len(PLOTS), 2.8 * len(kinds))
+    figure, axes = plt.subplots(len(kinds), len(PLOTS), figsize=size, squeeze=False, sharey=True)
+    for row, kind in zip(axes, kinds, strict=True):
+        for panel, plot in zip(row, PLOTS, strict=True):
             _panel(panel, plot, kind, errors)
-        row[0].set_ylabel(f"{plot.title}\nerror / default's")
-    for panel, kind in zip(axes[0], kinds, strict=True):
-        panel.set_title(kind.value)
+        row[0].set_ylabel(f"{kind.value}: error / default's")
+    for panel, plot in zip(axes[0], PLOTS, strict=True):
+        panel.set_title(plot.title)
     figure.tight_layout()
     with whole_file(path, "output") as unfinished:
         figure.savefig(unfinished, dpi=110, format="png")
@@ -91,7 +94,7 @@ def _panel(panel: Axes, plot: Plot, kind: Kind, errors: Errors) -> None:
         panel.set_xscale("symlog", linthresh=0.0125)
     else:
         panel.set_xscale("log")
-    panel.set_ylim(0.6, 2.5)
-    panel.set_xlabel(plot.along)
+    panel.set_ylim(0.8, 2.4)
+    panel.set_xlabel(plot.along_in_words)
     if any(line.label for line in plot.lines):
         panel.legend(fontsize=7)
