@@ -14,6 +14,7 @@ from hypothesis.errors import UnsatisfiedAssumption
 
 from structpred._validation import validate_finite_number, validate_positive_int
 from structpred.errors import argument_error
+from structpred.testing.circumstances import restoring_torch
 from structpred.testing.code import expression, reproduction
 from structpred.testing.law import Law, LawError, ViolationError
 from structpred.testing.report import Outcome, Result
@@ -124,7 +125,8 @@ class _Search:
         self.examples += 1
         before = copy.deepcopy(inputs)  # a broken subject may write into its arguments
         try:
-            self.law(self.subject, **inputs, **self.options)
+            with restoring_torch():
+                self.law(self.subject, **inputs, **self.options)
         except UnsatisfiedAssumption:
             raise
         except Exception as error:
