@@ -37,7 +37,7 @@ def test_the_links_of_a_page_lead_somewhere(page):
 
 def test_the_page_of_laws_has_every_law_and_no_other():
     rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "laws.md").read_text(encoding="utf-8"), re.MULTILINE)
-    assert rows == [law.name for law in (*SPACE_LAWS, *BATCH_LAWS, *GRADIENT_LAWS)]
+    assert sorted(rows) == sorted(law.name for law in (*SPACE_LAWS, *BATCH_LAWS, *GRADIENT_LAWS))
 
 
 def test_the_readme_counts_the_laws():

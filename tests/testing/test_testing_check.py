@@ -212,8 +212,8 @@ def test_a_check_leaves_the_module_as_it_was():
 
 
 def test_a_failure_of_an_objective_shows_the_call_as_code():
+    laws = [law for law in DIRECT_LAWS if law.name == "gradient_for_scores_equals_finite_differences"]
     with pytest.raises(LawError) as caught:
-        laws = [law for law in DIRECT_LAWS if law.name == "gradient_for_scores_equals_finite_differences"]
         check_objective(SumForMean(sp.OneHot(2)), laws=laws, max_examples=10)
     text = str(caught.value)
     assert text.startswith("SumForMean(space=OneHot(n=2), noise=Gumbel(), epsilon=-1.0, num_samples=1) ")
