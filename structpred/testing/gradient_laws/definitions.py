@@ -102,5 +102,5 @@ class _WithBackward(torch.autograd.Function):
         return y.clone()
 
     @staticmethod
-    def backward(ctx, arrived: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[no-untyped-def, override]
+    def backward(ctx, arrived: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[no-untyped-def]
         return ctx.gradient(arrived), None, None
