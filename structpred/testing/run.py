@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import textwrap
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import hypothesis
 from attrs import field, frozen
-from hypothesis.errors import UnsatisfiedAssumption
+from hypothesis.errors import HypothesisDeprecationWarning, UnsatisfiedAssumption
 
 from structpred._validation import validate_finite_number, validate_positive_int
 from structpred.errors import argument_error
@@ -179,7 +180,10 @@ class _Search:
             suppress_health_check=list(hypothesis.HealthCheck),
             phases=PHASES,
         )
-        hypothesis.seed(self.effort.seed)(settings(given))()
+        with warnings.catch_warnings():
+            # Structures may come from the space's solver, which may break ties at random.
+            warnings.filterwarnings("ignore", "Do not use the `random` module", HypothesisDeprecationWarning)
+            hypothesis.seed(self.effort.seed)(settings(given))()
 
 
 def run(law: Law, subject: Any, effort: Effort, expected_failure: str | None = None) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import math
+from typing import Any
 
 import torch
 from attrs import frozen
@@ -119,8 +120,15 @@ class Circumstance:
         return self.examples * self.samples
 
 
+def _circumstance(epsilon: float, dtype: torch.dtype, **others: Any) -> Circumstance:
+    # In half precision a step as small or as large is lost beside the scores, or they beside it.
+    if dtype in (torch.float16, torch.bfloat16) and not 0.25 <= abs(epsilon) <= 4:
+        epsilon = math.copysign(2.0, epsilon)
+    return Circumstance(epsilon=epsilon, dtype=dtype, **others)
+
+
 CIRCUMSTANCES = tuple(
-    Circumstance(**it)
+    _circumstance(**it)
     for it in pairwise(
         batch=[(7,), (), (1,), (2,), (64,), (65,), (257,), (1000,), (3, 5), (2, 3, 4)],
         scale=list(Scale),

@@ -1,8 +1,9 @@
 """Examples for calls in circumstances: exact in every dtype, and without near ties.
 
 Scores, noise, coefficients and what reaches a layer's structures are multiples of 1/16, or of 2^-12 for float32 and
-float64: sums of a few of them are exact. An example and a draw of noise are taken only if each maximum that is solved
-for stands where all scores move a little up or down, one way and the other way.
+float64: sums of a few of them are exact, as none is above 16 in half precision. An example and a draw of noise are
+taken only if each maximum that is solved for stands where all scores move a little up or down, one way and the other
+way.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from structpred.testing.gradient_laws.subject import Subject
 
 _EXAMPLES = 16
 _DRAWS = 10
-_HALF = (torch.float16, torch.bfloat16)
+HALF = (torch.float16, torch.bfloat16)
 
 
 @frozen(eq=False)
@@ -47,19 +48,20 @@ def examples(
     ``maxima`` of perturbed scores, coefficients and plain scores are the scores that are solved for.
     """
     space, generator = subject.space, torch.Generator().manual_seed(seed)
-    step = 1 / 16 if it.dtype in _HALF else 2.0**-12
+    step = 1 / 16 if it.dtype in HALF else 2.0**-12
     noisy = subject.noise is not None
 
     def lattice(shape: tuple[int, ...], most: float) -> Tensor:
         low, high = -round(most / step), round(most / step)
         return torch.randint(low, high + 1, shape, generator=generator).double() * step
 
-    scores = _scores(subject, it, lattice((_EXAMPLES, *space.shape), 3.0), generator)
+    half = it.dtype in HALF
+    scores = _scores(subject, it, lattice((_EXAMPLES, *space.shape), 2.0 if half else 3.0), generator)
     noise = lattice((_DRAWS, _EXAMPLES, *space.noise_shape), 2.0) * noisy
-    noise = noise / 2 if it.dtype in _HALF else noise  # its products with a scale of 2^k are multiples of 1/16 too
+    noise = noise / 2 if half else noise  # its products with a scale of 2^k are multiples of 1/16 too
     noise = (noise / step).round() * step
     scale = _scale(it, _EXAMPLES, space.noise_shape, generator)
-    coefficients = lattice((_EXAMPLES, *space.shape), 2.0)
+    coefficients = lattice((_EXAMPLES, *space.shape), 1.0 if half else 2.0)
     if it.loss in (LossKind.BROADCAST, LossKind.WITHOUT_BATCH):
         coefficients = coefficients[:1].expand_as(coefficients)
     perturbed = scores + space.spread(scale * noise)  # (draws, examples, *shape)
@@ -81,12 +83,12 @@ def examples(
 def _scores(subject: Subject, it: Circumstance, scores: Tensor, generator: torch.Generator) -> Tensor:
     dims = len(subject.space.shape)
     each = (_EXAMPLES, *(1,) * dims)
-    far = 8.0 if it.dtype in _HALF else 512.0
+    far = 4.0 if it.dtype in HALF else 512.0
     signs = torch.randint(0, 2, each, generator=generator).double() * 2 - 1
     if it.scores is Scores.EQUAL:
         return scores.flatten(1)[:, 0].reshape(each).expand_as(scores).clone()
     if it.scores is Scores.LARGE:
-        return scores / 2 + far * signs if it.dtype not in _HALF else (scores * 8).round() / 16 + far * signs
+        return scores / 2 + far * signs if it.dtype not in HALF else (scores * 8).round() / 16 + far * signs
     if it.scores is Scores.ONE_LARGE:
         part = torch.randint(scores[0].numel(), (_EXAMPLES, 1), generator=generator)
         return scores.flatten(1).scatter_add(1, part, torch.full((_EXAMPLES, 1), -far).double()).reshape(scores.shape)

@@ -11,12 +11,13 @@ from attrs import frozen
 from torch import Tensor
 
 from structpred.errors import ArgumentError
+from structpred.layers.identity import Projection
 from structpred.loss import LinearLoss
 from structpred.testing.circumstances import default_dtype
 from structpred.testing.gradient_laws.arguments import Arguments, Scripted
 from structpred.testing.gradient_laws.circumstances import Before, Circumstance, Mode, Scale, Upstream
 from structpred.testing.gradient_laws.definitions import Definition
-from structpred.testing.gradient_laws.examples import Examples, examples
+from structpred.testing.gradient_laws.examples import HALF, Examples, examples
 from structpred.testing.gradient_laws.expectation import Found, expected
 from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
 from structpred.testing.law import ViolationError
@@ -80,6 +81,10 @@ class _Call:
     def given(self) -> Examples:
         return self.arguments.given
 
+    @property
+    def has_projection(self) -> bool:
+        return getattr(self.subject.module, "projection", Projection.NONE) is not Projection.NONE
+
     def check(self) -> None:
         """Calls, and compares."""
         it = self.it
@@ -87,6 +92,13 @@ class _Call:
             got, names = self.got()
         wanted, bounds = expected(self.arguments, plain_gradients=self.plain_gradients)
         tolerance, smallest = _TOLERANCE[it.dtype], _SMALLEST[it.dtype]
+        if self.plain_gradients and it.dtype in HALF:
+            tolerance *= 5  # of a density that may be computed in half precision
+        if self.has_projection:  # of scores that are near one another
+            finite = self.given.scores.masked_fill(self.given.scores.isinf(), 0)
+            tolerance *= 1 + float(finite.abs().max())
+            arrived = float(self.given.coefficients.abs().max())
+            bounds = {name: bound.clamp(min=arrived) for name, bound in bounds.items()}
         pairs = [("value", got.value, wanted.value, bounds["value"])]
         pairs += [
             (f"the gradient for {name}", got.gradients[name], wanted.gradients[name], bounds[name]) for name in names
@@ -187,7 +199,8 @@ class _Call:
             return list(found)  # a policy with a state may have taken another step
         again = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
         for name, one, other in zip(leaves, found, again, strict=True):
-            if one is not None and other is not None and not torch.equal(one, other):
+            changes = self.arguments.own_step and isinstance(self.subject.module.epsilon, torch.nn.Module)
+            if one is not None and other is not None and not changes and not torch.equal(one, other):
                 raise ViolationError(f"a second backward pass has another gradient for {name}", got=other, expected=one)
         return list(found)
 
