@@ -6,6 +6,8 @@ seeds, ``--first-seed`` says where to go on.
 
 import os
 
+import pytest
+import torch
 from hypothesis import settings
 
 # They hold no examples, and several modules of one name cannot be collected.
@@ -14,6 +16,16 @@ collect_ignore_glob = ["conftest.py", "*/conftest.py", "*/*/conftest.py"]
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, print_blob=True)
 settings.register_profile("thorough", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
+
+
+@pytest.fixture(autouse=True)
+def _torch_as_it_was():
+    """Some broken spaces leave torch changed, which the tests after them should not see."""
+    grad, dtype, threads = torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_num_threads()
+    yield
+    torch.set_grad_enabled(grad)
+    torch.set_default_dtype(dtype)
+    torch.set_num_threads(threads)
 
 
 def pytest_addoption(parser):
