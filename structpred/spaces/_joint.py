@@ -55,7 +55,8 @@ class OneByOne(JointSolver):
         self._different = list(number)
 
     def argmax(self, scores: Tensor, which: Tensor) -> Tensor:
-        y = torch.zeros_like(scores)
+        with torch.inference_mode(False):  # threads are out of it, and write here
+            y = torch.zeros_like(scores)
         groups = list(self._groups(self._number[which]))
         late: list[tuple[list[int], bool]] = []
         stopped = False
