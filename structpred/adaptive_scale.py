@@ -58,18 +58,22 @@ class AdaptiveScale(nn.Module):
 
     @torch.no_grad()
     def update(self, scores: Tensor, gradient: Tensor, event_dims: int) -> None:
-        """Takes a step down the slope.
+        """Takes a step down the slope, but not to where noise is lost in the rounding of the scores.
 
         Args:
             scores: ``(*batch, *shape)``, without noise.
             gradient: ``(samples, *batch, *shape)``, of the loss for them.
             event_dims: the number of dimensions of ``shape``.
         """
-        along = inner(scores.masked_fill(scores.isneginf(), 0), gradient.mean(0), event_dims)  # (*batch)
+        scores = scores.masked_fill(scores.isneginf(), 0)
+        along = inner(scores, gradient.mean(0), event_dims)  # (*batch)
         slope = -along.sum_to_size(self.log_scale.shape[: along.ndim]).reshape(self.log_scale.shape)
         slope = slope.to(self.log_scale.dtype)
         self.squares += slope.square()
         self.log_scale -= self.rate * (slope / self.squares.sqrt()).where(self.squares > 0, 0.0)
+        if scores.numel():
+            least = torch.finfo(scores.dtype).eps * scores.abs().max()
+            self.log_scale.clamp_(min=least.log().to(self.log_scale))
 
     def extra_repr(self) -> str:
         return f"rate={self.rate}"

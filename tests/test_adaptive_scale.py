@@ -114,6 +114,13 @@ def test_forbidden_parts_do_not_spoil_it():
     assert adaptive.scale().isfinite()
 
 
+def test_it_does_not_fall_below_the_rounding_of_the_scores():
+    scale = sp.AdaptiveScale(1.0, rate=100.0)
+    right, gradient = torch.tensor([[8.0, 0.0]]), torch.tensor([[[-1.0, 1.0]]])
+    scale.update(right, gradient, 1)
+    assert scale().item() == pytest.approx(8 * torch.finfo(torch.float32).eps, rel=1e-3)
+
+
 def test_its_state_goes_on():
     one, other = objective(), objective()
     for seed in range(3):
