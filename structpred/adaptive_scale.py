@@ -38,7 +38,7 @@ class AdaptiveScale(nn.Module):
     >>> scores = 100 * torch.eye(3)  # large, and wrong
     >>> loss = objective(scores, objective.space.hamming(torch.eye(3).roll(1, 0)))
     >>> objective.scale().item()  # noise helps, as the sign of the scores is wrong
-    1.03...
+    1.105...
     """
 
     log_scale: Tensor
