@@ -44,17 +44,17 @@ def validate_scale(
     return scale.to(scores.dtype)
 
 
-def validate_number_of_scale(scale: float) -> float:
+def validate_number_of_scale(scale: float, name: str = "scale") -> float:
     """Returns the number as a float; raises ``ArgumentError`` unless it is positive and finite."""
-    number = validate_finite_number("scale", scale)
+    number = validate_finite_number(name, scale)
     if number <= 0:
-        raise argument_error("scale", "a positive number", scale, "noise=None means no noise")
+        raise argument_error(name, "a positive number", scale, "noise=None means no noise")
     return number
 
 
-def validate_own_scale(scale: Tensor | float) -> Tensor | float:
+def validate_own_scale(scale: Tensor | float, name: str = "scale") -> Tensor | float:
     """The scale of an objective, before any scores are known: only the entries of its tensors' dtype are validated."""
-    return validate_floating("scale", scale) if isinstance(scale, Tensor) else validate_number_of_scale(scale)
+    return validate_floating(name, scale) if isinstance(scale, Tensor) else validate_number_of_scale(scale, name)
 
 
 def usable_scale(scale: Tensor) -> Tensor:
@@ -62,12 +62,12 @@ def usable_scale(scale: Tensor) -> Tensor:
     return scale + 0 * scale.detach().log()
 
 
-def explain_scale(scale: Tensor | float) -> None:
+def explain_scale(scale: Tensor | float, name: str = "scale") -> None:
     """Raises ``ArgumentError`` if an entry is not positive and finite. Waits for the scale's device."""
     if isinstance(scale, Tensor) and usable_scale(scale).isnan().any():
         span = f"entries from {scale.min():.4g} to {scale.max():.4g}"
         worst = Words("NaN" if scale.isnan().any() else span)
-        raise argument_error("scale", "positive finite entries", worst, "end the network with nn.Softplus()")
+        raise argument_error(name, "positive finite entries", worst, "end the network with nn.Softplus()")
 
 
 def _reshaped(scale: Tensor, batch: tuple[int, ...], noise_shape: tuple[int, ...]) -> str:

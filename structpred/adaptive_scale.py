@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from structpred._scale import explain_scale, validate_own_scale
 from structpred._tensors import inner
 from structpred._validation import validate_positive_number
+from structpred.errors import Words, argument_error
 
 
 class AdaptiveScale(nn.Module):
@@ -31,7 +32,7 @@ class AdaptiveScale(nn.Module):
         rate: what log sigma changes by in the first call; as slopes add up, it changes less and less.
 
     Raises:
-        ArgumentError: for an initial or a rate that is not positive.
+        ArgumentError: for an initial or a rate that is not positive; in a call, for a sigma for each variable.
 
     >>> import structpred as sp
     >>> objective = sp.PerturbedDirectLoss(sp.Matching(3), scale=sp.AdaptiveScale())
@@ -42,15 +43,15 @@ class AdaptiveScale(nn.Module):
     """
 
     log_scale: Tensor
-    squares: Tensor
+    log_squares: Tensor
 
     def __init__(self, initial: Tensor | float = 1.0, *, rate: float = 0.1) -> None:
         super().__init__()
         self.rate = validate_positive_number("rate", rate)
-        start = torch.as_tensor(validate_own_scale(initial), dtype=torch.get_default_dtype()).detach()
-        explain_scale(start)
+        start = torch.as_tensor(validate_own_scale(initial, "initial"), dtype=torch.get_default_dtype()).detach()
+        explain_scale(start, "initial")
         self.register_buffer("log_scale", start.log())
-        self.register_buffer("squares", torch.zeros_like(start))
+        self.register_buffer("log_squares", torch.full_like(start, -torch.inf))
 
     def forward(self) -> Tensor:
         """Sigma."""
@@ -67,10 +68,15 @@ class AdaptiveScale(nn.Module):
         """
         scores = scores.masked_fill(scores.isneginf(), 0)
         along = inner(scores, gradient.mean(0), event_dims)  # (*batch)
-        slope = -along.sum_to_size(self.log_scale.shape[: along.ndim]).reshape(self.log_scale.shape)
-        slope = slope.to(self.log_scale.dtype)
-        self.squares += slope.square()
-        self.log_scale -= self.rate * (slope / self.squares.sqrt()).where(self.squares > 0, 0.0)
+        of_batch, of_noise = self.log_scale.shape[: along.ndim], self.log_scale.shape[along.ndim :]
+        if of_noise.numel() != 1:
+            found = Words(f"one of shape {tuple(self.log_scale.shape)}")
+            raise argument_error("scale", "an AdaptiveScale without a sigma for each variable", found)
+        slope = -along.sum_to_size(of_batch).reshape(self.log_scale.shape).to(self.log_scale.dtype)
+        # Squares in logarithms: whatever the unit of the loss, they do not overflow.
+        torch.logaddexp(self.log_squares, 2 * slope.abs().log(), out=self.log_squares)
+        step = slope.sign() * (slope.abs().log() - self.log_squares / 2).exp()
+        self.log_scale -= self.rate * step.where(slope != 0, 0.0)
         if scores.numel():
             least = torch.finfo(scores.dtype).eps * scores.abs().max()
             self.log_scale.clamp_(min=least.log().to(self.log_scale))

@@ -33,6 +33,8 @@ def test_it_is_the_default_where_the_step_is_in_units_of_the_noise():
     assert isinstance(objective(epsilon=sp.GrowUntilNonzero(STEP)).scale, sp.AdaptiveScale)
     assert objective(epsilon=-1.0).scale == 1.0
     assert objective(noise=None).scale == 1.0
+    assert objective(noise=None).epsilon == sp.RelativeToNoise(-8.0, margin=0.0)
+    assert objective().epsilon == sp.RelativeToNoise()
     assert objective(scale=2.0).scale == 2.0
 
 
@@ -75,7 +77,7 @@ def test_its_slope_is_the_derivative_of_the_expected_loss_averaged_over_the_step
     assert abs(slopes.mean() - expected) < 5 * slopes.std() / math.sqrt(draws)
 
 
-@given(factor=st.sampled_from([1e-3, 0.1, 10.0, 1e3]), seed=st.integers(0, 20))
+@given(factor=st.sampled_from([1e-25, 1e-3, 10.0, 1e25]), seed=st.integers(0, 20))
 def test_a_factor_on_scores_and_start_or_on_the_loss_changes_nothing(factor, seed):
     paths = []
     for of_scores, of_loss in ((1.0, 1.0), (factor, 1.0), (1.0, factor)):
@@ -138,6 +140,12 @@ def test_it_needs_a_step_that_moves_with_it():
     fixed(scores_of(), SPACE.hamming(TARGET), scale=1.0)
 
 
+def test_a_sigma_for_each_variable_is_refused():
+    each = objective(scale=sp.AdaptiveScale(torch.ones(1, 4, 4)))
+    with pytest.raises(sp.ArgumentError, match="scale: expected an AdaptiveScale without a sigma for each variable"):
+        each(scores_of(), SPACE.hamming(TARGET))
+
+
 @pytest.mark.parametrize("kind", [sp.PerturbedFenchelYoungLoss, sp.ImplicitMLE, sp.ScoreFunctionLoss])
 def test_others_refuse_it(kind):
     with pytest.raises(sp.ArgumentError, match=r"scale: expected a number or a tensor.*only PerturbedDirectLoss"):
@@ -147,9 +155,9 @@ def test_others_refuse_it(kind):
 @pytest.mark.parametrize(
     ("settings", "name"),
     [
-        ({"initial": 0.0}, "scale"),
-        ({"initial": -1.0}, "scale"),
-        ({"initial": torch.tensor([1.0, 0.0])}, "scale"),
+        ({"initial": 0.0}, "initial"),
+        ({"initial": -1.0}, "initial"),
+        ({"initial": torch.tensor([1.0, 0.0])}, "initial"),
         ({"rate": 0.0}, "rate"),
         ({"rate": math.nan}, "rate"),
     ],

@@ -61,8 +61,10 @@ class PerturbedDirectLoss(Objective):
 
     Args:
         space: the structures.
-        epsilon: the signed step of the loss perturbation, a number or a policy. The default measures it in units of
-            the noise and of the loss, and needs no tuning. Negative moves towards better structures, as in the paper.
+        epsilon: the signed step of the loss perturbation, a number or a policy. Negative moves towards better
+            structures, as in the paper. None measures it in units of the noise and of the loss, ``RelativeToNoise()``,
+            and needs no tuning; without noise it is ``RelativeToNoise(-8.0, margin=0.0)``, in units of the spread of
+            the scores.
         scale: sigma, where a call does not bring its own: an ``AdaptiveScale``, which the objective moves in training
             mode; or a number or a tensor as for every ``Objective``. None is ``AdaptiveScale()`` if the step is in
             units of the noise, and 1 if not.
@@ -92,15 +94,18 @@ class PerturbedDirectLoss(Objective):
         self,
         space: StructuredSpace,
         *,
-        epsilon: Epsilon | float = RelativeToNoise(),
+        epsilon: Epsilon | float | None = None,
         noise: Noise | None = Gumbel(),
         scale: Tensor | float | AdaptiveScale | None = None,
         num_samples: int = 1,
         reduction: Reduction = "mean",
     ) -> None:
-        self_scaled = noise is not None and _in_units_of_the_noise(as_policy(epsilon))
-        own = scale if scale is not None else AdaptiveScale() if self_scaled else 1.0
-        super().__init__(space, noise=noise, scale=own, num_samples=num_samples, reduction=reduction)
+        if epsilon is None:
+            epsilon = RelativeToNoise() if noise is not None else RelativeToNoise(-8.0, margin=0.0)
+        if scale is None:
+            adapts = noise is not None and _in_units_of_the_noise(as_policy(epsilon))
+            scale = AdaptiveScale() if adapts else 1.0
+        super().__init__(space, noise=noise, scale=scale, num_samples=num_samples, reduction=reduction)
         self.epsilon = as_policy(epsilon)
         self._watch = ZeroGradientWatch()
 

@@ -123,16 +123,16 @@ class Training:
 
     def objective(self, k: int, scale: Scale) -> sp.PerturbedDirectLoss:
         """The objective for k neighbours out of the candidates."""
-        epsilon: sp.Epsilon | float = sp.RelativeToNoise()
+        epsilon: sp.Epsilon | None = None
         if self.epsilon is not None:
-            epsilon = sp.FixedEpsilon(self.epsilon, margin=self.margin)
-        if self.growth is not Growth.NONE and self.epsilon is not None:
-            epsilon = sp.GrowUntilNonzero(
-                epsilon,
-                factor=self.epsilon_factor,
-                limit=self.epsilon_limit / self.epsilon,
-                group_dims=1 if self.growth is Growth.QUERY else 0,
-            )
+            epsilon = fixed = sp.FixedEpsilon(self.epsilon, margin=self.margin)
+            if self.growth is not Growth.NONE:
+                epsilon = sp.GrowUntilNonzero(
+                    fixed,
+                    factor=self.epsilon_factor,
+                    limit=self.epsilon_limit / self.epsilon,
+                    group_dims=1 if self.growth is Growth.QUERY else 0,
+                )
         return sp.PerturbedDirectLoss(
             sp.KSubset(self.candidates, k),
             epsilon=epsilon,

@@ -64,6 +64,8 @@ class Training:
     def objective(self, length: int, noise: sp.Noise | None) -> sp.PerturbedDirectLoss:
         """The objective for sequences of this length, whose first batch dimension is the repetitions."""
         epsilon: sp.Epsilon = sp.RelativeToNoise(group_dims=1)
+        if noise is None:  # the library's default there
+            epsilon = sp.RelativeToNoise(-8.0, margin=0.0, group_dims=1)
         if self.epsilon is not None:
             epsilon = sp.GrowUntilNonzero(self.epsilon, factor=self.epsilon_factor, group_dims=1)
         return sp.PerturbedDirectLoss(

@@ -67,7 +67,7 @@ def train(
         torch.optim.Adam(score_nets.parameters(), lr=training.score_rate, fused=True),
         training.scale_optimizer.create(scale_nets.parameters(), training.scale_rate),
     ]
-    objective = training.objective(length, sp.Gumbel())
+    objective = training.objective(length, None if scale is Scale.NONE else sp.Gumbel())
     adaptive = sp.AdaptiveScale(torch.ones(len(seeds), 1, 1, 1)) if scale is Scale.ADAPTIVE else None
     objective.scale = adaptive or 1.0
     deployed = _Deployed(training, score_nets)
