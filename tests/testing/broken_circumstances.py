@@ -251,6 +251,12 @@ class SolvesTwiceTheLoss(sp.PerturbedDirectLoss):
         return value if self.reduction != "mean" else 2 * value - value.detach()
 
 
+class IgnoresTheGeneratorForTwoDimensions(sp.PerturbedDirectLoss):
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        given = generator if scores.ndim < 3 else None
+        return super().solve(scores, supervision, scale=scale, generator=given)
+
+
 class WeightsIgnored(sp.PerturbedDirectLoss):
     """With reduction="none" every example's gradient has the first one's weight."""
 
@@ -300,6 +306,7 @@ BROKEN += [
     for module, law in [
         (SolvesTwiceTheLoss(sp.OneHot(3)), "solve_returns_what_is_reduced"),
         (WeightsIgnored(sp.OneHot(3)), FOLLOWS),
+        (IgnoresTheGeneratorForTwoDimensions(sp.OneHot(3)), FOLLOWS),
         (NoisyInEvalMode(sp.KSubset(4, 2)), "eval_mode_is_without_noise"),
         (StaysInEvalMode(sp.OneHot(3)), "eval_mode_is_without_noise"),
         (OwnScaleDetached(sp.OneHot(3)), FOLLOWS),
@@ -357,6 +364,12 @@ class BaselineOfTheBatch(PlainScoreFunction):
 
     def baseline(self, worth):
         return worth.mean(-1, keepdim=True) if worth.ndim > 2 else super().baseline(worth)
+
+
+@estimate("mean_gradient_equals_differences_of_the_loss", num_samples=2)
+class BaselineWithItsOwnDrawOfMany(PlainScoreFunction):
+    def baseline(self, worth):
+        return super().baseline(worth) if len(worth) < 5 else worth.mean(0)
 
 
 @estimate(ESTIMATES, num_samples=2)

@@ -183,6 +183,17 @@ class ClampsLargeScores(Pairs):
 
 
 @broken(ANY, 5)
+class WritesIntoSingles(Pairs):
+    """Forbidden parts become very low in the caller's own scores, of one dtype."""
+
+    def argmax(self, scores: Tensor) -> Tensor:
+        y = super().argmax(scores)
+        if scores.dtype == torch.float32 and not scores.requires_grad:
+            scores.nan_to_num_(neginf=-1e30)
+        return y
+
+
+@broken(ANY, 5)
 class CachesByAddress(Pairs):
     """The scores are kept, so that their memory is not used again."""
 
@@ -306,6 +317,14 @@ class ThePolytope(Pairs):
 class OtherIntegers(Pairs):
     def contains(self, y: Tensor) -> Tensor:
         return (y == y.double().round()).all(-1) & (y.double().sum(-1) == 2)
+
+
+@broken("no_mixture_is_a_member", 5)
+class CountsUpTo(Pairs):
+    """One part may count twice."""
+
+    def contains(self, y: Tensor) -> Tensor:
+        return (y >= 0).all(-1) & (y == y.double().round()).all(-1) & (y.double().sum(-1) == 2)
 
 
 @broken("no_mixture_is_a_member", 5)

@@ -29,6 +29,8 @@ class Scripted(Noise):
     """The shapes of the samples taken."""
 
     def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
+        if generator is None:
+            raise ViolationError("a generator is given, and noise is drawn without it")
         written = self.script[min(len(self.taken), len(self.script) - 1)]
         self.taken.append(tuple(draws.shape))
         if draws.shape != written.shape:

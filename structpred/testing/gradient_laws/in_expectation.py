@@ -161,11 +161,11 @@ def mean_gradient_equals_differences_of_the_loss(subject: Subject, *, draws: int
     """
     problem = Problem(subject, draws, seed)
     along_sigma = 0.5 * problem.sigma
-    for what, way, sigma_way in (
-        ("scores", problem.direction(), 0.0),
-        ("sigma", torch.zeros_like(problem.scores), along_sigma),
-        ("scores and sigma", problem.direction(), along_sigma),
+    for what, way, sigma_way, samples in (
+        ("scores", problem.direction(), 0.0, 2),
+        ("sigma", torch.zeros_like(problem.scores), along_sigma, 3),
+        ("scores, where they are steep, and sigma", problem.steepest(), along_sigma, 5),
     ):
-        got, expected = problem.along(way, sigma_way, 0.5), problem.differences(way, sigma_way, 0.5)
+        got, expected = problem.along(way, sigma_way, 0.5, samples), problem.differences(way, sigma_way, 0.5)
         message = f"along a line through {what}: the derivatives"
         expect_equal_means(got[:, None], expected[:, None], 0.0, message, seed)

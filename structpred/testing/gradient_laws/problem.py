@@ -80,16 +80,26 @@ class Problem:
         high, low = ((self.costs * space.argmax(end)).flatten(1).sum(1) for end in ends)
         return (high - low) / (2 * reach)
 
-    def along(self, way: Tensor, sigma_way: float, reach: float) -> Tensor:
+    def along(self, way: Tensor, sigma_way: float, reach: float, num_samples: int) -> Tensor:
         """The derivative along a line that the gradients say, at places spread evenly over it: ``(draws,)``."""
         place = reach * (2 * self._uniform() - 1)
-        for_scores, for_sigma = self.gradients_at(self._on_parts(place) * way, place * sigma_way, num_samples=2)
+        for_scores, for_sigma = self.gradients_at(
+            self._on_parts(place) * way, place * sigma_way, num_samples=num_samples
+        )
         return (for_scores * way).flatten(1).sum(1) + for_sigma * sigma_way
 
     def direction(self) -> Tensor:
         """A random direction of length 1 for the scores."""
         way = torch.randn(self.scores.shape, generator=self.generator, dtype=torch.float64)
         unit: Tensor = way / way.norm()
+        return unit
+
+    def steepest(self) -> Tensor:
+        """The direction of the mean gradient for the scores, from draws of its own: there a wrong factor shows most."""
+        none = torch.zeros(self.draws, dtype=torch.float64)
+        for_scores, _ = self.gradients_at(self._on_parts(none) * self.scores, none, num_samples=5)
+        mean = for_scores.mean(0)
+        unit: Tensor = mean / mean.norm().clamp(min=1e-12)
         return unit
 
     def _uniform(self) -> Tensor:

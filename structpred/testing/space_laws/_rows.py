@@ -84,7 +84,7 @@ def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtyp
     if rows is Rows.FINE:
         return integers(1, 2) + HAIRS[dtype] * integers(-2, 2)
     if rows is Rows.TIES:
-        return integers(-2, 2)
+        return integers(-2, 2).where(torch.rand(shape, generator=generator) < 0.8, -0.0)
     if rows is Rows.EQUAL:
         values = torch.tensor([0.0, 1.0, -1.0, 0.5, -8.0, 8.0, -0.0625, 16.0, -16.0, 2.0, -3.0], dtype=torch.float64)
         return values[torch.arange(COUNT) % len(values)].reshape(COUNT, *(1,) * len(space.shape)).expand(shape).clone()

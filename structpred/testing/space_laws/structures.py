@@ -111,8 +111,14 @@ def members_are_zeros_and_ones(space: StructuredSpace, target: Tensor, bad: floa
         raise ViolationError("contains accepts an entry other than 0 and 1", got=spoilt[index])
 
 
-@law(target=per_example(strategies.targets), other=per_example(strategies.targets))
-def no_mixture_is_a_member(space: StructuredSpace, target: Tensor, other: Tensor, *, tolerance: float = 0.0) -> None:
+@law(
+    target=per_example(strategies.targets),
+    other=per_example(strategies.targets),
+    third=per_example(strategies.targets),
+)
+def no_mixture_is_a_member(
+    space: StructuredSpace, target: Tensor, other: Tensor, third: Tensor, *, tolerance: float = 0.0
+) -> None:
     """Points between or beyond structures, and near them, are none, though their sums be right.
 
     Nearer than 1e-4 only where values are compared without a tolerance: a solver that has one may round its answers.
@@ -125,6 +131,9 @@ def no_mixture_is_a_member(space: StructuredSpace, target: Tensor, other: Tensor
         moves += [(f"a + {step:g}", target + step), (f"(1 - {step:g}) a", (1 - step) * target)]
         moves += [(f"a + {step:g} (a - b)", target + step * (target - other))]
         moves += [(f"a, a part at {step:g}", target.where(target != 0, step * _first(target == 0)))]
+    moves += [("a + b - c", target + other - third), ("(a + b + c) / 3", (target + other + third) / 3)]
+    one, used = _first(target != 0), (target != 0).double()
+    moves += [("a, one of its parts on another", target + one - _first((used - one) != 0))]
     moves += [("-a", -target), ("3 a", 3 * target), ("a, all others at -1", 2 * target - 1), ("a + 1", target + 1)]
     for what, point in moves:
         for dtype in (torch.float64, torch.float32, torch.int64, torch.int8):
@@ -132,7 +141,7 @@ def no_mixture_is_a_member(space: StructuredSpace, target: Tensor, other: Tensor
                 given = point.to(dtype)
                 corner = ((given == 0) | (given == 1)).flatten(1).all(1)
                 for index in first(space.contains(given) & ~corner):
-                    shown = {"a": target[index], "b": other[index]}
+                    shown = {"a": target[index], "b": other[index], "c": third[index]}
                     raise ViolationError(f"contains accepts {what}, of dtype {dtype}", got=given[index], **shown)
 
 
