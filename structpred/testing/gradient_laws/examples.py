@@ -1,7 +1,7 @@
 """Examples for calls in circumstances: exact in every dtype, and without near ties.
 
 Scores, noise, coefficients and what reaches a layer's structures are multiples of 1/16, or of 2^-12 for float32 and
-float64: sums of a few of them are exact, as none is above 16 in half precision. An example and a draw of noise are
+2^-30 for float64: sums of a few of them are exact, as none is above 16 in half precision. An example and a draw of noise are
 taken only if each maximum that is solved for stands where all scores move a little up or down, one way and the other
 way.
 """
@@ -21,6 +21,7 @@ from structpred.testing.gradient_laws.subject import Subject
 
 _EXAMPLES = 16
 _DRAWS = 10
+_STEPS = {torch.float64: 2.0**-30, torch.float32: 2.0**-12}
 HALF = (torch.float16, torch.bfloat16)
 
 
@@ -48,7 +49,7 @@ def examples(
     ``maxima`` of perturbed scores, coefficients and plain scores are the scores that are solved for.
     """
     space, generator = subject.space, torch.Generator().manual_seed(seed)
-    step = 1 / 16 if it.dtype in HALF else 2.0**-12
+    step = _STEPS.get(it.dtype, 1 / 16)
     noisy = subject.noise is not None
 
     def lattice(shape: tuple[int, ...], most: float) -> Tensor:
