@@ -1,9 +1,9 @@
 """Examples for calls in circumstances: exact in every dtype, and without near ties.
 
 Scores, noise, coefficients and what reaches a layer's structures are multiples of 1/16, or of 2^-12 for float32 and
-2^-30 for float64: sums of a few of them are exact, as none is above 16 in half precision. An example and a draw of noise are
-taken only if each maximum that is solved for stands where all scores move a little up or down, one way and the other
-way.
+2^-30 for float64: sums of a few of them are exact, as none is above 16 in half precision. An example and a draw of
+noise are taken only if each maximum that is solved for stands where all scores move a little up or down, one way and
+the other way.
 """
 
 from __future__ import annotations
