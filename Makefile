@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
 
-.PHONY: setup demo demo-short test test-slow lint bench clean
+.PHONY: setup demo demo-short test test-slow lint bench mutants clean
 
 setup: .venv/ready
 
@@ -40,6 +40,10 @@ lint: .venv/ready
 
 bench: .venv/ready
 	$(RUN) -m benchmarks
+
+# Goes on where it was stopped; MUTANTS="--sample 300 --seed 0" judges a random sample, all of them take hours.
+mutants: .venv/ready
+	OMP_NUM_THREADS=1 $(RUN) -m benchmarks.mutants run $(MUTANTS)
 
 clean:
 	rm -rf .venv build .pytest_cache .mypy_cache .ruff_cache .hypothesis
