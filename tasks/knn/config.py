@@ -27,11 +27,8 @@ class Method(enum.Enum):
     DIRECT = "direct"
     """Direct loss minimization, through the neighbours themselves."""
     NEURAL_SORT = "neuralsort"
-    """NeuralSort, deterministic."""
     STOCHASTIC_NEURAL_SORT = "neuralsort-stochastic"
-    """NeuralSort, stochastic."""
     RELAX_SUBSAMPLE = "relaxsubsample"
-    """RelaxSubSample."""
 
     @property
     def scale(self) -> Scale | None:

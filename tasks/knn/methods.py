@@ -6,6 +6,7 @@ authors do, and are charged for the weights of neighbours of another class.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 
 import structpred as sp
@@ -45,14 +46,15 @@ def objective(run: Run) -> sp.Objective:
     )
 
 
-def supervised(run: Run, distances: Tensor, same_class: Tensor) -> tuple[Tensor, sp.LinearLoss]:
-    """Scores of the candidates ``(queries, candidates)``, and the loss of what is chosen by them.
+def supervised(run: Run, distances: Tensor, same_class: Tensor, itself: Tensor) -> tuple[Tensor, sp.LinearLoss]:
+    """Scores of the candidates, and the loss of what is chosen by them.
 
     Args:
         run: what is trained.
         distances: ``(queries, candidates)``, in the embedding.
         same_class: ``(queries, candidates)``, whether the candidate has the query's class.
+        itself: ``(queries, candidates)``, whether the candidate is the query, which is no neighbour of its own.
     """
-    if run.method is Method.DIRECT:
-        return -distances, linear_loss(run.training.loss, distances, same_class, run.k)
-    return -distances.square(), linear_loss(Loss.MATCH, distances, same_class, run.k)
+    direct = run.method is Method.DIRECT
+    scores = (-distances if direct else -distances.square()).masked_fill(itself, -torch.inf)
+    return scores, linear_loss(run.training.loss if direct else Loss.MATCH, distances, same_class & ~itself, run.k)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -116,8 +115,7 @@ class Trainer:
             scale = self.objective.scale()
         sigma = torch.as_tensor(0.0 if scale is None else scale).detach().mean().to(self.device)
         nonzero = solution.nonzero_fraction if isinstance(solution, sp.DirectSolution) else torch.ones_like(sigma)
-        measured = torch.stack([solution.loss.detach().mean(), right, nonzero, sigma])
-        self._epoch_sums += self.world.mean(measured)
+        self._epoch_sums += self.world.mean(torch.stack([solution.loss.detach().mean(), right, nonzero, sigma]))
         self.steps += 1
         if self.steps % self.batches.steps_per_epoch:
             self._epoch_seconds += time.perf_counter() - started
@@ -143,8 +141,7 @@ class Trainer:
         distances = torch.cdist(embedded[: len(queries)], embedded[len(queries) :])  # (queries, candidates)
         same_class = self.images.labels[queries][:, None] == self.images.labels[candidates]
         itself = queries[:, None] == candidates  # an image is no neighbour of its own
-        scores, loss = supervised(self.run, distances, same_class & ~itself)
-        scores = scores.masked_fill(itself, -math.inf)
+        scores, loss = supervised(self.run, distances, same_class, itself)
         noise = self._seeded(self._noise, Stream.NOISE)
         solution = self.objective.solve(scores, loss, scale=scale, generator=noise)
         return solution, (solution.prediction.detach() * same_class).sum(-1).mean() / self.run.k

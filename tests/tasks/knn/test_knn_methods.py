@@ -65,13 +65,15 @@ def test_other_noise_than_the_methods_is_refused(method: Method) -> None:
 
 def test_the_direct_loss_takes_distances_and_the_relaxations_their_squares_and_class_match() -> None:
     distances = torch.tensor([[1.0, 2.0, 3.0, 5.0]])
-    same_class = torch.tensor([[True, False, True, False]])
-    scores, loss = supervised(run_of(Method.DIRECT), distances, same_class)
-    assert torch.equal(scores, -distances)
-    assert torch.equal(loss.coefficients, linear_loss(Loss.DISTANCE, distances, same_class, 3).coefficients)
+    same_class = torch.tensor([[True, False, True, True]])
+    itself = torch.tensor([[False, False, False, True]])
+    scores, loss = supervised(run_of(Method.DIRECT), distances, same_class, itself)
+    assert torch.equal(scores, torch.tensor([[-1.0, -2.0, -3.0, -torch.inf]]))
+    expected = linear_loss(Loss.DISTANCE, distances, same_class & ~itself, 3)
+    assert torch.equal(loss.coefficients, expected.coefficients)
     for method in SOFT:
-        scores, loss = supervised(run_of(method), distances, same_class)
-        assert torch.equal(scores, torch.tensor([[-1.0, -4.0, -9.0, -25.0]]))
+        scores, loss = supervised(run_of(method), distances, same_class, itself)
+        assert torch.equal(scores, torch.tensor([[-1.0, -4.0, -9.0, -torch.inf]]))
         assert torch.equal(loss.coefficients, torch.tensor([[-1.0, 0.0, -1.0, 0.0]]))
 
 
