@@ -16,7 +16,7 @@ from tasks.knn.config import Growth, Loss, Method, Run
 from tasks.knn.losses import linear_loss
 
 TEMPERATURES = {Method.NEURAL_SORT: 16.0, Method.STOCHASTIC_NEURAL_SORT: 16.0, Method.RELAX_SUBSAMPLE: 1.0}
-"""Of squared distances, from trials on held-out images; docs/knn.md says how."""
+"""Of squared distances, where a training has none of its own."""
 
 
 def objective(run: Run) -> sp.Objective:
