@@ -51,12 +51,15 @@ _LABELS = {
 TITLE = "Accuracy of the k nearest neighbours' vote in percent (the paper's figure); *: stochastic"
 
 
-def _paper(results: Sequence[Result]) -> str:
-    run = results[0].run
+def paper_percent(run: Run) -> float | None:
+    """The figure of Table 3 for the run's data, method, noise and k; None where it has none."""
     if run.method is Method.DIRECT:
-        percent = PAPER_TABLE_3.get((run.training.dataset, run.scale, run.k))
-    else:
-        percent = PAPER_BASELINES.get((run.training.dataset, run.method, run.k))
+        return PAPER_TABLE_3.get((run.training.dataset, run.scale, run.k))
+    return PAPER_BASELINES.get((run.training.dataset, run.method, run.k))
+
+
+def _paper(results: Sequence[Result]) -> str:
+    percent = paper_percent(results[0].run)
     return f"({percent:.2f})" if percent else ""
 
 

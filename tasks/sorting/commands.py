@@ -121,10 +121,27 @@ class Figure:
         run_figure(self, console)
 
 
+@frozen
+class Predictions:
+    """Draw Figure 1: how often each order of three numbers is y and y(eps), from no noise to nothing but noise."""
+
+    draws: int = field(default=10_000, validator=at_least_one)
+    """How many draws of noise each panel has."""
+    output: Path = DEFAULT_FOLDER / "sorting-figure-1.png"
+    """The picture."""
+
+    def run(self, console: Console) -> None:
+        with tasks_extra("tasks.sorting"):  # matplotlib, for this command alone
+            from tasks.sorting.predictions import run_predictions
+
+        run_predictions(self, console)
+
+
 Command = (
     Annotated[Train, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("train")]
     | Annotated[Table, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("table")]
     | Annotated[Figure, tyro.conf.subcommand("figure")]
+    | Annotated[Predictions, tyro.conf.subcommand("predictions")]
 )
 
 
