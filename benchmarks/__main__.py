@@ -15,7 +15,7 @@ import networkx
 import scipy
 import torch
 
-from benchmarks import checks, imports, integer_program, knn, memory, pyepo_training, spaces, step
+from benchmarks import checks, imports, integer_program, knn, memory, pyepo_training, rivals, spaces, step
 from tasks.common.results import commit
 
 BENCHMARKS = {
@@ -26,6 +26,7 @@ BENCHMARKS = {
     "integer_program": integer_program.results,
     "checks": checks.results,
     "knn": knn.results,
+    "rivals": rivals.results,
     "pyepo": pyepo_training.results,
 }
 

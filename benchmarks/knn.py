@@ -16,7 +16,7 @@ from torch import Tensor
 
 from benchmarks.memory import most_resident
 from tasks.common.settings import Scale
-from tasks.knn.config import PAPER_CIFAR_10, PAPER_MNIST, QUICK, DataSet, Execution, Network, Run, Training
+from tasks.knn.config import PAPER_CIFAR_10, PAPER_MNIST, QUICK, DataSet, Execution, Method, Network, Run, Training
 from tasks.knn.data import Images
 from tasks.knn.neighbours import accuracy
 from tasks.knn.train import Trainer
@@ -29,24 +29,36 @@ _TRAINING = {"quick": QUICK, "paper-mnist": PAPER_MNIST, "paper-cifar-10": PAPER
 class Parts:
     """One step of training, whole and in two parts that make it up."""
 
-    def __init__(self, training: Training, execution: Execution = _HERE, count: int | None = None) -> None:
+    def __init__(
+        self,
+        training: Training,
+        execution: Execution = _HERE,
+        count: int | None = None,
+        *,
+        k: int = _K,
+        method: Method = Method.DIRECT,
+    ) -> None:
         shape, all_images = ((3, 32, 32), 50_000) if training.dataset is DataSet.CIFAR_10 else ((1, 28, 28), 60_000)
         count = count or all_images
         generator = torch.Generator().manual_seed(0)
         pixels = torch.randint(256, (count, *shape), dtype=torch.uint8, generator=generator)
         images = Images(pixels, torch.randint(10, (count,), generator=generator))
-        run = Run(attrs.evolve(training, epochs=10_000, held_out=0, best_epoch=False), _K, Scale.LEARNED, seed=0)
+        training = attrs.evolve(training, epochs=10_000, held_out=0, best_epoch=False)
+        run = Run(training, k, method.scale or Scale.LEARNED, 0, method=method)
         self.trainer = Trainer(run, images, images[:0], execution)
         self.queries, self.candidates = (index.to(self.trainer.device) for index in self.trainer.batches(0))
 
     def networks(self) -> None:
         """Both networks there and back, and the optimizers: what a step would be without an objective."""
         embedded, scale = self._embed()
-        self.trainer.update(embedded.sum() + scale.sum())
+        self.trainer.update(embedded.sum() + (scale.sum() if isinstance(scale, Tensor) else 0.0))
 
     def objective(self) -> Callable[[], None]:
         """The objective there and back, on what the networks gave: distances, noise, all top-k, surrogate."""
-        embedded, scale = (tensor.detach().requires_grad_() for tensor in self._embed())
+        embedded, scale = self._embed()
+        embedded = embedded.detach().requires_grad_()
+        if isinstance(scale, Tensor):
+            scale = scale.detach().requires_grad_()
 
         def run() -> None:
             solution, _ = self.trainer.solve(embedded, scale, self.queries, self.candidates)
@@ -54,10 +66,8 @@ class Parts:
 
         return run
 
-    def _embed(self) -> tuple[Tensor, Tensor]:
-        embedded, scale = self.trainer.embed(self.queries, self.candidates)
-        assert isinstance(scale, Tensor)
-        return embedded, scale
+    def _embed(self) -> tuple[Tensor, Tensor | float | None]:
+        return self.trainer.embed(self.queries, self.candidates)
 
     def seconds(self, part: Callable[[], None]) -> float:
         self._wait()

@@ -21,7 +21,7 @@ from tasks.common.results import open_results
 from tasks.common.settings import Scale, Seeds, at_least_one, not_negative, some_at_least_one
 from tasks.common.table import complete, progress_bar
 from tasks.common.workers import Workers
-from tasks.knn.config import PAPER_CIFAR_10, PAPER_FASHION_MNIST, PAPER_MNIST, QUICK, Execution, Run, Training
+from tasks.knn.config import PAPER_CIFAR_10, PAPER_FASHION_MNIST, PAPER_MNIST, QUICK, Execution, Method, Run, Training
 from tasks.knn.report import COLUMNS, TITLE, print_result
 from tasks.knn.results import Result
 from tasks.knn.session import Session, Source
@@ -53,6 +53,8 @@ class Train:
     """How many neighbours vote."""
     scale: Scale = Scale.ADAPTIVE
     """The noise: sigma = 0, sigma = 1, learned by a network, or adaptive."""
+    method: Method = Method.DIRECT
+    """What the embedding is trained on; but direct, it comes with a noise of its own."""
     seed: int = field(default=0, validator=not_negative)
     """Fixes weights, batches and noise."""
     checkpoint: Path = DEFAULT_FOLDER / "knn.pt"
@@ -67,7 +69,8 @@ class Train:
             self._run(world, console if world.first else Console(quiet=True))
 
     def _run(self, world: World, console: Console) -> None:
-        run = Run(self.training, self.k, self.scale, self.seed, world.size)
+        scale = self.method.scale or self.scale
+        run = Run(self.training, self.k, scale, self.seed, world.size, method=self.method)
         session = Session(run.training.dataset, self.source, self.execution, world)
         with contextlib.ExitStack() as stack:
             if world.first:
@@ -116,7 +119,9 @@ class Table:
     ks: tuple[int, ...] = field(default=(1, 3, 5, 9), validator=some_at_least_one)
     """How many neighbours vote."""
     scales: tuple[Scale, ...] = field(default=(Scale.ADAPTIVE,), validator=validators.min_len(1))
-    """The noise settings."""
+    """The noise settings of the direct loss."""
+    methods: tuple[Method, ...] = field(default=(Method.DIRECT,), validator=validators.min_len(1))
+    """What the embeddings are trained on."""
     seeds: Seeds = _SEEDS
     test: bool = True
     """Classify the test images; else only the held-out ones, as for any choice."""
@@ -130,7 +135,13 @@ class Table:
 
     def run(self, console: Console) -> None:
         # Seed by seed, so that a table cut short has every cell.
-        runs = [Run(self.training, k, scale, seed) for seed in self.seeds for k in self.ks for scale in self.scales]
+        runs = [
+            Run(self.training, k, scale, seed, method=method)
+            for seed in self.seeds
+            for k in self.ks
+            for method in self.methods
+            for scale in ((method.scale,) if method.scale else self.scales)
+        ]
         session = Session(self.training.dataset, self.source, self.execution)
         trainings = _Trainings(session, self.results.absolute(), self.save_every, self.test)
 

@@ -21,6 +21,21 @@ class DataSet(enum.Enum):
     CIFAR_10 = "cifar-10"
 
 
+class Method(enum.Enum):
+    """What the embedding is trained on. But for the first, soft neighbours, chosen by squared distances."""
+
+    DIRECT = "direct"
+    """Direct loss minimization, through the neighbours themselves."""
+    NEURAL_SORT = "neuralsort"
+    STOCHASTIC_NEURAL_SORT = "neuralsort-stochastic"
+    RELAX_SUBSAMPLE = "relaxsubsample"
+
+    @property
+    def scale(self) -> Scale | None:
+        """The noise that it comes with; None where there is a choice."""
+        return {Method.DIRECT: None, Method.NEURAL_SORT: Scale.NONE}.get(self, Scale.ONE)
+
+
 class Network(enum.Enum):
     """What embeds an image; see ``networks.py``."""
 
@@ -97,6 +112,8 @@ class Training:
     """Noise draws a query."""
     margin: float = field(default=0.0, validator=validators.ge(0))
     """How far the step reaches to the other side of 0, as a share of epsilon; 1 is a central difference."""
+    temperature: float | None = field(default=None, validator=validators.optional(positive))
+    """Of soft neighbours; the method's own, as ``methods.py`` has it, if None."""
     held_out: int = field(default=5000, validator=validators.ge(0))
     """Training images kept aside, to measure on and to choose by."""
     validate_every: int = field(default=1, validator=at_least_one)
@@ -121,26 +138,6 @@ class Training:
                 f"got {self.epsilon_limit}"
             )
 
-    def objective(self, k: int, scale: Scale) -> sp.PerturbedDirectLoss:
-        """The objective for k neighbours out of the candidates."""
-        epsilon: sp.Epsilon | None = None
-        if self.epsilon is not None:
-            epsilon = fixed = sp.FixedEpsilon(self.epsilon, margin=self.margin)
-            if self.growth is not Growth.NONE:
-                epsilon = sp.GrowUntilNonzero(
-                    fixed,
-                    factor=self.epsilon_factor,
-                    limit=self.epsilon_limit / self.epsilon,
-                    group_dims=1 if self.growth is Growth.QUERY else 0,
-                )
-        return sp.PerturbedDirectLoss(
-            sp.KSubset(self.candidates, k),
-            epsilon=epsilon,
-            noise=None if scale is Scale.NONE else sp.Gumbel(),
-            scale=sp.AdaptiveScale() if scale is Scale.ADAPTIVE else 1.0,
-            num_samples=self.num_samples,
-        )
-
 
 @frozen
 class Run:
@@ -156,10 +153,19 @@ class Run:
     world_size: int = field(default=1, validator=at_least_one)
     """Processes that take each step together, every one with its own queries, candidates and noise."""
 
+    method: Method = field(default=Method.DIRECT, converter=Method, kw_only=True)
+    """What the embedding is trained on."""
+
     @property
     def images_a_step(self) -> int:
         """Images embedded in a step, by all processes."""
         return self.world_size * (self.training.queries + self.training.candidates)
+
+    @method.validator
+    def _with_its_noise(self, _: Attribute[Any], method: Method) -> None:
+        wanted = method.scale or self.scale
+        if wanted is not self.scale:
+            raise ValueError(f"scale: expected {wanted.value}, as {method.value} has it, got {self.scale.value}")
 
     @scale.validator
     def _adapts_with_the_step(self, _: Attribute[Any], scale: Scale) -> None:

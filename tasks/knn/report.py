@@ -9,7 +9,7 @@ from rich.console import Console
 
 from tasks.common.report import Column, count, mean, median, median_path
 from tasks.common.settings import Scale
-from tasks.knn.config import DataSet
+from tasks.knn.config import DataSet, Method, Run
 from tasks.knn.results import Result
 
 _KS = (1, 3, 5, 9)
@@ -26,19 +26,57 @@ _PAPER_ROWS = {
     (DataSet.CIFAR_10, Scale.ONE): (23.1, 89.95, 90.85, 91.6),
     (DataSet.CIFAR_10, Scale.LEARNED): (29.6, 90.7, 91.25, 91.7),
 }
+_PAPER_BASELINES: dict[tuple[DataSet, Method], tuple[float | None, ...]] = {
+    (DataSet.MNIST, Method.NEURAL_SORT): (99.2, 99.5, 99.3, 99.3),
+    (DataSet.MNIST, Method.STOCHASTIC_NEURAL_SORT): (99.1, 99.3, 99.4, 99.4),
+    (DataSet.MNIST, Method.RELAX_SUBSAMPLE): (None, None, 99.3, None),
+    (DataSet.FASHION_MNIST, Method.NEURAL_SORT): (92.6, 93.2, 93.5, 93.0),
+    (DataSet.FASHION_MNIST, Method.STOCHASTIC_NEURAL_SORT): (92.2, 93.1, 93.3, 93.4),
+    (DataSet.FASHION_MNIST, Method.RELAX_SUBSAMPLE): (None, None, 93.6, None),
+    (DataSet.CIFAR_10, Method.NEURAL_SORT): (88.7, 90.0, 90.2, 90.7),
+    (DataSet.CIFAR_10, Method.STOCHASTIC_NEURAL_SORT): (85.1, 87.8, 88.0, 89.5),
+    (DataSet.CIFAR_10, Method.RELAX_SUBSAMPLE): (None, None, 90.1, None),
+}
 PAPER_TABLE_3 = {(*row, k): percent for row, of_k in _PAPER_ROWS.items() for k, percent in zip(_KS, of_k, strict=True)}
+PAPER_BASELINES = {
+    (*row, k): percent for row, of_k in _PAPER_BASELINES.items() for k, percent in zip(_KS, of_k, strict=True)
+}
 
-TITLE = "Accuracy of the k nearest neighbours' vote, in percent; the paper's figure in brackets"
+_LABELS = {
+    Method.NEURAL_SORT: "NeuralSort",
+    Method.STOCHASTIC_NEURAL_SORT: "NeuralSort*",
+    Method.RELAX_SUBSAMPLE: "RelaxSub",
+}
+
+TITLE = "Accuracy of the k nearest neighbours' vote in percent (the paper's figure); *: stochastic"
+
+
+def paper_percent(run: Run) -> float | None:
+    """The figure of Table 3 for the run's data, method, noise and k; None where it has none."""
+    if run.method is Method.DIRECT:
+        return PAPER_TABLE_3.get((run.training.dataset, run.scale, run.k))
+    return PAPER_BASELINES.get((run.training.dataset, run.method, run.k))
 
 
 def _paper(results: Sequence[Result]) -> str:
-    run = results[0].run
-    percent = PAPER_TABLE_3.get((run.training.dataset, run.scale, run.k))
+    percent = paper_percent(results[0].run)
     return f"({percent:.2f})" if percent else ""
 
 
 def _accuracy(fractions: Sequence[float | None]) -> str:
     return mean([100 * fraction for fraction in fractions if fraction is not None], statistics.stdev)
+
+
+def described(run: Run) -> str:
+    """The method, as a table names it: of the direct loss the noise, of which it has a choice."""
+    if run.method is not Method.DIRECT:
+        return _LABELS[run.method]
+    return f"sigma {run.scale.label}" if run.scale in (Scale.NONE, Scale.ONE) else run.scale.label
+
+
+def _nonzero_path(results: Sequence[Result]) -> str:
+    direct = [result for result in results if result.run.method is Method.DIRECT]
+    return median_path([[100 * epoch.measures.nonzero for epoch in result.epochs] for result in direct], ".0f")
 
 
 def _sigma_path(results: Sequence[Result]) -> str:
@@ -49,14 +87,12 @@ def _sigma_path(results: Sequence[Result]) -> str:
 # Mean and sample standard deviation of the accuracies over the seeds; the rest are medians.
 COLUMNS = (
     Column[Result]("k", lambda results: str(results[0].run.k)),
-    Column[Result]("sigma", lambda results: results[0].run.scale.label),
+    Column[Result]("method", lambda results: described(results[0].run)),
     Column[Result]("runs", count),
     Column[Result]("test", lambda results: _accuracy([result.test for result in results])),
     Column("", _paper),
     Column[Result]("held out", lambda results: _accuracy([result.held_out for result in results])),
-    Column[Result](
-        "non-zero", lambda rs: median_path([[100 * e.measures.nonzero for e in r.epochs] for r in rs], ".0f")
-    ),
+    Column("non-zero", _nonzero_path),
     Column("sigma path", _sigma_path),
     Column[Result]("images/s", lambda results: median([result.images_per_second for result in results], ",.0f")),
     Column[Result]("s/run", lambda results: median([result.seconds for result in results], ".0f")),
@@ -71,9 +107,9 @@ def print_result(result: Result, console: Console) -> None:
         said.append(f"held-out accuracy {100 * result.held_out:.2f} %")
     if result.test is not None:
         said.append(f"test accuracy {100 * result.test:.2f} %")
+    ending = f", and {100 * last.nonzero:.1f} % of the queries had a gradient" if run.method is Method.DIRECT else ""
     console.print(
-        f"{run.training.dataset.value}, k = {run.k}, sigma {run.scale.label}, seed {run.seed}: {'; '.join(said)}.\n"
-        f"In the last epoch {100 * last.right:.1f} % of the noisy neighbours were right, and "
-        f"{100 * last.nonzero:.1f} % of the queries had a gradient.",
+        f"{run.training.dataset.value}, k = {run.k}, {described(run)}, seed {run.seed}: {'; '.join(said)}.\n"
+        f"In the last epoch {100 * last.right:.1f} % of the noisy neighbours were right{ending}.",
         highlight=False,
     )

@@ -18,6 +18,7 @@ from tasks.knn.config import DataSet, Execution, Run
 from tasks.knn.data import Data, load
 from tasks.knn.neighbours import accuracy
 from tasks.knn.networks import deployed
+from tasks.knn.report import described
 from tasks.knn.results import Result
 from tasks.knn.train import Trainer, epochs_of, go
 from tasks.knn.world import World
@@ -110,7 +111,7 @@ def _told(trainer: Trainer) -> str:
         measures = trainer.epochs[-1].measures
     held_out = [epoch.held_out for epoch in trainer.epochs if epoch.held_out is not None]
     return (
-        f"k = {trainer.run.k}, sigma {trainer.run.scale.value}, seed {trainer.run.seed}: "
+        f"k = {trainer.run.k}, {described(trainer.run)}, seed {trainer.run.seed}: "
         f"loss {measures.loss:.3g}, sigma {measures.scale:.3g}, gradients in {100 * measures.nonzero:.0f} %"
         + (f", {speed:,.0f} images/s" if speed else "")
         + (f", held-out {100 * held_out[-1]:.2f} %" if held_out else "")

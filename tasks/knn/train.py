@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -21,7 +20,7 @@ from tasks.knn.augmentation import crop_and_flip
 from tasks.knn.batches import Batches, Stream
 from tasks.knn.config import Execution, Run, Schedule
 from tasks.knn.data import Images
-from tasks.knn.losses import linear_loss
+from tasks.knn.methods import objective, supervised
 from tasks.knn.neighbours import accuracy
 from tasks.knn.networks import networks_of
 from tasks.knn.world import World
@@ -38,7 +37,7 @@ class Measures:
     right: float
     """The fraction of the noisy neighbours that have the query's class."""
     nonzero: float
-    """The fraction of queries with a gradient other than 0."""
+    """The fraction of queries with a gradient other than 0; 1 for soft neighbours, whose weights all have one."""
     scale: float
     """Mean sigma; 0 without noise."""
 
@@ -73,8 +72,7 @@ class Trainer:
         self.device, self._bf16 = execution.resolve()
         self.images, self.held_out = train.to(self.device), held_out.to(self.device)
         self.batches = Batches(len(train), training.queries, training.candidates, run.seed, self.world)
-        layout = torch.channels_last if execution.channels_last else torch.contiguous_format
-        self._layout = layout
+        self._layout = layout = torch.channels_last if execution.channels_last else torch.contiguous_format
         self.embedding, self.scale_network = (
             network.to(self.device).to(memory_format=layout) for network in networks_of(run, train)
         )
@@ -82,7 +80,7 @@ class Trainer:
             self.embedding.compile()
             self.scale_network.compile()
         self._embed, self._sigma = (self.world.wrap(network) for network in (self.embedding, self.scale_network))
-        self.objective = training.objective(run.k, run.scale).to(self.device)
+        self.objective = objective(run).to(self.device)
         self._noise, self._augmentation = torch.Generator(self.device), torch.Generator(self.device)
         self._optimizer = torch.optim.AdamW(
             self.embedding.parameters(), lr=training.rate, weight_decay=training.weight_decay, fused=True
@@ -116,8 +114,8 @@ class Trainer:
                 state.copy_(self.world.mean(state))  # one sigma for all processes
             scale = self.objective.scale()
         sigma = torch.as_tensor(0.0 if scale is None else scale).detach().mean().to(self.device)
-        measured = torch.stack([solution.loss.detach().mean(), right, solution.nonzero_fraction, sigma])
-        self._epoch_sums += self.world.mean(measured)
+        nonzero = solution.nonzero_fraction if isinstance(solution, sp.DirectSolution) else torch.ones_like(sigma)
+        self._epoch_sums += self.world.mean(torch.stack([solution.loss.detach().mean(), right, nonzero, sigma]))
         self.steps += 1
         if self.steps % self.batches.steps_per_epoch:
             self._epoch_seconds += time.perf_counter() - started
@@ -138,14 +136,12 @@ class Trainer:
 
     def solve(
         self, embedded: Tensor, scale: Tensor | float | None, queries: Tensor, candidates: Tensor
-    ) -> tuple[sp.DirectSolution, Tensor]:
+    ) -> tuple[sp.Solution, Tensor]:
         """The objective's part of a step: distances, noise, both top-k; and the fraction of right neighbours."""
         distances = torch.cdist(embedded[: len(queries)], embedded[len(queries) :])  # (queries, candidates)
-        labels = self.images.labels
-        same_class = labels[queries][:, None] == labels[candidates]
+        same_class = self.images.labels[queries][:, None] == self.images.labels[candidates]
         itself = queries[:, None] == candidates  # an image is no neighbour of its own
-        scores = (-distances).masked_fill(itself, -math.inf)
-        loss = linear_loss(self.run.training.loss, distances, same_class & ~itself, self.run.k)
+        scores, loss = supervised(self.run, distances, same_class, itself)
         noise = self._seeded(self._noise, Stream.NOISE)
         solution = self.objective.solve(scores, loss, scale=scale, generator=noise)
         return solution, (solution.prediction.detach() * same_class).sum(-1).mean() / self.run.k

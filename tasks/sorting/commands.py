@@ -19,20 +19,22 @@ from tasks.common.results import commit, open_results
 from tasks.common.settings import Scale, Seeds, at_least_one, not_negative, some_at_least_one
 from tasks.common.table import complete, progress_bar
 from tasks.common.workers import Workers
-from tasks.sorting.config import BEST, PAPER, Run, Training
-from tasks.sorting.report import COLUMNS, TITLE, print_outcome
+from tasks.sorting.config import AUTHORS, BEST, PAPER, Method, Run, Training
+from tasks.sorting.report import COLUMNS, TITLE, described, print_outcome
 from tasks.sorting.results import Result
 from tasks.sorting.train import Observer, train
 
 Preset = (
     Annotated[Training, tyro.conf.subcommand("best", default=BEST, description="This project's own training.")]
     | Annotated[Training, tyro.conf.subcommand("paper", default=PAPER, description="The paper's, 5.1 and C.1.")]
+    | Annotated[Training, tyro.conf.subcommand("authors", default=AUTHORS, description="Their published code's.")]
 )
 
 # Score entries of one sequence, over the runs of a batch: enough that the solver sets the time, and few
 # enough that results come in steadily, and that there is a batch for each of some workers.
 _ENTRIES_TOGETHER = 100_000
 _MOST_TOGETHER = 25
+_RELAXED = 10  # how many times the memory a relaxation takes, which keeps what each of its iterations made
 
 _SEEDS, _WORKERS = Seeds(200), Workers()
 
@@ -46,6 +48,8 @@ class Train:
     """How many numbers a sequence has."""
     scale: Scale = Scale.ADAPTIVE
     """The noise: sigma = 0, sigma = 1, learned by a network, or adaptive."""
+    method: Method = Method.DIRECT
+    """What the network is trained on; but direct, it comes with a noise of its own."""
     seed: int = field(default=0, validator=not_negative)
     """Fixes data, initial weights and noise."""
     results: Path = DEFAULT_FOLDER / "sorting.jsonl"
@@ -55,11 +59,14 @@ class Train:
         with open_results(self.results, Result, console) as file, progress_bar(console) as progress:
             task = progress.add_task("", total=self.training.epochs)
 
-            def show(epoch: int, solution: sp.DirectSolution) -> None:
-                loss, moved = solution.loss.mean().item(), 100 * solution.nonzero_fraction.item()
-                progress.update(task, completed=epoch, description=f"loss {loss:.4g}, gradients in {moved:.0f} %")
+            def show(epoch: int, solution: sp.Solution) -> None:
+                told = f"loss {solution.loss.mean().item():.4g}"
+                if isinstance(solution, sp.DirectSolution):
+                    told += f", gradients in {100 * solution.nonzero_fraction.item():.0f} %"
+                progress.update(task, completed=epoch, description=told)
 
-            (result,) = _train([Run(self.training, self.length, self.scale, self.seed)], show)
+            scale = self.method.scale or self.scale
+            (result,) = _train([Run(self.training, self.length, scale, self.seed, method=self.method)], show)
             file.append([result])
         print_outcome(result, console)
 
@@ -72,7 +79,9 @@ class Table:
     lengths: tuple[int, ...] = field(default=(5, 10, 25, 40, 60, 100), validator=some_at_least_one)
     """How many numbers a sequence has."""
     scales: tuple[Scale, ...] = field(default=(Scale.ADAPTIVE,), validator=validators.min_len(1))
-    """The noise settings."""
+    """The noise settings of the direct loss."""
+    methods: tuple[Method, ...] = field(default=(Method.DIRECT,), validator=validators.min_len(1))
+    """What the networks are trained on."""
     seeds: Seeds = _SEEDS
     results: Path = DEFAULT_FOLDER / "sorting.jsonl"
     """The file that results are read from and appended to."""
@@ -80,9 +89,10 @@ class Table:
 
     def run(self, console: Console) -> None:
         runs = [
-            Run(self.training, length, scale, seed)
+            Run(self.training, length, scale, seed, method=method)
             for length in self.lengths
-            for scale in self.scales
+            for method in self.methods
+            for scale in ((method.scale,) if method.scale else self.scales)
             for seed in self.seeds
         ]
         with open_results(self.results, Result, console) as file:
@@ -111,27 +121,49 @@ class Figure:
         run_figure(self, console)
 
 
+@frozen
+class Predictions:
+    """Draw Figure 1: how often each order of three numbers is y and y(eps), from no noise to nothing but noise."""
+
+    draws: int = field(default=10_000, validator=at_least_one)
+    """How many draws of noise each panel has."""
+    output: Path = DEFAULT_FOLDER / "sorting-figure-1.png"
+    """The picture."""
+
+    def run(self, console: Console) -> None:
+        with tasks_extra("tasks.sorting"):  # matplotlib, for this command alone
+            from tasks.sorting.predictions import run_predictions
+
+        run_predictions(self, console)
+
+
 Command = (
     Annotated[Train, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("train")]
     | Annotated[Table, tyro.conf.CascadeSubcommandArgs, tyro.conf.subcommand("table")]
     | Annotated[Figure, tyro.conf.subcommand("figure")]
+    | Annotated[Predictions, tyro.conf.subcommand("predictions")]
 )
 
 
 def _together(run: Run) -> int:
-    return min(_MOST_TOGETHER, max(1, _ENTRIES_TOGETHER // run.length**2))
+    entries = _ENTRIES_TOGETHER // (1 if run.method is Method.DIRECT else _RELAXED)
+    return min(_MOST_TOGETHER, max(1, entries // run.length**2))
 
 
 def _train(runs: Sequence[Run], observe: Observer) -> list[Result]:
     """Trains runs of one cell as one batch."""
     first, now = runs[0], commit()
-    outcomes = train(first.training, first.scale, first.length, [run.seed for run in runs], observe)
-    return [Result(first.length, first.scale, first.training, outcome, now) for outcome in outcomes]
+    outcomes = train(
+        first.training, first.scale, first.length, [run.seed for run in runs], observe, method=first.method
+    )
+    return [
+        Result(first.length, first.scale, first.training, outcome, now, method=first.method) for outcome in outcomes
+    ]
 
 
 def _train_with_bar(runs: Sequence[Run], progress: Progress) -> list[Result]:
     first = runs[0]
-    bar = progress.add_task(f"epochs at d = {first.length}, sigma {first.scale.value}", total=first.training.epochs)
+    bar = progress.add_task(f"epochs at d = {first.length}, {described(first)}", total=first.training.epochs)
     results = _train(runs, lambda epoch, _: progress.update(bar, completed=epoch))
     progress.remove_task(bar)
     return results

@@ -1,13 +1,30 @@
-"""What one training run is, as a frozen value, and the two presets."""
+"""What one training run is, as a frozen value, and the presets."""
 
 from __future__ import annotations
 
 import enum
 
+import attrs
 from attrs import field, frozen, validators
 
 import structpred as sp
+from tasks.baselines import GumbelSinkhorn
 from tasks.common.settings import Optimizer, Scale, at_least_one, nonzero, not_negative, positive
+from tasks.sorting.published import AddedUp
+
+
+class Method(enum.Enum):
+    """What the score network is trained on."""
+
+    DIRECT = "direct"
+    """Direct loss minimization, through the matching itself."""
+    GUMBEL_SINKHORN = "gumbel-sinkhorn"
+    """The squared error of the list that a soft matching sorts."""
+
+    @property
+    def scale(self) -> Scale | None:
+        """The noise that it comes with; None where there is a choice."""
+        return Scale.ONE if self is Method.GUMBEL_SINKHORN else None
 
 
 class Decomposition(enum.Enum):
@@ -15,7 +32,17 @@ class Decomposition(enum.Enum):
 
     SQUARED = "squared"
     PAPER = "paper"
+    PUBLISHED = "published"
     HAMMING = "hamming"
+
+
+class Estimator(enum.Enum):
+    """How the direct gradient is had from y and y(eps)."""
+
+    EQUATIONS = "equations"
+    """As the equations say; where epsilon grows, each step starts again where the first did."""
+    PUBLISHED = "published"
+    """As the authors' published code has it; see ``published.py``."""
 
 
 class Weights(enum.Enum):
@@ -60,21 +87,33 @@ class Training:
     """Noise draws a sequence."""
     sequences: int = field(default=10, validator=at_least_one)
     """Training sequences a repetition."""
+    estimator: Estimator = Estimator.EQUATIONS
+    """How the direct gradient is had."""
+    noise_variance: float | None = field(default=None, validator=validators.optional(positive))
+    """Of the noise where sigma is 1; that of the Gumbel distribution, pi^2 / 6, if None."""
+    temperature: float = field(default=1.0, validator=positive)
+    """Of Gumbel-Sinkhorn's soft matchings."""
 
-    def objective(self, length: int, noise: sp.Noise | None) -> sp.PerturbedDirectLoss:
+    def objective(self, method: Method, scale: Scale, length: int) -> sp.Objective:
         """The objective for sequences of this length, whose first batch dimension is the repetitions."""
+        if method is Method.GUMBEL_SINKHORN:
+            return GumbelSinkhorn(sp.Matching(length), temperature=self.temperature, reduction="none")
         epsilon: sp.Epsilon = sp.RelativeToNoise(group_dims=1)
-        if noise is None:  # the library's default there
+        if scale is Scale.NONE:  # the library's default there
             epsilon = sp.RelativeToNoise(-8.0, margin=0.0, group_dims=1)
-        if self.epsilon is not None:
+        if self.epsilon is not None and self.estimator is Estimator.PUBLISHED:
+            epsilon = AddedUp(self.epsilon, self.epsilon_factor)
+        elif self.epsilon is not None:
             epsilon = sp.GrowUntilNonzero(self.epsilon, factor=self.epsilon_factor, group_dims=1)
         return sp.PerturbedDirectLoss(
-            sp.Matching(length), epsilon=epsilon, noise=noise, num_samples=self.num_samples, reduction="none"
+            sp.Matching(length), epsilon=epsilon, num_samples=self.num_samples, reduction="none"
         )
 
     def __attrs_post_init__(self) -> None:
         if self.weights is Weights.AVERAGE and self.average_from >= self.epochs:
             raise ValueError(f"average_from: expected an epoch before epochs = {self.epochs}, got {self.average_from}")
+        if self.estimator is Estimator.PUBLISHED and self.epsilon is None:
+            raise ValueError("epsilon: expected a number, as the estimator is the published one, got none")
 
 
 @frozen
@@ -86,6 +125,14 @@ class Run:
     """How many numbers a sequence has."""
     scale: Scale = field()
     seed: int
+    method: Method = field(default=Method.DIRECT, kw_only=True)
+    """What the score network is trained on."""
+
+    @method.validator
+    def _with_its_noise(self, _: object, method: Method) -> None:
+        wanted = method.scale or self.scale
+        if wanted is not self.scale:
+            raise ValueError(f"scale: expected {wanted.value}, as {method.value} has it, got {self.scale.value}")
 
     @scale.validator
     def _adapts_in_all_runs(self, _: object, scale: Scale) -> None:
@@ -103,6 +150,15 @@ PAPER = Training(
     scale_rate=1e-6,
     initial_scale=None,
     epsilon=-12.0,
+)
+
+# What the authors' published code does, where it and the paper differ; docs/sorting.md has the list.
+AUTHORS = attrs.evolve(
+    PAPER,
+    decomposition=Decomposition.PUBLISHED,
+    estimator=Estimator.PUBLISHED,
+    weights=Weights.LAST,
+    noise_variance=3.0,
 )
 
 BEST = Training(

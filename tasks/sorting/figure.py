@@ -66,7 +66,8 @@ def follow(training: Training, length: int, runs: int, advance: Callable[[], Non
     def percent_correct(y: torch.Tensor) -> float:
         return 100 * (y * target).sum((-1, -2)).mean().item() / length
 
-    def record(_: int, solution: sp.DirectSolution) -> None:
+    def record(_: int, solution: sp.Solution) -> None:
+        assert isinstance(solution, sp.DirectSolution)
         curves.loss.append(solution.loss.mean().item())
         curves.correct.append(percent_correct(solution.prediction.detach()))
         curves.augmented_correct.append(percent_correct(solution.augmented.detach()))

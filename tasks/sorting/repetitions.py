@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from attrs import field, frozen
+from attrs import frozen
 from torch import Tensor, nn
 
 import structpred as sp
@@ -87,16 +87,28 @@ class ScaleNetworks(nn.Module):
 
 @frozen(eq=False)
 class NoiseOfRuns(sp.Noise):
-    """Noise for draws of shape (num_samples, r, ...), in which each run draws from its own generator."""
+    """Noise for draws of shape (num_samples, r, ...), in which each run draws from its own generator.
+
+    ``factor`` is what the draws are multiplied by.
+    """
 
     noise: sp.Noise
-    generators: Sequence[torch.Generator] = field(converter=tuple)
+    generators: Sequence[torch.Generator]
+    factor: float = 1.0
 
     def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
         per_run = draws.shape[:1] + draws.shape[2:]
         drawn = [self.noise.sample(per_run, dtype=draws.dtype, generator=g) for g in self.generators]
-        return torch.stack(drawn, dim=1, out=draws)
+        torch.stack(drawn, dim=1, out=draws)
+        return draws if self.factor == 1 else draws.mul_(self.factor)
 
     @property
     def variance(self) -> float:
-        return self.noise.variance
+        return self.factor**2 * self.noise.variance
+
+
+def gumbel_of_runs(variance: float | None, generators: Sequence[torch.Generator]) -> NoiseOfRuns:
+    """Gumbel noise of this variance; of its own if None."""
+    noise = sp.Gumbel()
+    factor = 1.0 if variance is None else math.sqrt(variance / noise.variance)
+    return NoiseOfRuns(noise, generators, factor)

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from tasks.common.report import Column, count, mean, median, median_path
 from tasks.common.settings import Scale
+from tasks.sorting.config import Method, Run
 from tasks.sorting.results import Result
 
 # Percent of test sequences sorted without error, mean and standard deviation of the percent of wrong
@@ -21,6 +22,10 @@ PAPER_TABLE_1 = {
     (60, Scale.NONE): (82.0, 0.9, 2.6), (60, Scale.ONE): (80.0, 0.9, 2.2), (60, Scale.LEARNED): (83.3, 0.7, 1.8),
     (100, Scale.NONE): (74.9, 1.4, 6.9), (100, Scale.ONE): (68.5, 1.2, 2.4), (100, Scale.LEARNED): (76.8, 0.9, 2.1),
 }  # fmt: skip
+PAPER_GUMBEL_SINKHORN = {
+    5: (100.0, 0.0, 0.0), 10: (100.0, 0.0, 0.0), 25: (87.5, 1.0, 3.0), 40: (83.5, 1.0, 5.0), 60: (21.0, 5.0, 9.0),
+    100: (0.0, 11.3, 11.2),
+}  # fmt: skip
 
 TITLE = "Sorting an unseen list without noise, in percent; the paper's figures in brackets"
 
@@ -29,17 +34,26 @@ def _paper(form: str, *places: int) -> Callable[[Sequence[Result]], str]:
     """The paper's figures at these places, in brackets, where it has the cell."""
 
     def text(results: Sequence[Result]) -> str:
-        figures = PAPER_TABLE_1.get((results[0].length, results[0].scale))
+        length, scale, method = results[0].length, results[0].scale, results[0].method
+        of_direct = PAPER_TABLE_1.get((length, scale))
+        figures = of_direct if method is Method.DIRECT else PAPER_GUMBEL_SINKHORN.get(length)
         return form.format(*(figures[place] for place in places)) if figures else ""
 
     return text
+
+
+def described(run: Run) -> str:
+    """The method, as a table names it: of the direct loss the noise, of which it has a choice."""
+    if run.method is Method.GUMBEL_SINKHORN:
+        return "Sinkhorn"
+    return f"sigma {run.scale.label}" if run.scale in (Scale.NONE, Scale.ONE) else run.scale.label
 
 
 # Epochs, seconds and sigma are medians over the runs; sigma is the mean of the training lists, in the first epoch and
 # in the last.
 COLUMNS = (
     Column[Result]("d", lambda results: str(results[0].length)),
-    Column[Result]("sigma", lambda results: results[0].scale.label),
+    Column[Result]("method", lambda results: described(results[0].run)),
     Column[Result]("runs", count),
     Column[Result]("perfect", lambda results: mean([100.0 * r.outcome.perfect for r in results], form=".1f")),
     Column("", _paper("({:.1f})", 0)),

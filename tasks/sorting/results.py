@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from attrs import frozen
+from attrs import field, frozen
 
 from tasks.common.settings import Scale
-from tasks.sorting.config import Run, Training
+from tasks.sorting.config import Method, Run, Training
 from tasks.sorting.train import Outcome
 
 
@@ -18,7 +18,8 @@ class Result:
     training: Training
     outcome: Outcome
     commit: str
+    method: Method = field(default=Method.DIRECT, kw_only=True)
 
     @property
     def run(self) -> Run:
-        return Run(self.training, self.length, self.scale, self.outcome.seed)
+        return Run(self.training, self.length, self.scale, self.outcome.seed, method=self.method)

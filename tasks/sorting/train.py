@@ -14,11 +14,12 @@ from torch import Tensor, nn
 import structpred as sp
 from tasks.common.settings import Scale
 from tasks.common.weights import AveragedFrom
-from tasks.sorting.config import Training, Weights
-from tasks.sorting.losses import linear_loss, sorting
-from tasks.sorting.repetitions import NoiseOfRuns, Randomness, ScaleNetworks, ScoreNetworks, draw_sequences
+from tasks.sorting.config import Estimator, Method, Training, Weights
+from tasks.sorting.losses import linear_loss, reconstruction_error, sorting
+from tasks.sorting.published import AddedUp, undivided
+from tasks.sorting.repetitions import Randomness, ScaleNetworks, ScoreNetworks, draw_sequences, gumbel_of_runs
 
-Observer = Callable[[int, sp.DirectSolution], None]
+Observer = Callable[[int, sp.Solution], None]
 
 _PATH_STEPS = 10
 
@@ -45,7 +46,13 @@ class Outcome:
 
 
 def train(
-    training: Training, scale: Scale, length: int, seeds: Sequence[int], observe: Observer | None = None
+    training: Training,
+    scale: Scale,
+    length: int,
+    seeds: Sequence[int],
+    observe: Observer | None = None,
+    *,
+    method: Method = Method.DIRECT,
 ) -> list[Outcome]:
     """Trains one repetition for each seed, and sorts each one's test sequence without noise.
 
@@ -56,6 +63,7 @@ def train(
         seeds: one a repetition.
         observe: called every epoch with its number, from 1, and the solution, whose batch is
             (runs that still train, sequences).
+        method: what the score networks are trained on.
     """
     started = time.perf_counter()
     random = [Randomness.of(seed) for seed in seeds]
@@ -67,7 +75,8 @@ def train(
         torch.optim.Adam(score_nets.parameters(), lr=training.score_rate, fused=True),
         training.scale_optimizer.create(scale_nets.parameters(), training.scale_rate),
     ]
-    objective = training.objective(length, None if scale is Scale.NONE else sp.Gumbel())
+    objective = training.objective(method, scale, length)
+    variance = training.noise_variance if method is Method.DIRECT else None
     adaptive = sp.AdaptiveScale(torch.ones(len(seeds), 1, 1, 1)) if scale is Scale.ADAPTIVE else None
     objective.scale = adaptive or 1.0
     deployed = _Deployed(training, score_nets)
@@ -81,8 +90,8 @@ def train(
 
     for epoch in range(1, training.epochs + 1):
         if loss is None:
-            loss = linear_loss(training.decomposition, train_x[running])
-            noise = NoiseOfRuns(sp.Gumbel(), [random[run].noise for run in running.tolist()])
+            loss = _supervision(training, method, train_x[running])
+            noise = gumbel_of_runs(variance, [random[run].noise for run in running.tolist()])
             objective.noise = None if scale is Scale.NONE else noise
         sigma = scale.sigma(learned)
         solution = objective.solve(score_nets(train_x)[running], loss, scale=sigma)
@@ -91,7 +100,7 @@ def train(
         run_losses = solution.loss.mean((0, 2))  # (running,)
         for optimizer in optimizers:
             optimizer.zero_grad()
-        run_losses.sum().backward()
+        _as_estimated(training.estimator, solution).mean((0, 2)).sum().backward()
         if observe is not None:
             observe(epoch, solution)
 
@@ -107,12 +116,25 @@ def train(
             done = running[stopped]
             wrong[done] = _fraction_wrong(deployed.networks, test_x)[done]
             running, loss = running[~stopped], None
+            if isinstance(objective, sp.PerturbedDirectLoss) and isinstance(objective.epsilon, AddedUp):
+                objective.epsilon.keep(~stopped)
         if not len(running):
             break
     share = (time.perf_counter() - started) / len(seeds)
     return [
         log.outcome(seed, wrong[run].item(), share) for run, (seed, log) in enumerate(zip(seeds, logs, strict=True))
     ]
+
+
+def _supervision(training: Training, method: Method, x: Tensor) -> sp.LinearLoss | Callable[[Tensor], Tensor]:
+    return reconstruction_error(x) if method is Method.GUMBEL_SINKHORN else linear_loss(training.decomposition, x)
+
+
+def _as_estimated(estimator: Estimator, solution: sp.Solution) -> Tensor:
+    """Losses (samples, running, n), with the gradients that are trained on."""
+    if estimator is Estimator.PUBLISHED and isinstance(solution, sp.DirectSolution):
+        return undivided(solution)
+    return solution.loss
 
 
 def _mean_sigma(sigma: Tensor | float | None, runs: int) -> list[float]:

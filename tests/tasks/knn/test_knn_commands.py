@@ -17,7 +17,17 @@ from tasks.common.files import exclusive
 from tasks.common.settings import Optimizer, Scale, Seeds
 from tasks.knn import session
 from tasks.knn.commands import Command, Evaluate, Picture, Table, Train
-from tasks.knn.config import PAPER_CIFAR_10, PAPER_FASHION_MNIST, PAPER_MNIST, QUICK, DataSet, Execution, Loss, Run
+from tasks.knn.config import (
+    PAPER_CIFAR_10,
+    PAPER_FASHION_MNIST,
+    PAPER_MNIST,
+    QUICK,
+    DataSet,
+    Execution,
+    Loss,
+    Method,
+    Run,
+)
 from tasks.knn.data import load
 from tasks.knn.session import Source
 from tasks.knn.train import Trainer
@@ -56,12 +66,17 @@ def test_the_options_of_each_command_are_read() -> None:
     where = "--data-dir images --download --device cpu --bf16 True --no-channels-last --compile"
     source = Source(data_dir=Path("images"), download=True)
     execution = Execution(device="cpu", bf16=True, channels_last=False, compile=True)
-    asked = f"train --k 7 --scale one --seed 3 --checkpoint c --save-every 2.5 {where}"
-    assert parse(*asked.split()) == Train(QUICK, 7, Scale.ONE, 3, Path("c"), 2.5, source, execution)
+    asked = f"train --k 7 --scale one --method relaxsubsample --seed 3 --checkpoint c --save-every 2.5 {where}"
+    assert parse(*asked.split()) == Train(
+        QUICK, 7, Scale.ONE, Method.RELAX_SUBSAMPLE, 3, Path("c"), 2.5, source, execution
+    )
     asked = f"evaluate --checkpoint c --results r {where}"
     assert parse(*asked.split()) == Evaluate(Path("c"), Path("r"), source, execution)
-    asked = "table --ks 2 4 --scales none learned --repetitions 6 --first-seed 8 --no-test --results r --save-every 9"
-    expected = Table(QUICK, (2, 4), (Scale.NONE, Scale.LEARNED), Seeds(6, 8), False, Path("r"), 9.0, source, execution)
+    asked = "table --ks 2 4 --scales none learned --methods neuralsort --repetitions 6 --first-seed 8"
+    asked += " --no-test --results r --save-every 9"
+    scales, methods = (Scale.NONE, Scale.LEARNED), (Method.NEURAL_SORT,)
+    where_from = (source, execution)
+    expected = Table(QUICK, (2, 4), scales, methods, Seeds(6, 8), False, Path("r"), 9.0, *where_from)
     assert parse(*asked.split(), *where.split()) == expected
     asked = f"picture --checkpoint c --queries 3 --output o {where}"
     assert parse(*asked.split()) == Picture(Path("c"), 3, Path("o"), source, execution)

@@ -5,7 +5,6 @@ import pytest
 import torch
 from tiny_knn import TINY
 
-import structpred as sp
 from tasks.common.settings import Optimizer, Scale
 from tasks.knn.config import (
     PAPER_CIFAR_10,
@@ -51,26 +50,6 @@ def test_the_paper_presets_have_its_numbers(
         queries=100,
         best_epoch=True,
     )
-
-
-def test_the_objective_chooses_k_of_the_candidates_as_the_training_says() -> None:
-    objective = attrs.evolve(TINY, epsilon=-0.5, growth=Growth.NONE, num_samples=4, margin=1.0).objective(3, Scale.ONE)
-    assert objective.space == sp.KSubset(20, 3)
-    assert (objective.num_samples, objective.noise) == (4, sp.Gumbel())
-    assert objective.epsilon == sp.FixedEpsilon(-0.5, margin=1.0)
-    assert TINY.objective(3, Scale.NONE).noise is None
-
-
-def test_epsilon_is_the_default_or_fixed_or_grows_together_or_for_each_query() -> None:
-    training = attrs.evolve(TINY, epsilon=0.5, epsilon_limit=3.0, epsilon_factor=1.5)
-    for growth, policy in (
-        (Growth.NONE, sp.FixedEpsilon(0.5)),
-        (Growth.BATCH, sp.GrowUntilNonzero(0.5, factor=1.5, limit=6, group_dims=0)),
-        (Growth.QUERY, sp.GrowUntilNonzero(0.5, factor=1.5, limit=6, group_dims=1)),
-    ):
-        assert attrs.evolve(training, growth=growth).objective(3, Scale.ONE).epsilon == policy
-    default = attrs.evolve(TINY, epsilon=None, growth=Growth.NONE).objective(3, Scale.ONE)
-    assert default.epsilon == sp.PerturbedDirectLoss(sp.OneHot(2)).epsilon
 
 
 IMPOSSIBLE = [

@@ -148,8 +148,8 @@ def test_every_cell_is_trained_with_every_seed_and_seed_by_seed(
     assert len(steps) == 3 * len(runs)
     assert all(result.test is not None and len(result.epochs) == 1 for result in in_file())
     assert files(Path()) == ["results.jsonl"]  # no checkpoint is left
-    rows = [line.split()[:3] for line in printed.splitlines() if re.match(r" +\d", line)]
-    assert rows == [["1", "0", "2"], ["1", "learned", "2"], ["3", "0", "2"], ["3", "learned", "2"]]
+    rows = [re.split(r" {2,}", line.strip())[:3] for line in printed.splitlines() if re.match(r" +\d", line)]
+    assert rows == [["1", "sigma 0", "2"], ["1", "learned", "2"], ["3", "sigma 0", "2"], ["3", "learned", "2"]]
     lines = Path("results.jsonl").read_bytes()
     monkeypatch.setattr(session, "load", pytest.fail)  # there is nothing to do with images
     assert command(*TABLE, *options).strip() in printed
@@ -177,7 +177,7 @@ def test_without_test_the_test_images_are_not_touched_and_the_result_serves_no_t
     without, tested = timeless(in_file())
     assert attrs.evolve(tested, test=None) == without
     printed = command(*TABLE, *cells, "--no-test")  # it is one run all the same
-    assert re.search(rf"^ +3 +1 +1 +{100 * tested.test:.2f} ", printed, re.MULTILINE)
+    assert re.search(rf"^ +3 +sigma 1 +1 +{100 * tested.test:.2f} ", printed, re.MULTILINE)
     assert len(steps) == 6
 
 

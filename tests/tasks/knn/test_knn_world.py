@@ -35,7 +35,8 @@ torch.set_num_threads(1)
 session.load = data
 checkpoint = Path(sys.argv[1])
 run = Checkpoint.load(checkpoint, Run).run
-Train(run.training, run.k, run.scale, run.seed, checkpoint, execution=Execution(device="cpu")).run(Console(width=200))
+train = Train(run.training, run.k, run.scale, run.method, run.seed, checkpoint, execution=Execution(device="cpu"))
+train.run(Console(width=200))
 """
 
 

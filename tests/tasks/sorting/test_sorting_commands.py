@@ -15,7 +15,7 @@ from tasks.common.workers import Backend, Workers
 from tasks.sorting import commands
 from tasks.sorting.__main__ import main
 from tasks.sorting.commands import Command, Figure, Table, Train
-from tasks.sorting.config import BEST, PAPER, Decomposition, Training, Weights
+from tasks.sorting.config import AUTHORS, BEST, PAPER, Decomposition, Method, Run, Training, Weights
 from tasks.sorting.results import Result
 from tasks.sorting.train import Outcome
 
@@ -46,13 +46,23 @@ def results(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
+def methods() -> list[Method]:
+    """The method of every training that the commands ask for."""
+    return []
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch, methods: list[Method]) -> Calls:
     """Every training that the commands ask for; none is really done. The terminal is wide."""
     monkeypatch.setenv("COLUMNS", "200")
     asked: Calls = []
 
-    def train(training: Training, scale: Scale, length: int, seeds: Sequence[int], observe: Callable) -> list[Outcome]:
+    def train(
+        training: Training, scale: Scale, length: int, seeds: Sequence[int], observe: Callable, *, method: Method
+    ) -> list[Outcome]:
+        assert method.scale in (None, scale)
         asked.append((training, scale, length, list(seeds)))
+        methods.append(method)
         return [outcome(seed) for seed in seeds]
 
     monkeypatch.setattr(commands, "train", train)
@@ -60,20 +70,23 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Calls:
 
 
 @pytest.mark.parametrize(("command", "default"), [("train", BEST), ("table", BEST), ("figure", PAPER)])
-def test_every_command_takes_both_presets_whose_fields_can_be_overridden(command: str, default: Training) -> None:
+def test_every_command_takes_every_preset_whose_fields_can_be_overridden(command: str, default: Training) -> None:
     assert parse(command).training == default
     assert parse(command, "best").training == BEST
+    assert parse(command, "authors").training == AUTHORS
     options = ["--decomposition", "squared", "--patience", "None", "--epsilon", "-3", "--weights", "last"]
     changed = {"decomposition": Decomposition.SQUARED, "patience": None, "epsilon": -3.0, "weights": Weights.LAST}
     assert parse(command, "paper", *options).training == attrs.evolve(PAPER, **changed)
 
 
 def test_the_options_of_each_command_are_read_and_the_table_is_the_papers_by_default() -> None:
-    train = parse("train", "--length", 7, "--scale", "one", "--seed", 3, "--results", "r")
-    assert train == Train(BEST, 7, Scale.ONE, 3, Path("r"))
+    train = parse(
+        "train", "--length", 7, "--scale", "one", "--method", "gumbel-sinkhorn", "--seed", 3, "--results", "r"
+    )
+    assert train == Train(BEST, 7, Scale.ONE, Method.GUMBEL_SINKHORN, 3, Path("r"))
     options = ["--lengths", 5, 6, "--scales", "none", "one", "--repetitions", 2, "--first-seed", 9]
-    assert parse("table", *options, "--results", "r") == Table(
-        BEST, (5, 6), (Scale.NONE, Scale.ONE), Seeds(2, 9), Path("r")
+    assert parse("table", *options, "--methods", "gumbel-sinkhorn", "--results", "r") == Table(
+        BEST, (5, 6), (Scale.NONE, Scale.ONE), (Method.GUMBEL_SINKHORN,), Seeds(2, 9), Path("r")
     )
     options = ["--workers", 4, "--backend", "dask", "--address", "tcp://there"]
     assert parse("table", *options).workers == Workers(4, Backend.DASK, "tcp://there")
@@ -90,6 +103,9 @@ REFUSED = [
     ("train --epochs 7 --average-from 7", "average_from"),
     ("train --initial-scale -1", "initial_scale"),
     ("train --epsilon nan", "epsilon"),
+    ("train --temperature 0", "temperature"),
+    ("train authors --epsilon None", "epsilon: expected a number, as the estimator is the published one, got none"),
+    ("train authors --noise-variance -1", "noise_variance"),
     ("table --lengths 5 0", "lengths"),
     ("table --repetitions 0", "repetitions"),
     ("table --workers 0", "workers"),
@@ -151,9 +167,42 @@ def test_table_trains_every_length_and_scale_with_every_seed_it_lacks(
     assert status == 0
     cells = [(3, Scale.NONE, [5, 6]), (3, Scale.ONE, [5, 6]), (4, Scale.NONE, [6]), (4, Scale.ONE, [5, 6])]
     assert calls == [(BEST, scale, length, seeds) for length, scale, seeds in cells]
-    assert re.search(r"\b3\W+1\W+2\W+100\.0\W+0\.00 ± 0\.00\b", printed)
+    assert re.search(r"\b3\W+sigma 1\W+2\W+100\.0\W+0\.00 ± 0\.00\b", printed)
 
 
 def test_long_sequences_train_few_at_a_time(calls: Calls, results: Path) -> None:
     main(["table", "--lengths", "3", "200", "--repetitions", "5", "--results", str(results)])
     assert [seeds for *_, seeds in calls] == [[0, 1, 2, 3, 4], [0, 1], [2, 3], [4]]
+
+
+def test_a_table_of_both_methods_has_gumbel_sinkhorn_once_whatever_the_noise_of_the_other(
+    calls: Calls, methods: list[Method], results: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--lengths", 3, "--methods", "direct", "gumbel-sinkhorn", "--scales", "none", "one", "--repetitions", 2]
+    for _ in range(2):  # the second finds all of it in the file
+        status, printed = run(["table", *options, "--results", results], capsys)
+        assert status == 0
+        assert [scale for _, scale, *_ in calls] == [Scale.NONE, Scale.ONE, Scale.ONE]
+        assert methods == [Method.DIRECT, Method.DIRECT, Method.GUMBEL_SINKHORN]
+        for name in ("sigma 0", "sigma 1", "Sinkhorn"):
+            assert re.search(rf"\b3\W+{name}\W+2\W+100\.0\b", printed)
+
+
+def test_train_takes_gumbel_sinkhorn_with_its_own_noise(results: Path) -> None:
+    options = ["--length", 3, "--method", "gumbel-sinkhorn", "--epochs", 2, "--average-from", 1, "--results", results]
+    assert main(["train", *map(str, options)]) == 0
+    (result,) = ResultsFile(results, Result).read()
+    assert (result.method, result.scale) == (Method.GUMBEL_SINKHORN, Scale.ONE)
+
+
+@pytest.mark.parametrize("scale", [Scale.NONE, Scale.LEARNED])
+def test_gumbel_sinkhorn_with_other_noise_is_refused(scale: Scale) -> None:
+    with pytest.raises(ValueError, match=f"scale: expected one, as gumbel-sinkhorn has it, got {scale.value}"):
+        Run(BEST, 5, scale, 0, method=Method.GUMBEL_SINKHORN)
+
+
+def test_relaxations_take_more_memory_and_so_fewer_train_at_a_time(calls: Calls, results: Path) -> None:
+    options = ["--lengths", "70", "--methods", "direct", "gumbel-sinkhorn", "--repetitions", "20"]
+    main(["table", *options, "--results", str(results)])
+    sizes = [len(seeds) for *_, seeds in calls]
+    assert sizes == [20] + [2] * 10

@@ -8,7 +8,7 @@ from torch import Tensor
 
 import structpred as sp
 from tasks.sorting.config import Decomposition
-from tasks.sorting.losses import linear_loss, sorting
+from tasks.sorting.losses import linear_loss, reconstruction_error, sorting
 
 # Multiples of 1/8: ties are common, and every sum below is exact in float32.
 sequences = (
@@ -41,6 +41,24 @@ def test_paper_charges_both_squares_where_one_element_stands_in_the_place_of_ano
     should, does = sorting(x).argmax(0), y.argmax(1)  # the element at each position: (d), (d!, d)
     charged = torch.where(should == does, 0.0, x[should] ** 2 + x[does] ** 2)
     assert torch.equal(loss, charged.sum(-1))
+
+
+@given(sequences)
+def test_published_charges_positions_by_elements_in_the_order_in_which_they_came(x: Tensor) -> None:
+    y, loss = losses_of_all_matchings(Decomposition.PUBLISHED, x)
+    charged = (sorting(x) - y).square() * x**2  # one square for each column in which an entry is wrong
+    assert torch.equal(loss, charged.sum((-1, -2)))
+
+
+@given(sequences)
+def test_the_reconstruction_error_of_a_matching_is_the_mean_squared_error(x: Tensor) -> None:
+    y = sp.Matching(len(x)).enumerate()
+    torch.testing.assert_close(reconstruction_error(x)(y), squared_error(x, y) / len(x))
+
+
+def test_the_reconstruction_error_of_a_soft_matching_is_that_of_the_list_it_sorts() -> None:
+    x, half = torch.tensor([[0.0, 1.0], [0.5, 0.25]]), torch.full((3, 2, 2, 2), 0.5)  # 3 draws of 2 lists
+    assert torch.equal(reconstruction_error(x)(half), torch.tensor([[0.25, 0.015625]]).expand(3, 2))
 
 
 @given(sequences)

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor
 
 import structpred as sp
+from tasks.baselines import GumbelSinkhorn
 from tasks.common.settings import Scale
 from tasks.sorting import train as train_module
-from tasks.sorting.config import BEST, PAPER, Decomposition, Training, Weights
-from tasks.sorting.losses import linear_loss
+from tasks.sorting.config import AUTHORS, BEST, PAPER, Decomposition, Method, Training, Weights
+from tasks.sorting.losses import linear_loss, reconstruction_error
 from tasks.sorting.repetitions import Randomness, ScaleNetworks, ScoreNetworks, draw_sequences
 from tasks.sorting.train import Outcome, train
 
@@ -49,10 +50,10 @@ def double(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     torch.set_default_dtype(torch.float32)
 
 
-def assert_a_batch_is_its_runs(training: Training, scale: Scale) -> list[Outcome]:
+def assert_a_batch_is_its_runs(training: Training, scale: Scale, method: Method = Method.DIRECT) -> list[Outcome]:
     """Epoch by epoch, and in what comes of it."""
     seeds, watcher = [3, 0, 11], Watcher()
-    together = train(training, scale, 5, seeds, watcher)
+    together = train(training, scale, 5, seeds, watcher, method=method)
     losses: list[list[float]] = [[] for _ in seeds]
     for epoch, solution in zip(watcher.epochs, watcher.solutions, strict=True):
         running = [run for run, outcome in enumerate(together) if outcome.epochs >= epoch]
@@ -60,7 +61,7 @@ def assert_a_batch_is_its_runs(training: Training, scale: Scale) -> list[Outcome
             losses[run].append(loss)
     for seed, one, of_one in zip(seeds, together, losses, strict=True):
         alone = Watcher()
-        (single,) = train(training, scale, 5, [seed], alone)
+        (single,) = train(training, scale, 5, [seed], alone, method=method)
         assert (one.seed, one.wrong, one.epochs) == (seed, single.wrong, single.epochs)
         assert of_one == pytest.approx(alone.losses, rel=1e-9, abs=1e-9)
         assert one.train_loss == of_one[-1]
@@ -100,6 +101,47 @@ def test_runs_that_stop_at_different_epochs_give_what_they_give_alone(weights: W
     outcomes = assert_a_batch_is_its_runs(attrs.evolve(STOPPING, weights=weights), Scale.LEARNED)
     assert len({outcome.epochs for outcome in outcomes}) > 1
     assert min(outcome.epochs for outcome in outcomes) < STOPPING.epochs
+
+
+@pytest.mark.usefixtures("double")
+def test_gumbel_sinkhorns_runs_that_stop_at_different_epochs_give_what_they_give_alone() -> None:
+    training = attrs.evolve(STOPPING, patience=1, epochs=15)
+    outcomes = assert_a_batch_is_its_runs(training, Scale.ONE, Method.GUMBEL_SINKHORN)
+    assert len({outcome.epochs for outcome in outcomes}) > 1
+
+
+@pytest.mark.usefixtures("double")
+def test_the_published_estimators_runs_that_stop_at_different_epochs_give_what_they_give_alone() -> None:
+    training = attrs.evolve(AUTHORS, patience=3, epochs=40, epsilon=-0.02, sequences=2, num_samples=1)
+    outcomes = assert_a_batch_is_its_runs(training, Scale.NONE)
+    assert len({outcome.epochs for outcome in outcomes}) > 1
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.5])
+def test_gumbel_sinkhorn_is_the_plain_training_loop_with_one_network(temperature: float) -> None:
+    training = attrs.evolve(BEST, epochs=4, average_from=0, temperature=temperature)
+    random = Randomness.of(3)
+    x, _ = draw_sequences(random.data, training.sequences, 4)
+    scores = ScoreNetworks(4, [random.scores])
+    optimizer = torch.optim.Adam(scores.parameters(), lr=training.score_rate)
+    objective = GumbelSinkhorn(sp.Matching(4), temperature=temperature)
+    losses = []
+    for _ in range(training.epochs):
+        loss = objective(scores(x[None])[0], reconstruction_error(x), generator=random.noise)
+        losses.append(loss.item())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+    watcher = Watcher()
+    train(training, Scale.ONE, 4, [3], watcher, method=Method.GUMBEL_SINKHORN)
+    assert watcher.losses == pytest.approx(losses, rel=1e-5)
+    assert watcher.solutions[0].loss.shape == (10, 1, 10)
+
+
+def test_gumbel_sinkhorn_learns_to_sort_unseen_sequences() -> None:
+    training, seeds = attrs.evolve(BEST, epochs=80, average_from=40), range(8)
+    outcomes = train(training, Scale.ONE, 5, seeds, method=Method.GUMBEL_SINKHORN)
+    assert sum(outcome.wrong for outcome in outcomes) / len(seeds) < 0.1
 
 
 @pytest.mark.parametrize("preset", [BEST, PAPER], ids=["best", "paper"])

@@ -1,0 +1,1 @@
+"""The tables of docs/reproduction.md: the paper's figures beside those of the committed results."""
