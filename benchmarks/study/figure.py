@@ -85,10 +85,10 @@ def _panel(panel: Axes, plot: Plot, kind: Kind, errors: Errors) -> None:
     cells = [cell for cell in CELLS if cell.kind is kind and (cell, DEFAULT) in errors]
     for line in plot.lines:
         tried = [setting for setting in AXES[line.axis] if line.where(setting)]
-        measured = [setting for setting in tried if any((cell, setting) in errors for cell in cells)]
-        x = [abs(getattr(setting, plot.along) or 0) for setting in measured]
-        y = [relative(errors, cells, setting) for setting in measured]
-        panel.plot(x, y, marker=".", label=line.label or None)
+        measured = [(setting, relative(errors, cells, setting)) for setting in tried]
+        points = [(abs(getattr(setting, plot.along) or 0), y) for setting, y in measured if y is not None]
+        if points:
+            panel.plot(*zip(*points, strict=True), marker=".", label=line.label or None)
     panel.axhline(1, color="grey", linewidth=0.5)
     if plot.along == "margin":
         panel.set_xscale("symlog", linthresh=0.0125)
@@ -96,5 +96,5 @@ def _panel(panel: Axes, plot: Plot, kind: Kind, errors: Errors) -> None:
         panel.set_xscale("log")
     panel.set_ylim(0.8, 2.4)
     panel.set_xlabel(plot.along_in_words)
-    if any(line.label for line in plot.lines):
+    if panel.get_legend_handles_labels()[1]:
         panel.legend(fontsize=7)

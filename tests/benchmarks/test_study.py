@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import attrs
 import pytest
@@ -13,8 +15,11 @@ import structpred as sp
 from benchmarks.study.axes import AXES, CELLS, DEFAULT, settings_of
 from benchmarks.study.learner import Learner
 from benchmarks.study.problems import Cell, Kind, Result, Run, train
-from benchmarks.study.report import best_of, errors_of, print_axes, print_rivals, relative, told
+from benchmarks.study.report import GROUPS, best_of, errors_of, print_axes, print_rivals, relative, told
 from benchmarks.study.setting import Learning, Method, Setting, Unit
+from tasks.common.results import ResultsFile
+
+ROOT = Path(__file__).parents[2]
 
 SPACE = sp.OneHot(4)
 SETTINGS = list(dict.fromkeys(setting for settings in AXES.values() for setting in settings))
@@ -93,28 +98,51 @@ def test_every_cell_has_the_default_first_and_no_setting_twice():
         assert len(set(settings)) == len(settings)
 
 
-def results() -> list[Result]:
+PATHS = GROUPS["paths, 100 rows"]
+
+
+def results(cells: Sequence[Cell] = PATHS) -> list[Result]:
     spo = AXES["spo+"]
     errors = {DEFAULT: (0.1, 0.3), AXES["step"][0]: (0.3, 0.5), spo[0]: (0.9, 0.9), spo[1]: (0.2, 0.2)}
     return [
-        Result(Run(CELLS[0], setting, seed), error, 1.0, "abc")
+        Result(Run(cell, setting, seed), error, 1.0, "abc")
+        for cell in cells
         for setting, pair in errors.items()
         for seed, error in enumerate(pair)
     ]
 
 
-def test_tables_have_means_and_the_best_of_each_grid():
-    errors = errors_of(results())
-    assert errors[CELLS[0], DEFAULT] == [0.1, 0.3]
-    assert relative(errors, CELLS, AXES["step"][0]) == pytest.approx(0.401 / 0.201)
-    assert best_of(errors, CELLS[0], AXES["spo+"]) == AXES["spo+"][1]
+def printed(show: Callable[[Sequence[Result], Console], None], measured: Sequence[Result]) -> list[list[str]]:
     output = io.StringIO()
-    console = Console(file=output, width=200)
-    print_axes(results(), console)
-    print_rivals(results(), console)
-    lines = [line.split() for line in output.getvalue().splitlines()]
-    assert ["ratio", "-4", "40.00", "1.995"] in lines
-    assert any(line[-3:] == ["20.00", "20.00", "20.00"] for line in lines)
+    show(measured, Console(file=output, width=200))
+    return [line.split() for line in output.getvalue().splitlines() if line.strip()]
+
+
+def test_errors_are_told_relative_to_the_defaults_over_all_cells_of_a_group_or_not_at_all():
+    errors = errors_of(results())
+    assert errors[PATHS[0], DEFAULT] == [0.1, 0.3]
+    assert relative(errors, PATHS, AXES["step"][0]) == pytest.approx(0.401 / 0.201)
+    assert relative(errors, CELLS, DEFAULT) is None
+    assert relative(errors_of(results(PATHS[1:])), PATHS, DEFAULT) is None
+    rows = printed(print_axes, results())
+    assert ["ratio", "-4", "2.00"] in rows
+    assert ["setting", "paths,", "100", "rows"] in rows  # no other group is whole
+
+
+def test_rivals_are_shown_at_the_best_of_each_grid():
+    errors = errors_of(results())
+    assert best_of(errors, PATHS[0], AXES["spo+"]) == pytest.approx(0.2)
+    assert best_of(errors, PATHS[0], AXES["hinge"]) is None
+    rows = printed(print_rivals, results())
+    assert sum(row[-3:] == ["20.00", "20.00", "20.00"] for row in rows) == len(PATHS)
+
+
+def test_every_row_of_the_report_stands_on_the_page():
+    committed = ResultsFile(ROOT / "benchmarks" / "study" / "results.jsonl", Result).read()
+    on_the_page = [line.split() for line in (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8").splitlines()]
+    rows = [row for show in (print_axes, print_rivals) for row in printed(show, committed)]
+    assert len(rows) > 100
+    assert [row for row in rows if row not in on_the_page] == []
 
 
 def test_rivals_have_grids_of_their_own():
