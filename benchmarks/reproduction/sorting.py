@@ -20,6 +20,7 @@ TRAININGS = {
     "`paper`": PAPER,
     "`authors`": AUTHORS,
     "`best`": BEST,
+    "`best --temperature 3`": attrs.evolve(BEST, temperature=3.0),
     "`best --epsilon -12`": attrs.evolve(BEST, epsilon=-12.0),
 }
 _ROWS = [*((Method.DIRECT, scale) for scale in Scale), (Method.GUMBEL_SINKHORN, Scale.ONE)]
