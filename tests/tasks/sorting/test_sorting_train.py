@@ -138,6 +138,13 @@ def test_gumbel_sinkhorn_is_the_plain_training_loop_with_one_network(temperature
     assert watcher.solutions[0].loss.shape == (10, 1, 10)
 
 
+@pytest.mark.parametrize("scale", Scale)
+def test_the_default_step_is_the_librarys_for_each_repetition_by_itself(scale: Scale) -> None:
+    noise = None if scale is Scale.NONE else sp.Gumbel()
+    default = sp.PerturbedDirectLoss(sp.Matching(5), noise=noise).epsilon
+    assert BEST.objective(Method.DIRECT, scale, 5).epsilon == attrs.evolve(default, group_dims=1)
+
+
 def test_gumbel_sinkhorn_learns_to_sort_unseen_sequences() -> None:
     training, seeds = attrs.evolve(BEST, epochs=80, average_from=40), range(8)
     outcomes = train(training, Scale.ONE, 5, seeds, method=Method.GUMBEL_SINKHORN)
