@@ -22,7 +22,7 @@ RESULTS = ROOT / "tasks" / "sorting" / "results"
 LENGTHS = (5, 10, 25, 40, 60, 100)
 NOT_LEARNED = [(d, s) for d in LENGTHS[:5] for s in (Scale.NONE, Scale.ONE)]
 OF_THE_PAPER = (Scale.NONE, Scale.ONE, Scale.LEARNED)
-FIXED = attrs.evolve(BEST, epsilon=-12.0)
+FIXED = attrs.evolve(BEST, score_rate=0.1, epsilon=-12.0)
 
 
 @functools.cache
