@@ -51,6 +51,12 @@ def test_what_the_settings_are_by_default(kind):
     assert {name: getattr(module, name) for name in DEFAULTS[kind]} == DEFAULTS[kind]
 
 
+@pytest.mark.parametrize(("base", "defaults"), [(sp.Objective, AS_OBJECTIVES), (sp.Layer, AS_LAYERS)])
+def test_what_a_class_of_ones_own_has_by_default(base, defaults):
+    parameters = inspect.signature(base).parameters
+    assert {name: parameters[name].default for name in defaults} == defaults
+
+
 @every_kind
 def test_each_setting_arrives(kind):
     names = [name for name in inspect.signature(kind).parameters if name != "space"]

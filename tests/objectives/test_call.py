@@ -209,6 +209,19 @@ def test_no_warning_where_nothing_can_be_gained_or_something_moves():
             moving(scores, SPACE.hamming(torch.tensor([1, 0, 0, 0])))
 
 
+def test_gradients_that_vanish_later_are_seen():
+    objective, scores = stuck(), torch.tensor([0.0, 9.0, 0.0, 0.0])
+    loss = SPACE.hamming(torch.tensor([1, 0, 0, 0]))
+    objective.epsilon = -20.0
+    for _ in range(50):
+        objective(scores, loss)
+    objective.epsilon = -1e-3
+    for _ in range(49):
+        objective(scores, loss)
+    with pytest.warns(sp.ZeroGradientWarning, match="the gradients of the last 50 calls were all zero"):
+        objective(scores, loss)
+
+
 def test_no_warning_where_only_rounding_could_be_gained():
     watch = ZeroGradientWatch()
     for _ in range(100):
