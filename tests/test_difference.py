@@ -67,6 +67,34 @@ def test_growing_changes_no_structure_in_place():
     assert torch.equal(coefficients.grad, torch.tensor([[1.0, 0.0]]))
 
 
+@attrs.frozen
+class Counting(sp.StructuredSpace):
+    """One part out of three, and how many examples were solved at each call."""
+
+    solved: list[int] = attrs.field(factory=list)
+
+    shape = (3,)
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        self.solved.append(len(scores))
+        return torch.nn.functional.one_hot(scores.argmax(-1), 3)
+
+    def contains(self, y: Tensor) -> Tensor:
+        return (y == 1).sum(-1) == 1
+
+
+@pytest.mark.parametrize(
+    ("known", "margin", "solves"), [(True, 0.0, 1), (False, 0.0, 2), (True, 0.5, 2), (False, 0.5, 3)]
+)
+def test_only_what_is_needed_is_solved_in_one_call(known, margin, solves):
+    space, scores = Counting(), torch.randn(2, 3, generator=torch.Generator().manual_seed(0))
+    prediction = SPACE.argmax(scores)[None] if known else None
+    step = sp.FixedEpsilon(-1.0, margin=margin)
+    perturbed = perturb(space, scores, None, 1.0)
+    direct_difference(space, perturbed, torch.ones(2, 3), step, prediction=prediction)
+    assert sum(space.solved) == 2 * solves
+
+
 # --- whose fault it is
 
 

@@ -347,3 +347,10 @@ def test_a_policy_of_ones_own_needs_only_a_start():
     )
     with pytest.raises(TypeError, match="abstract"):
         sp.Epsilon()
+
+
+@pytest.mark.parametrize("policy", [sp.FixedEpsilon, sp.RelativeToNoise, sp.RelativeToScores])
+def test_only_the_size_of_a_step_needs_no_name(policy):
+    assert policy(-2.0) == attrs.evolve(policy(-1.0), **{attrs.fields(policy)[0].name: -2.0})
+    with pytest.raises(TypeError, match="positional"):
+        policy(-2.0, 0.5)

@@ -217,6 +217,7 @@ def test_the_draws_of_a_structures_parts_sum_to_a_gumbel_draw(parts, statistical
 
 
 def test_the_sum_of_gamma_draws_comes_near_gumbel():
+    assert sp.SumOfGamma(4).terms == 10
     assert sp.SumOfGamma(4, terms=1000).variance * 4 == pytest.approx(sp.Gumbel().variance, rel=1e-3)
 
 

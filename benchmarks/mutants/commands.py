@@ -38,7 +38,7 @@ class Run:
     only: str = ""
     """The beginning of the files' names, as ``structpred/spaces``."""
     again: bool = False
-    """Judge survivors in the file once more, after tests were added."""
+    """Judge survivors in the file that have no reason once more, after tests were added."""
     judge_seconds: int = field(default=40, validator=at_least_one)
     """The fastest tests that run what was changed are its judges, as many as take so long."""
     results: Path = RESULTS
@@ -58,8 +58,9 @@ class Run:
         ):
             done = {result.run: result for result in file.read()}
             if self.again:
-                survived = Outcome.SURVIVED
-                done = {mutant: result for mutant, result in done.items() if result.outcome is not survived}
+                right = {each.run for each in explained.read()}
+                survived = [it.run for it in done.values() if it.outcome is Outcome.SURVIVED and it.run not in right]
+                done = {mutant: result for mutant, result in done.items() if mutant not in survived}
             with progress_bar(console) as progress:
                 task = progress.add_task("mutants", total=len(chosen))
                 for mutant in chosen:

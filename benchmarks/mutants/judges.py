@@ -19,7 +19,7 @@ import threading
 import time
 import types
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 import pytest
@@ -102,15 +102,19 @@ def read(path: Path) -> list[Reach]:
 def judges_of(mutant: Mutant, reaches: Sequence[Reach], seconds: float) -> list[Reach]:
     """The tests that run what was changed, the fastest first, as many as take so many seconds.
 
-    What runs at import has the tests of all functions inside, or of the whole file.
+    What runs at import, as default values and validators do, has the tests of all functions of its class, or of its
+    file, or all there are; and those of the test file that is named after it.
     """
-    names = {f"{mutant.file}::{mutant.scope}" if mutant.scope else f"{mutant.file}::"}
+    place = f"{mutant.file}::{mutant.scope}"
     every = {name for reach in reaches for name in reach.functions}
-    if not names & every:
-        names = {name for name in every if name.startswith(f"{mutant.file}::{mutant.scope}")}
+    names, mirror = {place} & every, ""
+    if not names:
+        mirror = f"test_{PurePath(mutant.file).stem.strip('_')}.py::"
+    for beginning in (f"{place}.", f"{mutant.file}::", ""):
+        names = names or {name for name in every if name.startswith(beginning)}
     chosen, total = [], 0.0
     for reach in sorted(reaches, key=lambda reach: reach.seconds):
-        if not names.isdisjoint(reach.functions):
+        if (mirror and mirror in reach.test) or not names.isdisjoint(reach.functions):
             total += reach.seconds
             if total > seconds:
                 break
@@ -122,7 +126,8 @@ def judge(mutant: Mutant | None, judges: Sequence[Reach]) -> Verdict:
     """Runs tests on the library with a change, up to the first that fails, or until that has taken far too long."""
     reader, writer = os.pipe()
     tests = {reach.test: place for place, reach in enumerate(judges)}
-    seconds = int(20 + 3 * sum(reach.seconds for reach in judges))
+    usual = sum(reach.seconds for reach in judges)
+    seconds = int(20 + 3 * usual)
 
     def run() -> int:
         resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
@@ -131,7 +136,7 @@ def judge(mutant: Mutant | None, judges: Sequence[Reach]) -> Verdict:
 
     pid = _fork(run)
     os.close(writer)
-    deadline = time.monotonic() + 5 * seconds  # for one that waits; the processor may have others to serve
+    deadline = time.monotonic() + 30 + 5 * usual  # for one that waits; the processor may have others to serve
     while (ended := os.waitpid(pid, os.WNOHANG)) == (0, 0):
         if time.monotonic() > deadline:
             os.killpg(pid, signal.SIGKILL)

@@ -97,7 +97,7 @@ def _tree(file: str) -> ast.Module:
 def _places(file: str) -> dict[Mutant, _Place]:
     found: dict[Mutant, _Place] = {}
     seen: collections.Counter[Mutant] = collections.Counter()
-    for place in _walk(_tree(file), (), ""):
+    for place in _walk(_tree(file)):
         mutant = Mutant(file, place.scope, _shown(place.was), _shown(place.becomes), 0)
         found[evolve(mutant, number=seen[mutant])] = place
         seen[mutant] += 1
@@ -109,22 +109,25 @@ def _shown(node: ast.AST) -> str:
     return ast.unparse(node).strip().splitlines()[0]
 
 
-def _walk(node: ast.AST, way: tuple[tuple[str, int | None], ...], scope: str) -> Iterator[_Place]:
+def _walk(
+    node: ast.AST, way: tuple[tuple[str, int | None], ...] = (), scope: str = "", inside: bool = False
+) -> Iterator[_Place]:
+    """The places in a node; ``inside`` a function, what is defined counts to that function."""
     if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING":
         return
     for variant in _variants(node):
         yield _Place(way, scope, node, ast.copy_location(variant, node))
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        scope = f"{scope}.{node.name}" if scope else node.name
+    if isinstance(node, ast.FunctionDef | ast.ClassDef) and not inside:
+        scope, inside = f"{scope}.{node.name}" if scope else node.name, isinstance(node, ast.FunctionDef)
     for name, value in ast.iter_fields(node):
         if name in ("annotation", "returns"):
             continue
         if isinstance(value, ast.AST):
-            yield from _walk(value, (*way, (name, None)), scope)
+            yield from _walk(value, (*way, (name, None)), scope, inside)
         elif isinstance(value, list):
             for index, entry in enumerate(value):
                 if isinstance(entry, ast.AST):
-                    yield from _walk(entry, (*way, (name, index)), scope)
+                    yield from _walk(entry, (*way, (name, index)), scope, inside)
 
 
 def _variants(node: ast.AST) -> Iterator[ast.AST]:

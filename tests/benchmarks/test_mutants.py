@@ -84,13 +84,15 @@ def test_a_larger_sample_has_the_smaller_one_in_it():
 
 def test_judges_run_what_was_changed_and_the_fastest_come_first():
     slow, fast = Reach("slow", 3.0, ["a.py::A.f", "a.py::A.g"]), Reach("fast", 1.0, ["a.py::A.f"])
-    other = Reach("other", 0.1, ["b.py::f"])
+    other, mirror = Reach("other", 0.1, ["b.py::f"]), Reach("tests/test_a.py::test", 2.0, [])
     of_f, of_class = Mutant("a.py", "A.f", "1", "2", 0), Mutant("a.py", "A", "1", "2", 0)
     assert judges_of(of_f, [slow, fast, other], seconds=10) == [fast, slow]
     assert judges_of(of_f, [slow, fast, other], seconds=2) == [fast]
     assert judges_of(of_class, [slow, fast, other], seconds=10) == [fast, slow]
+    assert judges_of(of_class, [slow, fast, other, mirror], seconds=10) == [fast, mirror, slow]
+    assert judges_of(of_f, [slow, fast, other, mirror], seconds=10) == [fast, slow]
     assert judges_of(attrs.evolve(of_f, scope="A.g"), [slow, fast, other], seconds=10) == [slow]
-    assert judges_of(attrs.evolve(of_f, file="c.py"), [slow, fast, other], seconds=10) == []
+    assert judges_of(attrs.evolve(of_f, file="c.py"), [slow, fast, other], seconds=10) == [other, fast, slow]
 
 
 CODE = """

@@ -50,6 +50,15 @@ def test_equal_scores_have_a_finite_gradient(projection):
     assert scores.grad.isfinite().all()
 
 
+@pytest.mark.parametrize("projection", [sp.Projection.MEAN, sp.Projection.STD])
+def test_the_only_allowed_part_is_its_own_mean(projection):
+    scores = torch.full((2, 5), -torch.inf, dtype=torch.float64)
+    scores[:, 3] = SCORES[:2, 3]
+    scores.requires_grad_()
+    (sp.Identity(sp.OneHot(5), projection=projection)(scores) * UPSTREAM[:2]).sum().backward()
+    assert not scores.grad.any()
+
+
 def test_noise_is_in_units_of_the_projected_scores():
     space, generator = sp.OneHot(5), torch.Generator().manual_seed(0)
     layer = sp.Identity(space, projection=sp.Projection.STD, noise=sp.Normal(), scale=1e-3)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 import structpred as sp
+from structpred.objectives._zero_gradients import ZeroGradientWatch
 
 SPACE = sp.OneHot(4)
 LOSS = SPACE.hamming(torch.eye(4)[:3])  # three examples
@@ -206,6 +207,25 @@ def test_no_warning_where_nothing_can_be_gained_or_something_moves():
             learned(scores, attrs.evolve(SPACE.hamming(target), constant=5.0))
             moving.epsilon = -20.0 if call % 40 == 0 else -1e-3
             moving(scores, SPACE.hamming(torch.tensor([1, 0, 0, 0])))
+
+
+def test_gradients_that_vanish_later_are_seen():
+    objective, scores = stuck(), torch.tensor([0.0, 9.0, 0.0, 0.0])
+    loss = SPACE.hamming(torch.tensor([1, 0, 0, 0]))
+    objective.epsilon = -20.0
+    for _ in range(50):
+        objective(scores, loss)
+    objective.epsilon = -1e-3
+    for _ in range(49):
+        objective(scores, loss)
+    with pytest.warns(sp.ZeroGradientWarning, match="the gradients of the last 50 calls were all zero"):
+        objective(scores, loss)
+
+
+def test_no_warning_where_only_rounding_could_be_gained():
+    watch = ZeroGradientWatch()
+    for _ in range(100):
+        watch(torch.zeros(2, 4), torch.tensor([[3.000001, 1.0]]), lambda: torch.tensor([3.0, 1.0]))
 
 
 # --- the device

@@ -13,6 +13,7 @@ from scipy.optimize import LinearConstraint
 
 import structpred as sp
 from structpred._threads import threads_for_all
+from structpred.spaces._joint import in_turns
 from structpred.testing import parametrize_with_checks
 
 GRIDS = [sp.DagPath.grid(2, 3), sp.DagPath.grid(3, 3), sp.DagPath.grid(2, 2)]
@@ -185,13 +186,53 @@ def test_hamming_counts_nothing_in_the_padding():
     assert loss.coefficients.ne(0).sum() == sum(space.shape[0] for space in spaces)
 
 
-def test_noise_is_spread_within_each_example():
-    spaces = sp.SpaceBatch([sp.Chain(3, 2), sp.Chain(2, 3)])
-    assert spaces.noise_shape == (3, 3)
-    assert [part.eq(3).all().item() for part in spaces.unpad(spaces.spread(torch.ones(2, 3, 3)).clamp(min=3))]
-    spread = spaces.spread(torch.full((2, 3, 3), 2.0))
-    assert spread[0, :, 2].eq(0).all()
-    assert spread[1, 1].eq(0).all()
+@attrs.frozen
+class Doubled(sp.StructuredSpace):
+    """Any parts out of n pairs, each of which shares a variable; of a class that has no joint solver."""
+
+    n: int
+
+    @property
+    def shape(self):
+        return (2 * self.n,)
+
+    @property
+    def noise_shape(self):
+        return (self.n,)
+
+    def spread(self, noise):
+        return noise.repeat_interleave(2, dim=-1)
+
+    def _argmax(self, scores):
+        return scores > 0
+
+    def contains(self, y):
+        return ((y == 0) | (y == 1)).all(-1)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [[sp.Chain(3, 2), sp.Chain(2, 3)], [Doubled(1), Doubled(3), Doubled(1)], [sp.OneHot(3), Doubled(2), sp.OneHot(1)]],
+    ids=["Chain", "Doubled", "both kinds"],
+)
+def test_noise_is_spread_within_each_example(batch):
+    spaces = sp.SpaceBatch(batch)
+    generator = torch.Generator().manual_seed(0)
+    noise = torch.randn(2, len(spaces), *spaces.noise_shape, generator=generator)
+    own = [noise[:, place][..., *map(slice, space.noise_shape)] for place, space in enumerate(batch)]
+    expected = spaces.pad([space.spread(each) for space, each in zip(batch, own, strict=True)])  # 0 in the padding
+    assert torch.equal(spaces.spread(noise), expected)
+
+
+def test_examples_of_spaces_in_any_order_are_solved_in_turns():
+    which = torch.tensor([2, 0, 0, 1, 2, 0])
+    scores = torch.randn(6, 4, generator=torch.Generator().manual_seed(0))
+
+    def solve(laid):  # (turns, spaces, *shape)
+        assert laid.shape == (3, 3, 4)
+        return laid * torch.arange(1, 4)[:, None]
+
+    assert torch.equal(in_turns(solve, scores, which, spaces=3), scores * (which + 1)[:, None])
 
 
 # --- as a space in objectives and layers

@@ -70,17 +70,25 @@ class Circumstance:
         return math.prod(self.batch)
 
 
-CIRCUMSTANCES = tuple(
-    Circumstance(**it)
-    for it in pairwise(
-        batch=[(65,), (), (1,), (2,), (7,), (64,), (257,), (1000,), (13, 5), (2, 3, 4), (7, 1, 37)],
-        scores=list(Rows),
-        before=list(Before),
-        dtype=[torch.float64, torch.float32, torch.float16, torch.bfloat16],
-        mode=list(Mode),
-        layout=list(Layout),
-        default=[torch.float32, torch.float64, torch.float16],
-    )
+_DTYPES = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
+CIRCUMSTANCES = (
+    *(
+        Circumstance(**it)
+        for it in pairwise(
+            batch=[(65,), (), (1,), (2,), (7,), (64,), (257,), (1000,), (13, 5), (2, 3, 4), (7, 1, 37)],
+            scores=list(Rows),
+            before=list(Before),
+            dtype=_DTYPES,
+            mode=list(Mode),
+            layout=list(Layout),
+            default=[torch.float32, torch.float64, torch.float16],
+        )
+    ),
+    # For each dtype in a large batch too: in one of few examples, rounding seldom changes a structure.
+    *(
+        Circumstance((257,), Rows.FINE, dtype, Layout.CONTIGUOUS, Mode.PLAIN, torch.float32, Before.NOTHING)
+        for dtype in _DTYPES
+    ),
 )
 
 
