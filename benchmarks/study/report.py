@@ -96,7 +96,7 @@ def _text(value: object) -> str:
 
 def _table(title: str, first: str, headings: Sequence[str]) -> Table:
     """As wide as it needs to be: a wrapped table cannot be read."""
-    width = 40 + sum(len(heading) + 2 for heading in headings)
+    width = 60 + sum(len(heading) + 2 for heading in headings)
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), width=width)
     table.add_column(first, no_wrap=True)
     for heading in headings:
