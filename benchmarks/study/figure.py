@@ -8,10 +8,11 @@ from pathlib import Path
 import matplotlib.pyplot as plt
 from attrs import frozen
 from matplotlib.axes import Axes
+from matplotlib.ticker import FixedLocator, NullFormatter
 
-from benchmarks.study.axes import AXES, CELLS, DEFAULT
-from benchmarks.study.problems import Kind, Result
-from benchmarks.study.report import Errors, errors_of, relative
+from benchmarks.study.axes import AXES, DEFAULT
+from benchmarks.study.problems import Cell, Result
+from benchmarks.study.report import GROUPS, Errors, errors_of, relative
 from benchmarks.study.setting import Setting
 from tasks.common.files import whole_file
 
@@ -64,15 +65,15 @@ PLOTS = (
 
 
 def draw(results: Sequence[Result], path: Path) -> None:
-    """Writes the picture: a row for each problem, a column for each question."""
+    """Writes the picture: a row for each group of cells, a column for each question, where it was measured."""
     errors = errors_of(results)
-    kinds = [kind for kind in Kind if any(cell.kind is kind for cell, _ in errors)]
-    size = (3.2 * len(PLOTS), 2.8 * len(kinds))
-    figure, axes = plt.subplots(len(kinds), len(PLOTS), figsize=size, squeeze=False, sharey=True)
-    for row, kind in zip(axes, kinds, strict=True):
+    groups = {name: cells for name, cells in GROUPS.items() if relative(errors, cells, DEFAULT) is not None}
+    size = (3.2 * len(PLOTS), 2.8 * len(groups))
+    figure, axes = plt.subplots(len(groups), len(PLOTS), figsize=size, squeeze=False, sharex="col", sharey="row")
+    for row, (name, cells) in zip(axes, groups.items(), strict=True):
         for panel, plot in zip(row, PLOTS, strict=True):
-            _panel(panel, plot, kind, errors)
-        row[0].set_ylabel(f"{kind.value}: error / default's")
+            _panel(panel, plot, cells, errors)
+        next(panel for panel in row if panel.get_visible()).set_ylabel(f"{name}: error / default's")
     for panel, plot in zip(axes[0], PLOTS, strict=True):
         panel.set_title(plot.title)
     figure.tight_layout()
@@ -81,20 +82,24 @@ def draw(results: Sequence[Result], path: Path) -> None:
     plt.close(figure)
 
 
-def _panel(panel: Axes, plot: Plot, kind: Kind, errors: Errors) -> None:
-    cells = [cell for cell in CELLS if cell.kind is kind and (cell, DEFAULT) in errors]
+def _panel(panel: Axes, plot: Plot, cells: Sequence[Cell], errors: Errors) -> None:
     for line in plot.lines:
         tried = [setting for setting in AXES[line.axis] if line.where(setting)]
         measured = [(setting, relative(errors, cells, setting)) for setting in tried]
         points = [(abs(getattr(setting, plot.along) or 0), y) for setting, y in measured if y is not None]
-        if points:
+        if len(points) > 1:
             panel.plot(*zip(*points, strict=True), marker=".", label=line.label or None)
+    panel.set_yscale("log")
+    panel.yaxis.set_major_formatter("{x:g}")
+    panel.yaxis.set_minor_formatter(NullFormatter())
+    panel.yaxis.set_major_locator(FixedLocator([0.9, 1, 1.2, 1.5, 2, 3, 5, 10, 20]))
     panel.axhline(1, color="grey", linewidth=0.5)
+    panel.tick_params(labelbottom=True, labelleft=True)  # their neighbours may be empty
+    panel.set_visible(len(panel.lines) > 1)  # the line at 1 is always there
     if plot.along == "margin":
         panel.set_xscale("symlog", linthresh=0.0125)
     else:
         panel.set_xscale("log")
-    panel.set_ylim(0.8, 2.4)
     panel.set_xlabel(plot.along_in_words)
     if panel.get_legend_handles_labels()[1]:
         panel.legend(fontsize=7)
