@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
 
-.PHONY: setup demo demo-short test test-slow lint bench mutants clean
+.PHONY: setup demo demo-short test test-fast test-slow lint docs bench mutants clean
 
 setup: .venv/ready
 
@@ -30,6 +30,11 @@ demo-short: .venv/ready
 test: .venv/ready
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto
 
+# The library's own tests, with few examples each, and without those of the test kit, which run every law on much that is broken.
+test-fast: .venv/ready
+	OMP_NUM_THREADS=1 HYPOTHESIS_PROFILE=fast $(RUN) -m pytest -n auto structpred tests \
+		--ignore tests/tasks --ignore tests/testing --ignore tests/benchmarks --ignore tests/test_docs.py
+
 test-slow: .venv/ready
 	$(RUN) -m pytest -m slow
 
@@ -37,6 +42,11 @@ lint: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# From nothing each time: Sphinx does not see which of its pages a changed module changes.
+docs: .venv/ready
+	$(RUN) -m sphinx --fresh-env --write-all --fail-on-warning --keep-going --quiet docs build/docs
+	@echo "The documentation is in build/docs/index.html"
 
 bench: .venv/ready
 	$(RUN) -m benchmarks

@@ -1,4 +1,4 @@
-"""Hypothesis profiles: the same few examples every time, or many new ones with HYPOTHESIS_PROFILE=thorough.
+"""Hypothesis profiles: the same few examples every time, fewer with HYPOTHESIS_PROFILE=fast, many new with =thorough.
 
 Statistical tests take ``statistical_seed``: 0 as a rule; ``-m statistical --seeds 1000`` runs each with 1,000
 seeds, ``--first-seed`` says where to go on.
@@ -14,6 +14,7 @@ from hypothesis import settings
 collect_ignore_glob = ["conftest.py", "*/conftest.py", "*/*/conftest.py"]
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, print_blob=True)
+settings.register_profile("fast", derandomize=True, deadline=None, max_examples=8, print_blob=True)
 settings.register_profile("thorough", deadline=None, max_examples=2000, print_blob=True)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 

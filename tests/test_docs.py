@@ -18,9 +18,10 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_the_examples_of_a_page_run(page, monkeypatch):
+def test_the_examples_of_a_page_run(page, monkeypatch, tmp_path):
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     torch.manual_seed(0)
+    monkeypatch.chdir(tmp_path)  # where what a page draws goes
     # A reader waits for the whole effort, this test need not: the laws of shipped spaces have tests of their own.
     monkeypatch.setattr("structpred.testing.check_space", functools.partial(check_space, max_examples=8))
     module = types.ModuleType(f"page_{page.stem.replace('-', '_')}")

@@ -30,6 +30,7 @@ class AllExamples(StructuredSpace):
 
     @property
     def of_each(self) -> tuple[StructuredSpace, ...]:
+        """The space of each example."""
         assert self.spaces.examples is not None
         return self.spaces.examples
 

@@ -64,6 +64,7 @@ class Law:
 
     @property
     def name(self) -> str:
+        """The name of the check."""
         return self.check.__name__
 
     @property

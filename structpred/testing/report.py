@@ -35,6 +35,7 @@ class Result:
 
     @property
     def is_bad(self) -> bool:
+        """Whether the law failed, or held where it was expected to fail."""
         return self.outcome in (Outcome.FAILED, Outcome.PASSED_UNEXPECTEDLY)
 
 
