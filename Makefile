@@ -30,10 +30,12 @@ demo-short: .venv/ready
 test: .venv/ready
 	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto
 
-# The library's own tests, with few examples each, and without those of the test kit, which run every law on much that is broken.
+# The library's own tests, with few examples each. Left out are the experiments, the pages, and the laws held against all that
+# ships and all that is broken; for the laws of one space: pytest tests/spaces -k Matching
 test-fast: .venv/ready
 	OMP_NUM_THREADS=1 HYPOTHESIS_PROFILE=fast $(RUN) -m pytest -n auto structpred tests \
-		--ignore tests/tasks --ignore tests/testing --ignore tests/benchmarks --ignore tests/test_docs.py
+		$(addprefix --ignore ,tests/tasks tests/testing tests/benchmarks tests/test_docs.py structpred/testing \
+		tests/spaces/test_spaces.py tests/spaces/test_space_batch.py)
 
 test-slow: .venv/ready
 	$(RUN) -m pytest -m slow
