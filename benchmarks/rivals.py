@@ -20,6 +20,8 @@ import structpred as sp
 from benchmarks.knn import Parts
 from tasks.baselines import GumbelSinkhorn, NeuralSort
 from tasks.knn.config import QUICK, Method
+from tasks.sorting.config import Decomposition
+from tasks.sorting.losses import linear_loss, reconstruction_error
 
 K = 3
 
@@ -32,9 +34,9 @@ class SortingEpoch:
         self.x = torch.rand(10, length)
         self.score_net = nn.Sequential(nn.Linear(1, 32), nn.ReLU(), nn.Linear(32, length))
         self.scale_net = nn.Sequential(nn.Linear(length, 1), nn.Softplus()) if learned_scale else None
-        self.objective, self.wanted = objective, self.x.sort(-1).values
-        positions = self.x.argsort(-1).argsort(-1)
-        self.loss = sp.LinearLoss.hamming(nn.functional.one_hot(positions, length))
+        self.objective = objective
+        relaxed = isinstance(objective, GumbelSinkhorn)
+        self.loss = reconstruction_error(self.x) if relaxed else linear_loss(Decomposition.HAMMING, self.x)
         adam = torch.optim.Adam(self.score_net.parameters(), lr=0.1, fused=True)
         self.optimizers: list[torch.optim.Optimizer] = [adam]
         if self.scale_net is not None:
@@ -44,14 +46,9 @@ class SortingEpoch:
         for optimizer in self.optimizers:
             optimizer.zero_grad()
         scale = None if self.scale_net is None else self.scale_net(self.x)[..., None]
-        relaxed = isinstance(self.objective, GumbelSinkhorn)
-        supervision = self._reconstruction_error if relaxed else self.loss
-        self.objective(self.score_net(self.x[..., None]), supervision, scale=scale).backward()
+        self.objective(self.score_net(self.x[..., None]), self.loss, scale=scale).backward()
         for optimizer in self.optimizers:
             optimizer.step()
-
-    def _reconstruction_error(self, y: Tensor) -> Tensor:
-        return ((self.x[..., None, :] @ y).squeeze(-2) - self.wanted).square().mean(-1)
 
 
 def sorting(length: int, rounds: int) -> dict[str, float | str]:

@@ -23,7 +23,7 @@ _OTHER: dict[type[ast.AST], type[ast.AST]] = {
     ast.Mod: ast.Mult, ast.Pow: ast.Mult, ast.BitAnd: ast.BitOr, ast.BitOr: ast.BitAnd, ast.BitXor: ast.BitAnd,
     ast.LShift: ast.RShift, ast.RShift: ast.LShift, ast.Continue: ast.Break, ast.Break: ast.Continue,
 }  # fmt: skip
-_PAIRS: tuple[str, ...] = (
+_PAIRS = (
     "any all",
     "min max",
     "amin amax",
@@ -31,8 +31,13 @@ _PAIRS: tuple[str, ...] = (
     "zeros ones",
     "zeros_like ones_like",
     "sum mean",
+    "new_zeros new_ones",
+    "isneginf isposinf",
+    "floor ceil",
+    "minimum maximum",
+    "exp expm1",
+    "log log1p",
 )
-_PAIRS += ("new_zeros new_ones", "isneginf isposinf", "floor ceil", "minimum maximum", "exp expm1", "log log1p")
 _RENAMED = {a: b for pair in _PAIRS for a, b in (pair.split(), reversed(pair.split()))}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import collections
 import enum
-import math
 from collections.abc import Sequence
 from pathlib import PurePath
 
@@ -13,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.interval import Interval
 from benchmarks.mutants.mutations import Mutant
 
 
@@ -67,10 +67,10 @@ def print_report(results: Sequence[Result], explained: Sequence[Explained], cons
         count = collections.Counter(result.outcome for result in its)
         right = sum(result.run in reasons for result in its if result.outcome is Outcome.SURVIVED)
         dead, counted = len(its) - count[Outcome.SURVIVED], len(its) - right
-        low, high = wilson(dead, counted)
         numbers = (len(its), *(count[outcome] for outcome in Outcome), right)
-        score = f"{dead / counted:.1%}" if counted else ""
-        table.add_row(part, *map(str, numbers), score, f"{low:.1%} to {high:.1%}")
+        score = Interval.wilson(dead, counted) if counted else None
+        told = (f"{score.value:.1f}%", f"{score.low:.1f}% to {score.high:.1f}%") if score else ()
+        table.add_row(part, *map(str, numbers), *told)
     console.print(table, crop=False)
 
 
@@ -78,12 +78,3 @@ def part_of(mutant: Mutant) -> str:
     """``spaces``, ``objectives``, ``layers``, or the kernel and what it is made of."""
     parts = PurePath(mutant.file).parts
     return parts[1] if len(parts) > 2 else "kernel, noise, loss"
-
-
-def wilson(successes: int, count: int, z: float = 1.96) -> tuple[float, float]:
-    """The interval for a probability of which so many successes were seen (Wilson 1927)."""
-    if not count:
-        return 0.0, 1.0
-    share, weight = successes / count, z * z / count
-    half = z * math.sqrt(share * (1 - share) / count + weight / (4 * count))
-    return (share + weight / 2 - half) / (1 + weight), (share + weight / 2 + half) / (1 + weight)

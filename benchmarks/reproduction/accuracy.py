@@ -7,8 +7,9 @@ from pathlib import Path
 
 import attrs
 
-from benchmarks.reproduction.interval import Beside, Interval
-from benchmarks.reproduction.layout import counted, markdown, told
+from benchmarks.interval import Beside, Interval
+from benchmarks.page import markdown
+from benchmarks.reproduction.layout import counted, told
 from tasks.common.report import cell_of
 from tasks.common.results import ResultsFile
 from tasks.knn.config import PAPER_MNIST, QUICK, Run
@@ -58,7 +59,7 @@ def table() -> list[str]:
             results = columns[name][1] if name in columns else []
             ours.append(told(_interval(results), len(results), paper, 2) if results else "")
         lines.append([f"{k}, {method}", "" if paper is None else f"{paper:.2f}", *ours])
-    return markdown(["k, method", "paper", *shown], lines)
+    return markdown(["k, method", "paper", *shown], *lines)
 
 
 def verdict() -> list[str]:

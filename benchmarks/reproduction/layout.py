@@ -1,17 +1,11 @@
-"""Rows as Markdown, and what all tables count."""
+"""What a cell says, and what all tables count."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-from benchmarks.reproduction.interval import Beside, Interval
-
-
-def markdown(heading: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
-    """The lines of a table, whose first column is text and whose others are numbers."""
-    lines = [heading, ["---", *["---:"] * (len(heading) - 1)], *rows]
-    return [f"| {' | '.join(line)} |" for line in lines]
+from benchmarks.interval import Beside, Interval
 
 
 def told(own: Interval, runs: int, paper: float | None, digits: int) -> str:

@@ -7,7 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reproduction.layout import markdown
+from benchmarks.page import markdown
 
 _RIVALS = Path(__file__).parents[1] / "rivals.json"
 _PAPER_TABLE_2 = {10: (0.247, 0.288), 40: (0.252, 0.294), 100: (0.304, 0.306)}
@@ -41,7 +41,7 @@ def of_sorting() -> list[str]:
             ]
         )
     return markdown(
-        ["d", "paper: direct", "Gumbel-Sinkhorn", "ratio", "here: direct", "Gumbel-Sinkhorn", "ratio"], rows
+        ["d", "paper: direct", "Gumbel-Sinkhorn", "ratio", "here: direct", "Gumbel-Sinkhorn", "ratio"], *rows
     )
 
 
@@ -63,4 +63,4 @@ def of_neighbours() -> list[str]:
         )
         whole = row["direct_step_ms"], row["neural_sort_step_ms"]
         rows.append([name + "a whole step", *map(_milliseconds, whole), f"{whole[0] / whole[1]:.2f}"])
-    return markdown(["k = 3", "direct", "stochastic NeuralSort", "ratio"], rows)
+    return markdown(["k = 3", "direct", "stochastic NeuralSort", "ratio"], *rows)

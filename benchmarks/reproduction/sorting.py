@@ -7,8 +7,9 @@ from pathlib import Path
 
 import attrs
 
-from benchmarks.reproduction.interval import Beside, Interval
-from benchmarks.reproduction.layout import counted, markdown, told
+from benchmarks.interval import Beside, Interval
+from benchmarks.page import markdown
+from benchmarks.reproduction.layout import counted, told
 from tasks.common.results import ResultsFile
 from tasks.common.settings import Scale
 from tasks.sorting.config import AUTHORS, BEST, PAPER, Method, Training
@@ -68,7 +69,7 @@ def table() -> list[str]:
             told(_interval(column[cell]), len(column[cell]), paper, 1) if cell in column else "" for column in columns
         )
         rows.append([f"{cell[0]}, {described(some.run)}", "" if paper is None else f"{paper:.1f}", *ours])
-    return markdown(["d, method", "paper", *of_columns], rows)
+    return markdown(["d, method", "paper", *of_columns], *rows)
 
 
 def verdict() -> list[str]:

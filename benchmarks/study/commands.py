@@ -11,9 +11,10 @@ from attrs import field, frozen, validators
 from rich.console import Console
 from rich.progress import Progress
 
+from benchmarks.page import rewrite
 from benchmarks.study.axes import AXES, CELLS, settings_of
 from benchmarks.study.problems import Kind, Result, Run, train
-from benchmarks.study.report import print_axes, print_rivals
+from benchmarks.study.report import page_tables, print_axes, print_rivals
 from tasks.common.extra import tasks_extra
 from tasks.common.files import DEFAULT_FOLDER
 from tasks.common.results import commit, open_results
@@ -22,6 +23,7 @@ from tasks.common.table import complete
 
 FIRST_SEED = 100_000
 RESULTS = Path("benchmarks/study/results.jsonl")
+PAGE = Path("docs/choosing.md")
 
 _TOGETHER = {Kind.PATHS: 100, Kind.SORTING: 20}
 """How many seeds are trained as one batch; 1 unless named."""
@@ -83,6 +85,20 @@ class Report:
 
 
 @frozen
+class Page:
+    """Write the tables of docs/choosing.md anew from a results file."""
+
+    results: Path = RESULTS
+    """What ``train`` wrote."""
+    page: Path = PAGE
+    """The page."""
+
+    def run(self, console: Console) -> None:
+        with open_results(self.results, Result, console) as file:
+            rewrite(self.page, page_tables(file.read()))
+
+
+@frozen
 class Figure:
     """Draw the axes from a results file."""
 
@@ -103,5 +119,6 @@ class Figure:
 Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Report, tyro.conf.subcommand("report")]
+    | Annotated[Page, tyro.conf.subcommand("page")]
     | Annotated[Figure, tyro.conf.subcommand("figure")]
 )

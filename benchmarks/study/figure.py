@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import FixedLocator, NullFormatter
 
 from benchmarks.study.axes import AXES, DEFAULT
-from benchmarks.study.problems import Cell, Result
-from benchmarks.study.report import GROUPS, Errors, errors_of, relative
+from benchmarks.study.problems import Result
+from benchmarks.study.report import GROUPS, Errors, Group, errors_of
 from benchmarks.study.setting import Setting
 from tasks.common.files import whole_file
 
@@ -67,13 +67,15 @@ PLOTS = (
 def draw(results: Sequence[Result], path: Path) -> None:
     """Writes the picture: a row for each group of cells, a column for each question, where it was measured."""
     errors = errors_of(results)
-    groups = {name: cells for name, cells in GROUPS.items() if relative(errors, cells, DEFAULT) is not None}
+    groups = [group for group in GROUPS if group.value(errors, DEFAULT) is not None]
     size = (3.2 * len(PLOTS), 2.8 * len(groups))
     figure, axes = plt.subplots(len(groups), len(PLOTS), figsize=size, squeeze=False, sharex="col", sharey="row")
-    for row, (name, cells) in zip(axes, groups.items(), strict=True):
+    for row, group in zip(axes, groups, strict=True):
         for panel, plot in zip(row, PLOTS, strict=True):
-            _panel(panel, plot, cells, errors)
-        next(panel for panel in row if panel.get_visible()).set_ylabel(f"{name}: error / default's")
+            _panel(panel, plot, group, errors)
+        label = group.name if group.in_percent else f"{group.name}: error / default's"
+        for panel in [panel for panel in row if panel.get_visible()][:1]:
+            panel.set_ylabel(label)
     for panel, plot in zip(axes[0], PLOTS, strict=True):
         panel.set_title(plot.title)
     figure.tight_layout()
@@ -82,20 +84,21 @@ def draw(results: Sequence[Result], path: Path) -> None:
     plt.close(figure)
 
 
-def _panel(panel: Axes, plot: Plot, cells: Sequence[Cell], errors: Errors) -> None:
+def _panel(panel: Axes, plot: Plot, group: Group, errors: Errors) -> None:
     for line in plot.lines:
         tried = [setting for setting in AXES[line.axis] if line.where(setting)]
-        measured = [(setting, relative(errors, cells, setting)) for setting in tried]
+        measured = [(setting, group.value(errors, setting)) for setting in tried]
         points = [(abs(getattr(setting, plot.along) or 0), y) for setting, y in measured if y is not None]
         if len(points) > 1:
             panel.plot(*zip(*points, strict=True), marker=".", label=line.label or None)
-    panel.set_yscale("log")
-    panel.yaxis.set_major_formatter("{x:g}")
-    panel.yaxis.set_minor_formatter(NullFormatter())
-    panel.yaxis.set_major_locator(FixedLocator([0.9, 1, 1.2, 1.5, 2, 3, 5, 10, 20]))
-    panel.axhline(1, color="grey", linewidth=0.5)
+    panel.set_visible(bool(panel.lines))
+    if not group.in_percent:
+        panel.set_yscale("log")
+        panel.yaxis.set_major_formatter("{x:g}")
+        panel.yaxis.set_minor_formatter(NullFormatter())
+        panel.yaxis.set_major_locator(FixedLocator([0.9, 1, 1.2, 1.5, 2, 3]))
+        panel.axhline(1, color="grey", linewidth=0.5)
     panel.tick_params(labelbottom=True, labelleft=True)  # their neighbours may be empty
-    panel.set_visible(len(panel.lines) > 1)  # the line at 1 is always there
     if plot.along == "margin":
         panel.set_xscale("symlog", linthresh=0.0125)
     else:

@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import functools
 import statistics
 from collections.abc import Sequence
 
 import attrs
+from attrs import frozen
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.page import Tables, markdown
 from benchmarks.study.axes import AXES, CELLS, DEFAULT
 from benchmarks.study.problems import Cell, Kind, Result
 from benchmarks.study.setting import Method, Setting
 
 Errors = dict[tuple[Cell, Setting], list[float]]
 
-GROUPS = {
-    "paths, 100 rows": [cell for cell in CELLS if cell.kind is Kind.PATHS and cell.rows == 100],
-    "paths, 1,000 rows": [cell for cell in CELLS if cell.kind is Kind.PATHS and cell.rows == 1000],
-    **{kind.value: [cell for cell in CELLS if cell.kind is kind] for kind in Kind if kind is not Kind.PATHS},
-}
-"""Cells whose errors are averaged together."""
-
 _LITTLE = 1e-3  # added to errors, so that cells in which nearly nothing is wrong do not decide
+
+
+@frozen
+class Group:
+    """Cells whose errors are one number: relative to the default's, or in percent, where the default has none."""
+
+    name: str
+    cells: tuple[Cell, ...]
+    in_percent: bool = False
+
+    def value(self, errors: Errors, setting: Setting) -> float | None:
+        """None where the setting, or the default beside it, was not measured on every cell."""
+        if not all((cell, one) in errors for cell in self.cells for one in (setting, DEFAULT)):
+            return None
+        return percent(errors, self.cells, setting) if self.in_percent else relative(errors, self.cells, setting)
+
+
+def _of_kind(kind: Kind, rows: int = 0) -> tuple[Cell, ...]:
+    return tuple(cell for cell in CELLS if cell.kind is kind and rows in (0, cell.rows))
+
+
+GROUPS = (
+    Group("paths, 100 rows", _of_kind(Kind.PATHS, 100)),
+    Group("paths, 1,000 rows", _of_kind(Kind.PATHS, 1000)),
+    Group("knapsack", _of_kind(Kind.KNAPSACK)),
+    *(Group(f"{cell}, % wrong", (cell,), in_percent=True) for cell in _of_kind(Kind.SORTING)),
+    Group("matching", _of_kind(Kind.MATCHING)),
+    Group("neighbours", _of_kind(Kind.NEIGHBOURS)),
+)
 
 
 def errors_of(results: Sequence[Result]) -> Errors:
@@ -34,30 +59,48 @@ def errors_of(results: Sequence[Result]) -> Errors:
     return found
 
 
-def relative(errors: Errors, cells: Sequence[Cell], setting: Setting) -> float | None:
+def percent(errors: Errors, cells: Sequence[Cell], setting: Setting) -> float:
+    """The mean over cells of the setting's mean error."""
+    return 100 * statistics.fmean(statistics.fmean(errors[cell, setting]) for cell in cells)
+
+
+def relative(errors: Errors, cells: Sequence[Cell], setting: Setting) -> float:
     """The geometric mean over cells of the setting's mean error as a multiple of the default's; 1.01 is 1 % more.
 
-    Errors have 0.1 points added first. None where the setting or the default was not measured on every cell.
+    Errors have 0.1 points added first.
     """
-    if not all((cell, one) in errors for cell in cells for one in (setting, DEFAULT)):
-        return None
     means = [(statistics.fmean(errors[cell, setting]), statistics.fmean(errors[cell, DEFAULT])) for cell in cells]
     return statistics.geometric_mean((own + _LITTLE) / (default + _LITTLE) for own, default in means)
 
 
+Rows = list[list[str]]
+"""Of a table, the heading first."""
+
+
 def print_axes(results: Sequence[Result], console: Console) -> None:
-    """For every axis a table: settings down, groups of cells across, errors relative to the default's."""
+    """A table for every axis of which something was measured."""
     errors = errors_of(results)
-    groups = {name: cells for name, cells in GROUPS.items() if relative(errors, cells, DEFAULT) is not None}
-    for name, settings in AXES.items():
-        rows = {told(setting): [relative(errors, cells, setting) for cells in groups.values()] for setting in settings}
-        rows = {setting: values for setting, values in rows.items() if any(value is not None for value in values)}
-        if not rows:
-            continue
-        table = _table(name, "setting", list(groups))
-        for setting, values in rows.items():
-            table.add_row(setting, *("" if value is None else f"{value:.2f}" for value in values))
-        console.print(table, crop=False)
+    for axis in AXES:
+        rows = axis_rows(errors, axis)
+        if len(rows) > 1:
+            console.print(_table(rows), crop=False)
+
+
+def axis_rows(errors: Errors, axis: str) -> Rows:
+    """Settings down, and across the groups of cells on which more than the default was measured."""
+    tried = AXES[axis]
+    values = {group.name: [group.value(errors, setting) for setting in tried] for group in GROUPS}
+    leaving = [setting != DEFAULT for setting in tried]
+    values = {
+        name: of
+        for name, of in values.items()
+        if any(leaves and value is not None for leaves, value in zip(leaving, of, strict=True))
+    }
+    rows = [[axis, *values]]
+    for setting, *own in zip(tried, *values.values(), strict=True):
+        if any(value is not None for value in own):
+            rows.append([told(setting), *("" if value is None else f"{value:.2f}" for value in own)])
+    return rows
 
 
 def best_of(errors: Errors, cell: Cell, settings: Sequence[Setting]) -> float | None:
@@ -66,20 +109,31 @@ def best_of(errors: Errors, cell: Cell, settings: Sequence[Setting]) -> float | 
 
 
 def print_rivals(results: Sequence[Result], console: Console) -> None:
+    """The rivals' table."""
+    console.print(_table(rivals_rows(errors_of(results))), crop=False)
+
+
+def rivals_rows(errors: Errors) -> Rows:
     """The default beside the best setting of our own grid, and each rival at the best of its grid: mean errors in %.
 
     The best are chosen for each cell on the seeds that are shown, in favour of whoever has the larger grid: against
     the default.
     """
-    errors = errors_of(results)
     tried = list(dict.fromkeys(setting for settings in AXES.values() for setting in settings))
     grids = {("our best" if method is Method.DIRECT else method.value): method for method in Method}
-    table = _table("Each at the best of its grid", "cell", ["default", *grids])
+    rows = [["each at the best of its grid", "default", *grids]]
     for cell in (cell for cell in CELLS if (cell, DEFAULT) in errors):
         best = [best_of(errors, cell, [one for one in tried if one.method is method]) for method in grids.values()]
         texts = ["" if error is None else f"{100 * error:.2f}" for error in (best_of(errors, cell, [DEFAULT]), *best)]
-        table.add_row(str(cell), *texts)
-    console.print(table, crop=False)
+        rows.append([str(cell), *texts])
+    return rows
+
+
+def page_tables(results: Sequence[Result]) -> Tables:
+    """Those of docs/choosing.md."""
+    errors = errors_of(results)
+    of_axes = {axis: functools.partial(markdown, *axis_rows(errors, axis)) for axis in AXES}
+    return of_axes | {"rivals": functools.partial(markdown, *rivals_rows(errors))}
 
 
 def told(setting: Setting) -> str:
@@ -94,11 +148,13 @@ def _text(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(getattr(value, "value", value))
 
 
-def _table(title: str, first: str, headings: Sequence[str]) -> Table:
+def _table(rows: Rows) -> Table:
     """As wide as it needs to be: a wrapped table cannot be read."""
-    width = 60 + sum(len(heading) + 2 for heading in headings)
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), width=width)
-    table.add_column(first, no_wrap=True)
-    for heading in headings:
-        table.add_column(heading, justify="right", no_wrap=True)
+    heading, *rest = rows
+    width = 60 + sum(len(name) + 2 for name in heading)
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), width=width)
+    for name in heading:
+        table.add_column(name, justify="left" if name is heading[0] else "right", no_wrap=True)
+    for row in rest:
+        table.add_row(*row)
     return table

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from structpred._tensors import corner
 from structpred._threads import map_chunks
-from structpred.spaces.base import OutOfTimeError, SolverPlacement, StructuredSpace
+from structpred.spaces._placement import SolverPlacement
+from structpred.spaces.base import OutOfTimeError, StructuredSpace
 
 
 class JointSolver(abc.ABC):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import abc
-import enum
 import math
 import warnings
 from collections.abc import Callable, Sequence
@@ -15,7 +14,6 @@ from torch import Tensor
 
 from structpred._eager import eager, refuse_transforms
 from structpred._tensors import inner
-from structpred._threads import fill_rows
 from structpred._validation import validate_broadcast, validate_floating, validate_tensor
 from structpred.errors import (
     ArgumentError,
@@ -29,6 +27,7 @@ from structpred.errors import (
     name_examples,
 )
 from structpred.loss import LinearLoss, as_floating
+from structpred.spaces._placement import SolverPlacement, solve_rows
 from structpred.spaces._scores import validate_scores
 
 if TYPE_CHECKING:
@@ -37,21 +36,8 @@ if TYPE_CHECKING:
 Index = tuple[int, ...]
 """The place of an example in a batch; ``()`` where there are no batch dimensions."""
 
-_MOST_SUMMED = 100_000_000  # sums of so many scores of that size are still finite in float64
 _MOST_LISTED = 1_000_000
 _MOST_ENTRIES = 200_000_000
-
-
-class SolverPlacement(enum.Enum):
-    """Where a space's ``_argmax`` runs, and on what."""
-
-    IN_THREADS = enum.auto()
-    """On the CPU in float64; each thread gets a part of the batch. ``_argmax`` must keep no state."""
-    ON_CPU = enum.auto()
-    """On the CPU in float64; one call gets the whole batch."""
-    ON_DEVICE = enum.auto()
-    """In torch on the scores' own device, in their dtype or float32 if that is finer, and in float64 for
-    numbers so large that their sums could overflow."""
 
 
 class OutOfTimeError(Exception):
@@ -345,36 +331,6 @@ def _index_of(row: int, batch: tuple[int, ...]) -> Index:
         row, place = divmod(row, size)
         index.append(place)
     return tuple(index[::-1])
-
-
-def solve_rows(
-    placement: SolverPlacement,
-    solve: Callable[[Tensor, Tensor], Tensor],
-    flat: Tensor,
-    which: Tensor,
-    largest: float,
-) -> Tensor:
-    """``solve(flat, which)`` where and on what the placement says; the answer in flat's dtype, on its device.
-
-    Args:
-        placement: of the solver.
-        solve: the answers for some rows.
-        flat: ``(n, *shape)``, scores.
-        which: ``(n)``, on the CPU: something for each row, that goes with it into whatever thread.
-        largest: the largest size of a finite score.
-    """
-    finer = torch.promote_types(flat.dtype, torch.float32)  # half precision would make ties
-    if placement is SolverPlacement.ON_DEVICE:
-        overflows = largest * _MOST_SUMMED > torch.finfo(finer).max
-        y = solve(flat.to(torch.float64 if overflows else finer), which)
-    elif placement is SolverPlacement.ON_CPU:
-        y = solve(flat.to("cpu", torch.float64).contiguous(), which)
-    else:
-        # Here and not in the threads, where new large arrays are slow.
-        doubles = flat.to("cpu", torch.float64).contiguous()
-        y = torch.empty_like(doubles, dtype=finer)
-        fill_rows(lambda rows: solve(doubles[rows], which[rows]), y)
-    return y.to(flat.device, flat.dtype)
 
 
 def _indices(chosen: Tensor) -> list[tuple[int, ...]]:

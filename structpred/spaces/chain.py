@@ -20,7 +20,8 @@ from structpred._validation import (
 )
 from structpred.errors import argument_error
 from structpred.spaces._joint import JointSolver
-from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
+from structpred.spaces._placement import SolverPlacement
+from structpred.spaces.base import StructuredSpace, validate_enumerable
 
 
 def _at_least_2(space: Chain, attribute: attrs.Attribute[Any], length: int) -> None:

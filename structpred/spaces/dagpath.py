@@ -17,7 +17,8 @@ from structpred.errors import Words, argument_error
 from structpred.spaces._graphs import EdgeList, import_networkx, name_nodes, read_graph
 from structpred.spaces._joint import JointSolver, in_turns
 from structpred.spaces._levels import Level, LeveledGraph, LongestPaths, levels_between
-from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
+from structpred.spaces._placement import SolverPlacement
+from structpred.spaces.base import StructuredSpace, validate_enumerable
 
 _FEW = 256
 _FORBIDDEN = -1e305  # below any sum of scores, and the sum of a path of them is finite

@@ -26,7 +26,8 @@ from structpred.spaces._integer_program.from_model import read_model
 from structpred.spaces._integer_program.program import TOLERANCE, Floats, Program
 from structpred.spaces._integer_program.search import Search
 from structpred.spaces._integer_program.solvers import LinearSolver, Model, Outcome, Settings, Verdict, as_costs
-from structpred.spaces.base import OutOfTimeError, SolverPlacement, StructuredSpace
+from structpred.spaces._placement import SolverPlacement
+from structpred.spaces.base import OutOfTimeError, StructuredSpace
 
 if TYPE_CHECKING:
     from scipy.optimize import Bounds, LinearConstraint

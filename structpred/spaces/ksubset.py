@@ -15,7 +15,8 @@ from torch import Tensor
 from structpred._validation import positive_int, validate_positive_int
 from structpred.errors import argument_error
 from structpred.spaces._joint import JointSolver
-from structpred.spaces.base import SolverPlacement, StructuredSpace, validate_enumerable
+from structpred.spaces._placement import SolverPlacement
+from structpred.spaces.base import StructuredSpace, validate_enumerable
 
 
 def _one_or_several(k: object) -> object:

@@ -18,7 +18,8 @@ from structpred._validation import validate_floating
 from structpred.errors import Words, argument_error
 from structpred.loss import LinearLoss
 from structpred.spaces._joint import JointSolver, OneByOne
-from structpred.spaces.base import Index, OutOfTimeError, StructuredSpace, solve_rows
+from structpred.spaces._placement import solve_rows
+from structpred.spaces.base import Index, OutOfTimeError, StructuredSpace
 
 
 def _read_spaces(spaces: object) -> tuple[StructuredSpace, ...]:

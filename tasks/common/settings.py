@@ -27,7 +27,12 @@ class Scale(enum.Enum):
     @property
     def label(self) -> str:
         """How a table names it."""
-        return {Scale.NONE: "0", Scale.ONE: "1"}.get(self, self.value)
+        return {Scale.NONE: "sigma 0", Scale.ONE: "sigma 1"}.get(self, self.value)
+
+    def require(self, wanted: Scale | None, method: str) -> None:
+        """Raises ``ValueError`` unless it is the noise that the method comes with; None is any."""
+        if wanted not in (None, self):
+            raise ValueError(f"scale: expected {wanted.value}, as {method} has it, got {self.value}")
 
     def sigma(self, learned: Callable[[], Tensor]) -> Tensor | float | None:
         """Sigma as an objective takes it; ``learned`` computes it, and is called where a network learns it."""

@@ -163,9 +163,7 @@ class Run:
 
     @method.validator
     def _with_its_noise(self, _: Attribute[Any], method: Method) -> None:
-        wanted = method.scale or self.scale
-        if wanted is not self.scale:
-            raise ValueError(f"scale: expected {wanted.value}, as {method.value} has it, got {self.scale.value}")
+        self.scale.require(method.scale, method.value)
 
     @scale.validator
     def _adapts_with_the_step(self, _: Attribute[Any], scale: Scale) -> None:

@@ -71,7 +71,7 @@ def described(run: Run) -> str:
     """The method, as a table names it: of the direct loss the noise, of which it has a choice."""
     if run.method is not Method.DIRECT:
         return _LABELS[run.method]
-    return f"sigma {run.scale.label}" if run.scale in (Scale.NONE, Scale.ONE) else run.scale.label
+    return run.scale.label
 
 
 def _nonzero_path(results: Sequence[Result]) -> str:

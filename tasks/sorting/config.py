@@ -96,17 +96,20 @@ class Training:
 
     def objective(self, method: Method, scale: Scale, length: int) -> sp.Objective:
         """The objective for sequences of this length, whose first batch dimension is the repetitions."""
+        space, noise = sp.Matching(length), None if scale is Scale.NONE else sp.Gumbel()
         if method is Method.GUMBEL_SINKHORN:
-            return GumbelSinkhorn(sp.Matching(length), temperature=self.temperature, reduction="none")
-        epsilon: sp.Epsilon = sp.RelativeToNoise(group_dims=1)
-        if scale is Scale.NONE:  # the library's default there
-            epsilon = sp.RelativeToNoise(-8.0, margin=0.0, group_dims=1)
-        if self.epsilon is not None and self.estimator is Estimator.PUBLISHED:
+            return GumbelSinkhorn(space, temperature=self.temperature, reduction="none")
+        epsilon: sp.Epsilon
+        if self.epsilon is None:  # the library's own, for each repetition by itself
+            own = sp.PerturbedDirectLoss(space, noise=noise).epsilon
+            assert isinstance(own, sp.RelativeToNoise)
+            epsilon = attrs.evolve(own, group_dims=1)
+        elif self.estimator is Estimator.PUBLISHED:
             epsilon = AddedUp(self.epsilon, self.epsilon_factor)
-        elif self.epsilon is not None:
+        else:
             epsilon = sp.GrowUntilNonzero(self.epsilon, factor=self.epsilon_factor, group_dims=1)
         return sp.PerturbedDirectLoss(
-            sp.Matching(length), epsilon=epsilon, num_samples=self.num_samples, reduction="none"
+            space, epsilon=epsilon, noise=noise, num_samples=self.num_samples, reduction="none"
         )
 
     def __attrs_post_init__(self) -> None:
@@ -130,9 +133,7 @@ class Run:
 
     @method.validator
     def _with_its_noise(self, _: object, method: Method) -> None:
-        wanted = method.scale or self.scale
-        if wanted is not self.scale:
-            raise ValueError(f"scale: expected {wanted.value}, as {method.value} has it, got {self.scale.value}")
+        self.scale.require(method.scale, method.value)
 
     @scale.validator
     def _adapts_in_all_runs(self, _: object, scale: Scale) -> None:

@@ -46,7 +46,7 @@ def described(run: Run) -> str:
     """The method, as a table names it: of the direct loss the noise, of which it has a choice."""
     if run.method is Method.GUMBEL_SINKHORN:
         return "Sinkhorn"
-    return f"sigma {run.scale.label}" if run.scale in (Scale.NONE, Scale.ONE) else run.scale.label
+    return run.scale.label
 
 
 # Epochs, seconds and sigma are medians over the runs; sigma is the mean of the training lists, in the first epoch and

@@ -14,7 +14,7 @@ from rich.console import Console
 from benchmarks.mutants.commands import Command, Run, _mutants
 from benchmarks.mutants.judges import Reach, judges_of
 from benchmarks.mutants.mutations import ROOT, Mutant, mutants_of, mutated
-from benchmarks.mutants.report import Explained, Outcome, Result, print_report, wilson
+from benchmarks.mutants.report import Explained, Outcome, Result, print_report
 from tasks.common.cli import parse
 
 SOURCE = '''"""A docstring."""
@@ -125,11 +125,6 @@ def test_a_report_lists_what_survived_without_a_reason():
     assert said.startswith("structpred/spaces/a.py f: '1' becomes '2' (3): 7 judges\n")
     assert "(2)" not in said
     assert said.split("spaces ")[-1].split("all")[0].split() == [*"41121", "66.7%", "20.8%", "to", "93.9%"]
-
-
-def test_the_interval_is_wilsons():
-    assert wilson(8, 10) == pytest.approx((0.4902, 0.9433), abs=1e-4)
-    assert wilson(0, 0) == (0, 1)
 
 
 def test_the_command_line():

@@ -6,31 +6,17 @@ import math
 
 import pytest
 
+from benchmarks.interval import Beside, Interval
+from benchmarks.page import names, with_tables
 from benchmarks.reproduction import accuracy, sorting
-from benchmarks.reproduction.__main__ import PAGE
-from benchmarks.reproduction.interval import Beside, Interval
-from benchmarks.reproduction.layout import counted, markdown, told
-from benchmarks.reproduction.page import TABLES, names, with_tables
+from benchmarks.reproduction.layout import counted, told
+from benchmarks.reproduction.tables import PAGE, TABLES
 
 
 def test_the_page_has_every_table_as_the_committed_results_have_it() -> None:
     text = PAGE.read_text(encoding="utf-8")
     assert names(text) == list(TABLES)
-    assert with_tables(text) == text, "write it anew: python -m benchmarks.reproduction"
-
-
-def test_tables_are_written_between_their_comments_and_nothing_else_changes() -> None:
-    text = "before\n\n<!-- table 2 -->\nold\n<!-- end -->\n\n<!-- table 9\nafter\n"
-    written = with_tables(text)
-    assert written.startswith("before\n\n<!-- table 2 -->\n| d |")
-    assert written.endswith("|\n<!-- end -->\n\n<!-- table 9\nafter\n")
-    assert "old" not in written
-    assert with_tables(written) == written
-
-
-def test_an_unknown_table_is_refused() -> None:
-    with pytest.raises(KeyError, match="table 9"):
-        with_tables("<!-- table 9 -->\n<!-- end -->\n")
+    assert with_tables(text, TABLES) == text, "write it anew: python -m benchmarks.reproduction"
 
 
 @pytest.mark.parametrize(("successes", "trials"), [(0, 5), (3, 7), (50, 50), (9_927, 10_000)])
@@ -63,8 +49,7 @@ def test_the_mark_says_where_our_interval_lies(paper: float, mark: str) -> None:
     assert told(own, 7, None, 2) == "94.00 [90.00, 96.00] (7)"
 
 
-def test_lines_are_markdown() -> None:
-    assert markdown(["a", "b"], [["1", "2"]]) == ["| a | b |", "| --- | ---: |", "| 1 | 2 |"]
+def test_figures_are_counted_by_where_they_lie() -> None:
     line = counted("`best`", [Beside.HIGHER, Beside.AROUND, Beside.HIGHER])
     assert line == ("- `best`: of 3 figures of the paper, 1 lie in our interval; we are higher in 2 and lower in 0.")
 

@@ -12,10 +12,11 @@ import torch
 from rich.console import Console
 
 import structpred as sp
+from benchmarks.page import names, with_tables
 from benchmarks.study.axes import AXES, CELLS, DEFAULT, settings_of
 from benchmarks.study.learner import Learner
 from benchmarks.study.problems import Cell, Kind, Result, Run, train
-from benchmarks.study.report import GROUPS, best_of, errors_of, print_axes, print_rivals, relative, told
+from benchmarks.study.report import GROUPS, best_of, errors_of, page_tables, print_axes, print_rivals, told
 from benchmarks.study.setting import Learning, Method, Setting, Unit
 from tasks.common.results import ResultsFile
 
@@ -98,7 +99,7 @@ def test_every_cell_has_the_default_first_and_no_setting_twice():
         assert len(set(settings)) == len(settings)
 
 
-PATHS = GROUPS["paths, 100 rows"]
+PATHS = GROUPS[0].cells
 
 
 def results(cells: Sequence[Cell] = PATHS) -> list[Result]:
@@ -121,12 +122,13 @@ def printed(show: Callable[[Sequence[Result], Console], None], measured: Sequenc
 def test_errors_are_told_relative_to_the_defaults_over_all_cells_of_a_group_or_not_at_all():
     errors = errors_of(results())
     assert errors[PATHS[0], DEFAULT] == [0.1, 0.3]
-    assert relative(errors, PATHS, AXES["step"][0]) == pytest.approx(0.401 / 0.201)
-    assert relative(errors, CELLS, DEFAULT) is None
-    assert relative(errors_of(results(PATHS[1:])), PATHS, DEFAULT) is None
+    assert GROUPS[0].value(errors, AXES["step"][0]) == pytest.approx(0.401 / 0.201)
+    assert GROUPS[1].value(errors, DEFAULT) is None
+    assert GROUPS[0].value(errors, AXES["step"][1]) is None
+    assert GROUPS[0].value(errors_of(results(PATHS[1:])), DEFAULT) is None
     rows = printed(print_axes, results())
     assert ["ratio", "-4", "2.00"] in rows
-    assert ["setting", "paths,", "100", "rows"] in rows  # no other group is whole
+    assert ["step", "paths,", "100", "rows"] in rows  # no other group is whole
 
 
 def test_rivals_are_shown_at_the_best_of_each_grid():
@@ -137,12 +139,23 @@ def test_rivals_are_shown_at_the_best_of_each_grid():
     assert sum(row[-3:] == ["20.00", "20.00", "20.00"] for row in rows) == len(PATHS)
 
 
-def test_every_row_of_the_report_stands_on_the_page():
+def test_sorting_is_told_in_percent_as_the_default_leaves_nothing_wrong():
+    cell = Cell(Kind.SORTING, length=60)
+    (group,) = [group for group in GROUPS if group.cells == (cell,)]
+    assert group.name == "sorting 60, % wrong"
+    assert group.value(errors_of(results([cell])), AXES["step"][0]) == pytest.approx(40)
+
+
+def test_every_cell_is_in_one_group():
+    assert [cell for group in GROUPS for cell in group.cells] == list(CELLS)
+
+
+def test_the_page_has_every_table_as_the_committed_results_have_it():
     committed = ResultsFile(ROOT / "benchmarks" / "study" / "results.jsonl", Result).read()
-    on_the_page = [line.split() for line in (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8").splitlines()]
-    rows = [row for show in (print_axes, print_rivals) for row in printed(show, committed)]
-    assert len(rows) > 100
-    assert [row for row in rows if row not in on_the_page] == []
+    text = (ROOT / "docs" / "choosing.md").read_text(encoding="utf-8")
+    tables = page_tables(committed)
+    assert set(names(text)) == set(tables)
+    assert with_tables(text, tables) == text, "write it anew: python -m benchmarks.study page"
 
 
 def test_rivals_have_grids_of_their_own():

@@ -1,0 +1,55 @@
+"""Where a solver runs, and on what: in threads, in one call on the CPU, or on the scores' own device."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from structpred._threads import fill_rows
+
+_MOST_SUMMED = 100_000_000  # sums of so many scores of that size are still finite in float64
+
+
+class SolverPlacement(enum.Enum):
+    """Where a space's ``_argmax`` runs, and on what."""
+
+    IN_THREADS = enum.auto()
+    """On the CPU in float64; each thread gets a part of the batch. ``_argmax`` must keep no state."""
+    ON_CPU = enum.auto()
+    """On the CPU in float64; one call gets the whole batch."""
+    ON_DEVICE = enum.auto()
+    """In torch on the scores' own device, in their dtype or float32 if that is finer, and in float64 for
+    numbers so large that their sums could overflow."""
+
+
+def solve_rows(
+    placement: SolverPlacement,
+    solve: Callable[[Tensor, Tensor], Tensor],
+    flat: Tensor,
+    which: Tensor,
+    largest: float,
+) -> Tensor:
+    """``solve(flat, which)`` where and on what the placement says; the answer in flat's dtype, on its device.
+
+    Args:
+        placement: of the solver.
+        solve: the answers for some rows.
+        flat: ``(n, *shape)``, scores.
+        which: ``(n)``, on the CPU: something for each row, that goes with it into whatever thread.
+        largest: the largest size of a finite score.
+    """
+    finer = torch.promote_types(flat.dtype, torch.float32)  # half precision would make ties
+    if placement is SolverPlacement.ON_DEVICE:
+        overflows = largest * _MOST_SUMMED > torch.finfo(finer).max
+        y = solve(flat.to(torch.float64 if overflows else finer), which)
+    elif placement is SolverPlacement.ON_CPU:
+        y = solve(flat.to("cpu", torch.float64).contiguous(), which)
+    else:
+        # Here and not in the threads, where new large arrays are slow.
+        doubles = flat.to("cpu", torch.float64).contiguous()
+        y = torch.empty_like(doubles, dtype=finer)
+        fill_rows(lambda rows: solve(doubles[rows], which[rows]), y)
+    return y.to(flat.device, flat.dtype)
