@@ -17,12 +17,15 @@ from tasks.common.table import progress_bar
 from tasks.common.treebank import commands
 from tasks.common.treebank.conllu_files import read_sentences, with_tree, write_sentences
 from tasks.common.treebank.settings import Files, Training
+from tasks.common.treebank.trainer import epochs_of
+from tasks.parsing.comparison import print_comparison, words_of
 from tasks.parsing.config import Method, Run
 from tasks.parsing.drawing import draw
+from tasks.parsing.parser import Tree
 from tasks.parsing.results import Result, print_results
 from tasks.parsing.session import judge, parse_all, session_of
 
-_TRAINING = Training()
+_TRAINING, _FILES = Training(), Files()
 _CHECKPOINT, _RESULTS = DEFAULT_FOLDER / "parsing.pt", DEFAULT_FOLDER / "parsing.jsonl"
 _EXPERIMENT = commands.Experiment(Run, session_of, judge, Result, print_results)
 
@@ -75,13 +78,37 @@ class Parse:
             )
         with progress_bar(console) as progress:
             task = progress.add_task("sentences", total=len(sentences))
-            parser = session_of(Files()).network(checkpoint, self.checkpoint)
+            parser = session_of(_FILES).network(checkpoint, self.checkpoint)
             trees = parse_all(parser, sentences, lambda count: progress.advance(task, count))
         parsed = [with_tree(one, tree.heads, tree.relations) for one, tree in zip(sentences, trees, strict=True)]
         write_sentences(self.output, "output", parsed)
         if self.draw is not None:
             sentence = sentences[self.draw - 1]
             console.print(draw(sentence.forms, trees[self.draw - 1], sentence.heads))
+
+
+@frozen
+class Compare:
+    """Parse the dev set with two checkpoints' parsers, and print where their trees differ."""
+
+    checkpoint: Path
+    """A training, finished or not."""
+    other: Path
+    """Another."""
+    files: Files = _FILES
+
+    def run(self, console: Console) -> None:
+        session, trees, names = session_of(self.files), list[list[Tree]](), list[str]()
+        for path in (self.checkpoint, self.other):
+            checkpoint = Checkpoint.load(path, Run)
+            parser = session.network(checkpoint, path)
+            trees.append(parse_all(parser, session.dev))
+            names.append(checkpoint.run.method.value)
+            sigma = f", sigma {parser.sigma:.3g}" if parser.sigma is not None else ""
+            nonzero = [100 * epoch.nonzero for epoch in epochs_of(checkpoint.state)]
+            shares = ", ".join(f"{share:.0f}" for share in nonzero)
+            console.print(f"{checkpoint.run.name}: gradients in {shares} % of the sentences{sigma}", highlight=False)
+        print_comparison((names[0], names[1]), words_of(session.dev, *trees), console)
 
 
 @frozen(kw_only=True)
@@ -101,5 +128,6 @@ Command = (
     Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Evaluate, tyro.conf.subcommand("evaluate")]
     | Annotated[Parse, tyro.conf.subcommand("parse")]
+    | Annotated[Compare, tyro.conf.subcommand("compare")]
     | Annotated[Table, tyro.conf.subcommand("table")]
 )

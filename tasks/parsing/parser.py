@@ -74,6 +74,12 @@ class Parser(Learner):
         nn.init.zeros_(self.relation.weight)
         self.objective = _objective(run.method, run.training.num_samples)
 
+    @property
+    def sigma(self) -> float | None:
+        """That of direct loss."""
+        scale = getattr(self.objective, "scale", None)
+        return scale().item() if isinstance(scale, sp.AdaptiveScale) else None
+
     def loss(self, sentences: Sequence[Sentence], progress: float) -> tuple[Tensor, float]:
         read = self._read(sentences)
         heads = _padded([sentence.heads for sentence in sentences])
