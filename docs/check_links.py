@@ -1,7 +1,7 @@
 """Follows every link of the built documentation, and fails on one that leads nowhere: `check_links.py build/docs`.
 
-A link inside the site must lead to a file of it, and to an anchor of that page where it names one. One that leads outside
-is not followed, so that the check needs no network; it must be a whole address.
+A link inside the site must lead to a file of it, and to an anchor of that page where it names one. One that leads
+outside is not followed, so that the check needs no network; it must be a whole address.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ highlight_language = "text"  # of indented blocks: formulas and commands; Python
 
 myst_heading_anchors = 3  # so that links to page.md#heading work here as they do where the page is read as text
 
-# The notebooks run here, each once for each state of the library: the cache knows their code, and its folder the library's.
+# The notebooks run here, once for each state of the library: the cache knows their code, its folder the library's.
 _sources = sorted(Path(structpred.__file__).parent.rglob("*.py"))
 _library = hashlib.sha256(b"".join(source.read_bytes() for source in _sources)).hexdigest()[:16]
 nb_execution_mode = "cache"
