@@ -35,6 +35,8 @@ python_maximum_signature_line_length = 100
 
 html_theme = "furo"  # reads well on a phone and in the dark, and fetches nothing from elsewhere
 html_title = "structpred"
+html_static_path = ["_static"]
+html_css_files = ["wide.css"]
 html_show_sphinx = html_copy_source = html_show_sourcelink = False
 html_theme_options = {"top_of_page_buttons": []}
 
