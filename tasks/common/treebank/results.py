@@ -111,4 +111,4 @@ def print_results(
         Column("non-zero", lambda own: median_path([[100 * e.nonzero for e in r.epochs] for r in own], ".0f")),
         Column("min/run", lambda own: median([result.seconds / 60 for result in own], ".1f")),
     ]
-    print_table(f"{title}, {'test' if test else 'dev'} set", columns, results, console)
+    print_table(f"{title}, {'test' if test else 'dev'} set", columns, results, console, 60 + 24 * len(measures))
