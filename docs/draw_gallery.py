@@ -1,4 +1,4 @@
-"""Copies the picture of each notebook that `make docs` has run into the gallery: `draw_gallery.py build/jupyter_execute`."""
+"""Copies the picture of each notebook that `make docs` has run into the gallery: `... build/jupyter_execute`."""
 
 from __future__ import annotations
 
