@@ -39,7 +39,7 @@ class _Trainings:
     def __init__(self, module: str, batch: int, method: str) -> None:
         self._module, self._batch, self._method = module, batch, method
         self._seeds = itertools.cycle(SEEDS)
-        self._networks: dict[int, list[nn.Module]] = {seed: [] for seed in SEEDS}
+        self._networks: dict[int, list[nn.Module]] = {}
 
     def prepare(self) -> None:
         self._seed = next(self._seeds)
