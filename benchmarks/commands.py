@@ -15,7 +15,7 @@ from benchmarks import rows
 from benchmarks.measure import Machine, Result, measure
 from benchmarks.page import rewrite
 from benchmarks.pages import PAGES
-from benchmarks.report import print_table
+from benchmarks.report import latest, print_table
 from benchmarks.row import Group
 from tasks.common.extra import tasks_extra
 from tasks.common.files import DEFAULT_FOLDER
@@ -30,21 +30,24 @@ FIGURE = Path("docs/growth.png")
 class Run:
     """Measure the rows that the results file lacks, and print the table.
 
-    On a machine that does nothing else. It goes on where it was stopped, on the same machine and at the same commit.
+    On a machine that does nothing else. It goes on where it was stopped, on the same kind of machine.
     """
 
     results: Path = DEFAULT_FOLDER / "benchmarks.jsonl"
     """The file that results are read from and appended to."""
     groups: tuple[Group, ...] = field(default=tuple(Group), validator=validators.min_len(1))
     """Which rows; all unless named."""
+    again: bool = False
+    """Measure anew what the file has of another commit; of a row the last result counts."""
     seconds: float = field(default=3.0, validator=validators.gt(0))
     """How long to measure each, beside what it takes to make; a few have longer rounds."""
 
     def run(self, console: Console) -> None:
         with open_results(self.results, Result, console) as file:
             known = file.read()
-            _require_one_run(known, self.results)
-            measured = {result.key for result in known}
+            _require_one_machine(known, self.results)
+            at = commit()
+            measured = {result.key for result in known if result.commit == at or not self.again}
             wanted = [row for row in rows.ALL if row.group in self.groups]
             with progress_bar(console) as progress:
                 bar = progress.add_task("rows", total=len(wanted), completed=sum(row.key in measured for row in wanted))
@@ -55,7 +58,7 @@ class Run:
                     else:
                         file.append([measure(row, self.seconds)])
                     progress.advance(bar)
-            print_table(file.read(), console)
+            print_table(latest(file.read()), console)
 
 
 @frozen
@@ -67,7 +70,7 @@ class Report:
 
     def run(self, console: Console) -> None:
         with open_results(self.results, Result, console) as file:
-            print_table(file.read(), console)
+            print_table(latest(file.read()), console)
 
 
 @frozen
@@ -93,20 +96,18 @@ class Figure:
             from benchmarks.figure import draw
 
         with open_results(self.results, Result, console) as file:
-            draw(file.read(), self.output)
+            draw(latest(file.read()), self.output)
         console.print(f"{self.output} has the picture.", markup=False, highlight=False)
 
 
-def _require_one_run(results: Iterable[Result], path: Path) -> None:
-    """Ratios of one table are of one machine and one state of the code."""
-    here = Machine.here(), commit()
-    others = {(result.machine, result.commit) for result in results} - {here}
-    if others:
-        machine, at = others.pop()
-        raise sp.ArgumentError(
-            f"results: expected rows of this machine at commit {here[1]}, got some in {str(path)!r} of "
-            f"{machine.processor} at commit {at}; remove that file, or name another with --results"
-        )
+def _require_one_machine(results: Iterable[Result], path: Path) -> None:
+    """Rows of one table are of one kind of machine, with the same libraries."""
+    for result in results:
+        if result.machine != Machine.here():
+            raise sp.ArgumentError(
+                f"results: expected rows of {Machine.here()}, got one of {result.machine} in {str(path)!r}; remove "
+                "that file, or name another with --results"
+            )
 
 
 Command = (

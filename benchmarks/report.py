@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -35,7 +36,12 @@ _SCALES = {
 @functools.cache
 def committed() -> tuple[Result, ...]:
     """The rows that the documentation tells of."""
-    return tuple(ResultsFile(COMMITTED, Result).read())
+    return latest(ResultsFile(COMMITTED, Result).read())
+
+
+def latest(results: Iterable[Result]) -> tuple[Result, ...]:
+    """The last result of each row."""
+    return tuple({result.key: result for result in results}.values())
 
 
 def print_table(results: Sequence[Result], console: Console) -> None:
@@ -73,12 +79,10 @@ def rows_of(results: Iterable[Result], group: Group) -> list[list[str]]:
 
 def machine_of(results: Sequence[Result]) -> list[str]:
     """One line: where and when."""
-    first = results[0]
-    machine = first.machine
-    return [
-        f"{len(results)} rows, {machine.cores} cores of {machine.processor}, Python {machine.python}, "
-        f"{machine.libraries}, commit {first.commit}."
-    ]
+    machine = results[0].machine
+    commits = Counter(result.commit for result in results)
+    rows = " and ".join(f"{count} rows at commit {commit}" for commit, count in commits.items())
+    return [f"{rows}, on {machine.cores} cores of {machine.processor}, Python {machine.python}, {machine.libraries}."]
 
 
 def in_short(results: Sequence[Result]) -> list[str]:
@@ -162,7 +166,7 @@ def amount(value: float, unit: Unit) -> str:
 def digits(value: float) -> str:
     """To three digits, or two below 1, without an exponent."""
     shown = 3 if abs(value) >= 1 else 2
-    places = max(0, shown - 1 - math.floor(math.log10(abs(value)))) if value else 0
+    places = max(0, shown - 1 - math.floor(math.log10(abs(float(f"{value:.{shown}g}"))))) if value else 0
     return f"{value:,.{places}f}"
 
 
@@ -172,5 +176,5 @@ def spread(ratio: Quartiles) -> str:
 
 def told(quality: Quality) -> str:
     if quality.same:
-        return f"same {quality.measure}" + ("" if quality.measure == "value" else f", {digits(quality.ours)}")
+        return "same value" if quality.measure == "value" else f"{quality.measure}: {digits(quality.ours)} both"
     return f"{quality.measure}: {digits(quality.ours)}, theirs {digits(quality.reference)}"

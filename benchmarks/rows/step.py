@@ -6,7 +6,6 @@ its speed is won there.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import numpy as np
@@ -66,35 +65,20 @@ class SortingStep:
         return solution, solved_scores(self.objective, solution, *self.networks(), self.loss)
 
 
-class _Bare:
-    """The bare calls of the next step, in as many threads as torch has."""
-
-    def __init__(self, step: SortingStep, transposed: bool) -> None:
-        self._step, self._transposed = step, transposed
-        self._threads = torch.get_num_threads()
-        self._pool = ThreadPoolExecutor(self._threads)
-        self._chunks: list[np.ndarray] = []
-
-    def prepare(self) -> None:
-        matrices = self._step.next()[1].flatten(0, -3).double().numpy()
-        if self._transposed:
-            matrices = np.ascontiguousarray(matrices.swapaxes(1, 2))
-        self._chunks = np.array_split(matrices, 4 * self._threads)
-
-    def __call__(self) -> None:
-        list(self._pool.map(columns_of, self._chunks))
-
-
 def _against_bare(length: int, transposed: bool, epsilon: sp.Epsilon | None) -> Case:
     step = SortingStep(length, epsilon)
     for _ in range(10):
         step.run()
-    bare = _Bare(step, transposed)
+    matrices: list[np.ndarray] = []
+
+    def prepare() -> None:
+        solved = step.next()[1].flatten(0, -3).double().numpy()
+        matrices[:] = np.ascontiguousarray(solved.swapaxes(1, 2)) if transposed else solved
 
     def quality() -> Quality:
         return quality_of(*step.next(), matchings)
 
-    return Case(step.run, bare, quality, bare.prepare)
+    return Case(step.run, lambda: columns_of(matrices), quality, prepare)
 
 
 def _networks(length: int) -> Case:
@@ -128,7 +112,6 @@ def _step(length: int, transposed: bool, epsilon: sp.Epsilon | None = None) -> R
         f"step{kind}, d = {length}",
         reference,
         partial(_against_bare, length, transposed, epsilon),
-        threads=2,
     )
 
 
@@ -136,7 +119,7 @@ ROWS = [
     *(_step(length, transposed) for length in (100, 40, 10) for transposed in (False, True)),
     *(_step(100, transposed, _TWO_SOLVES) for transposed in (False, True)),
     *(
-        Row(Group.SHARES, f"{part}, d = {length}", "the step", partial(make, length), threads=2)
+        Row(Group.SHARES, f"{part}, d = {length}", "the step", partial(make, length))
         for length in (100, 10)
         for part, make in (
             ("argmax of the same scores", _solver),

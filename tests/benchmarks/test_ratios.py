@@ -19,7 +19,7 @@ from benchmarks.figure import draw
 from benchmarks.measure import Machine, Quartiles, Result, measure
 from benchmarks.page import names, with_tables
 from benchmarks.pages import PAGES
-from benchmarks.report import amount, committed, digits, slopes_of, slopes_table, table_of, told
+from benchmarks.report import amount, committed, digits, latest, slopes_of, slopes_table, table_of, told
 from benchmarks.row import Case, Group, Quality, Row, Unit
 from tasks.common.cli import parse
 from tasks.common.results import ResultsFile
@@ -105,10 +105,29 @@ def test_a_run_measures_what_its_file_lacks(tmp_path, monkeypatch):
     assert len(calls) == 2 * count
     assert [it.name for it in ResultsFile(run.results, Result).read()] == ["a", "d"]
     Report(results=run.results).run(quiet())
-    monkeypatch.setattr(commands, "commit", lambda: "another")
-    with pytest.raises(sp.ArgumentError, match="expected rows of this machine at commit another, got some in"):
+
+
+def test_rows_of_another_commit_are_measured_again_if_asked(tmp_path, monkeypatch):
+    row, _ = counting()
+    monkeypatch.setattr(rows, "ALL", [row])
+    run = Run(results=tmp_path / "some.jsonl", again=True)
+    for _ in range(2):
         run.run(quiet())
-    assert len(ResultsFile(run.results, Result).read()) == 2
+    first = ResultsFile(run.results, Result).read()
+    assert len(first) == 1
+    monkeypatch.setattr(commands, "commit", lambda: "another")
+    run.run(quiet())
+    both = ResultsFile(run.results, Result).read()
+    assert len(both) == 2
+    assert latest(both) == (both[1],)
+
+
+def test_rows_of_another_machine_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(rows, "ALL", [])
+    path = tmp_path / "some.jsonl"
+    ResultsFile(path, Result).append([result()])
+    with pytest.raises(sp.ArgumentError, match=r"expected rows of Machine.*, got one of Machine.*'a processor'"):
+        Run(results=path).run(quiet())
 
 
 def test_the_command_line():
@@ -143,7 +162,14 @@ def test_a_table_has_answers_only_where_they_were_compared():
     assert len(table_of([result()], Group.STEP)[0].split("|")) == 8
     compared = attrs.evolve(result(), quality=Quality("regret, %", 8.198, 8.5, False))
     assert table_of([result(), compared], Group.STEP)[-1].endswith("| regret, %: 8.20, theirs 8.50 |")
-    assert [digits(it) for it in (0.0123, 1.234, 12.34, 1234.5, 0.0)] == ["0.012", "1.23", "12.3", "1,234", "0"]
+    assert [digits(it) for it in (0.0123, 1.234, 12.34, 1234.5, 0.0, 99.98)] == [
+        "0.012",
+        "1.23",
+        "12.3",
+        "1,234",
+        "0",
+        "100",
+    ]
 
 
 def test_rows_have_names_of_their_own_and_every_group_has_some():
@@ -180,7 +206,7 @@ def test_a_page_has_its_tables_as_the_committed_results_have_them(page):
     assert with_tables(text, PAGES[page]) == text, "write it anew: python -m benchmarks page"
 
 
-def test_the_committed_rows_are_all_there_are_and_of_one_run():
+def test_the_committed_rows_are_all_there_are_and_of_one_machine():
     assert {it.key for it in committed()} == set(ROWS)
-    (of,) = {(it.machine, it.commit) for it in committed()}
-    assert not of[1].endswith("+")
+    assert len({it.machine for it in committed()}) == 1
+    assert not [it.name for it in committed() if it.commit.endswith("+")]
