@@ -77,28 +77,29 @@ class Result:
 def measure(row: Row, seconds: float) -> Result:
     """Measures a row for about so many seconds, but at least its own number of rounds.
 
-    In every other round ours comes first. One round before them does not count.
+    In every other round ours comes first. Where time is measured, one round before them does not count.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(row.threads)
     torch.manual_seed(0)
     try:
         case = row.make()
-        take = _seconds if row.unit is Unit.SECONDS else _returned
+        warm_up = row.unit is Unit.SECONDS
+        take = _seconds if warm_up else _returned
         pairs: list[tuple[float, float]] = []
         ends = 0.0
-        while len(pairs) <= row.rounds or (time.perf_counter() < ends and len(pairs) <= _MOST_ROUNDS):
+        while len(pairs) < row.rounds + warm_up or (time.perf_counter() < ends and len(pairs) <= _MOST_ROUNDS):
             case.prepare()
             if len(pairs) % 2:
                 ours, theirs = take(case.ours), take(case.reference)
             else:
                 theirs, ours = take(case.reference), take(case.ours)
-            ends = ends or time.perf_counter() + seconds
+            ends = ends or time.perf_counter() + seconds * warm_up
             pairs.append((ours, theirs))
         quality = case.quality()
     finally:
         torch.set_num_threads(before)
-    counted = pairs[1:]
+    counted = pairs[warm_up:]
     return Result(
         row.group, row.name, row.reference, row.unit, row.threads, row.size, len(counted),
         Quartiles.of([ours for ours, _ in counted]),

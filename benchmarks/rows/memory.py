@@ -85,7 +85,7 @@ def _step_case(batch: int, draws: int, length: int) -> Case:
     return Case(partial(_fresh, partial(_step, batch, draws, length)), partial(_constant, 4 * entries))
 
 
-def _row(name: str, reference: str, make: Callable[[], Case], rounds: int = 3) -> Row:
+def _row(name: str, reference: str, make: Callable[[], Case], rounds: int = 1) -> Row:
     return Row(Group.MEMORY, name, reference, make, threads=2, unit=Unit.BYTES, rounds=rounds)
 
 
@@ -99,7 +99,7 @@ ROWS = [
             threads=2,
             size=batch * draws * length**2,
             unit=Unit.BYTES,
-            rounds=3,
+            rounds=2,
         )
         for batch, draws, length in _SIZES
     ),
@@ -107,6 +107,7 @@ ROWS = [
         f"`IntegerProgram`, after {_CALLS:,} more calls",
         "before them",
         partial(_case, partial(_program, _CALLS), partial(_program, 0)),
+        rounds=2,
     ),
     *(
         _row(
