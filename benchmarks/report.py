@@ -93,7 +93,7 @@ def in_short(results: Sequence[Result]) -> list[str]:
         f"A training step with {bare.reference.split()[0]} matchings of 100 x 100, three for each draw and list, takes "
         f"{digits(bare.ratio.median)} times the bare solver calls,",
         f"or {digits(transposed.ratio.median)} times those calls on the transposed matrices, which `Matching` solves "
-        "where that is faster",
+        "where that is faster.",
     ]
 
 
@@ -165,7 +165,7 @@ def amount(value: float, unit: Unit) -> str:
 
 def digits(value: float) -> str:
     """To three digits, or two below 1, without an exponent."""
-    shown = 3 if abs(value) >= 1 else 2
+    shown = 3 if abs(float(f"{value:.2g}")) >= 1 else 2
     places = max(0, shown - 1 - math.floor(math.log10(abs(float(f"{value:.{shown}g}"))))) if value else 0
     return f"{value:,.{places}f}"
 
