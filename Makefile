@@ -48,6 +48,7 @@ lint: .venv/ready
 # From nothing each time: Sphinx does not see which of its pages a changed module changes.
 docs: .venv/ready
 	$(RUN) -m sphinx --fresh-env --write-all --fail-on-warning --keep-going --quiet docs build/docs
+	$(RUN) docs/check_links.py build/docs
 	@echo "The documentation is in build/docs/index.html"
 
 # One table of ratios, on a machine that does nothing else; it goes on where it was stopped.

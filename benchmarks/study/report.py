@@ -117,16 +117,36 @@ def rivals_rows(errors: Errors) -> Rows:
     """The default beside the best setting of our own grid, and each rival at the best of its grid: mean errors in %.
 
     The best are chosen for each cell on the seeds that are shown, in favour of whoever has the larger grid: against
-    the default.
+    the default. After the cells of a problem come their means, and the means at the best setting for all of them.
     """
     tried = list(dict.fromkeys(setting for settings in AXES.values() for setting in settings))
-    grids = {("our best" if method is Method.DIRECT else method.value): method for method in Method}
-    rows = [["each at the best of its grid", "default", *grids]]
-    for cell in (cell for cell in CELLS if (cell, DEFAULT) in errors):
-        best = [best_of(errors, cell, [one for one in tried if one.method is method]) for method in grids.values()]
-        texts = ["" if error is None else f"{100 * error:.2f}" for error in (best_of(errors, cell, [DEFAULT]), *best)]
-        rows.append([str(cell), *texts])
+    grids: dict[str, list[Setting]] = {"default": [DEFAULT]}
+    for method in Method:
+        name = "our best" if method is Method.DIRECT else method.value
+        grids[name] = [setting for setting in tried if setting.method is method]
+    rows = [["each at the best of its grid", *grids]]
+    for kind in Kind:
+        cells = [cell for cell in _of_kind(kind) if (cell, DEFAULT) in errors]
+        best = {cell: [best_of(errors, cell, grid) for grid in grids.values()] for cell in cells}
+        rows += [[str(cell), *map(_percent, of_cell)] for cell, of_cell in best.items()]
+        if len(cells) > 1:
+            means = [
+                None if None in column else statistics.fmean(column) for column in zip(*best.values(), strict=True)
+            ]
+            at_one = [best_for_all(errors, cells, grid) for grid in grids.values()]
+            rows.append([f"{kind.value}, mean", *map(_percent, means)])
+            rows.append([f"{kind.value}, mean at one setting", *map(_percent, at_one)])
     return rows
+
+
+def best_for_all(errors: Errors, cells: Sequence[Cell], settings: Sequence[Setting]) -> float | None:
+    """The least mean error over cells of a setting that was measured on all of them."""
+    whole = [one for one in settings if all((cell, one) in errors for cell in cells)]
+    return min((percent(errors, cells, one) / 100 for one in whole), default=None)
+
+
+def _percent(error: float | None) -> str:
+    return "" if error is None else f"{100 * error:.2f}"
 
 
 def page_tables(results: Sequence[Result]) -> Tables:

@@ -23,7 +23,7 @@ class HasRun(attrs.AttrsInstance, Protocol):
 
 Result = TypeVar("Result", bound=HasRun)
 
-_WIDTH = 96  # whatever the terminal's: a wrapped table cannot be read
+_WIDTH = 96
 
 
 @frozen
@@ -34,7 +34,9 @@ class Column(Generic[Result]):
     text: Callable[[Sequence[Result]], str]
 
 
-def print_table(title: str, columns: Sequence[Column[Result]], results: Sequence[Result], console: Console) -> None:
+def print_table(
+    title: str, columns: Sequence[Column[Result]], results: Sequence[Result], console: Console, width: int = _WIDTH
+) -> None:
     """One row for the results of each cell, in the order in which the cells first appear.
 
     Args:
@@ -42,8 +44,9 @@ def print_table(title: str, columns: Sequence[Column[Result]], results: Sequence
         columns: from left to right.
         results: each with a ``run``, an attrs value whose ``seed`` does not count for the cell.
         console: where to.
+        width: of the table, whatever the terminal's: a wrapped one cannot be read.
     """
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, width=_WIDTH, padding=(0, 1, 0, 0))
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, width=width, padding=(0, 1, 0, 0))
     for column in columns:
         table.add_column(column.heading, justify="right", no_wrap=True)
     cells: dict[Any, list[Result]] = {}

@@ -1,4 +1,4 @@
-"""``python -m tasks.parsing train | evaluate | parse | table``; ``--help`` after any of them says more."""
+"""``python -m tasks.parsing train | evaluate | parse | compare | table``; ``--help`` after any of them says more."""
 
 from __future__ import annotations
 

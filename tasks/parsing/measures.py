@@ -29,6 +29,9 @@ class Measures:
     def las(self) -> float:
         return sum(self.labelled) / sum(self.words)
 
+    def told(self) -> str:
+        return f"UAS {100 * self.uas:.2f} %, LAS {100 * self.las:.2f} %, whole trees {100 * self.trees:.2f} %"
+
     @property
     def whole(self) -> list[int]:
         """1 for each sentence all of whose heads are right."""

@@ -74,6 +74,12 @@ class Parser(Learner):
         nn.init.zeros_(self.relation.weight)
         self.objective = _objective(run.method, run.training.num_samples)
 
+    @property
+    def sigma(self) -> float | None:
+        """That of direct loss."""
+        scale = getattr(self.objective, "scale", None)
+        return scale().item() if isinstance(scale, sp.AdaptiveScale) else None
+
     def loss(self, sentences: Sequence[Sentence], progress: float) -> tuple[Tensor, float]:
         read = self._read(sentences)
         heads = _padded([sentence.heads for sentence in sentences])
@@ -157,11 +163,14 @@ def _through_the_tree(
     wrong_heads = attrs.evolve(sp.LinearLoss.missed(target), best=target)
     objective.space = spaces
     solution = objective.solve(read.arcs, wrong_heads)
+    loss = solution.loss.mean(0)
     if isinstance(solution, sp.DirectSolution):
         nonzero = solution.nonzero_fraction.item()
+        # Else the gradient of a long step is so small beside that of the relations that these alone shape the words.
+        loss = loss * solution.epsilon.abs()
     else:
         nonzero = (solution.prediction != target).any(0).flatten(1).any(1).float().mean().item()
-    return solution.loss.mean(0).sum(), nonzero
+    return loss.sum(), nonzero
 
 
 def _layer(inputs: int, outputs: int, dropout: float) -> nn.Sequential:

@@ -2,41 +2,20 @@
 
 from __future__ import annotations
 
-import platform
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
-import torch
-
-from tasks.common.checkpoint import Checkpoint
-from tasks.common.results import commit
 from tasks.common.treebank.conllu_files import Sentence
 from tasks.common.treebank.session import Session, in_batches
 from tasks.common.treebank.settings import Files
-from tasks.common.treebank.trainer import epochs_of
 from tasks.parsing.config import Run
 from tasks.parsing.measures import Measures, measure
 from tasks.parsing.parser import Parser, Tree
-from tasks.parsing.results import Result
 
 _WORDS_AT_ONCE = 2000
 
 
 def session_of(files: Files) -> Session[Run, Parser]:
     return Session(files, Parser, lambda sentence: sentence.relations, trees=True)
-
-
-def result_of(session: Session[Run, Parser], checkpoint: Checkpoint[Run], path: Path, *, test: bool) -> Result:
-    """How good a training is on the dev set, and on the test set if asked for."""
-    parser = session.network(checkpoint, path)
-    return Result(
-        checkpoint.run,
-        judge(parser, session.dev),
-        judge(parser, session.test) if test else None,
-        epochs_of(checkpoint.state),
-        f"{platform.machine()}, {torch.get_num_threads()} threads",
-        commit(),
-    )
 
 
 def judge(parser: Parser, sentences: Sequence[Sentence]) -> Measures:

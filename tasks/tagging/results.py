@@ -1,15 +1,16 @@
-"""A line of the experiment's results: one training."""
+"""A line of the experiment's results, one training, and the table of many."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import field, frozen, validators
+from attrs import frozen
+from rich.console import Console
 
+from tasks.common.treebank import results as treebank
 from tasks.common.treebank.conllu_files import Sentence
 from tasks.common.treebank.session import in_batches
-from tasks.common.treebank.trainer import Epoch
-from tasks.tagging.config import Run
+from tasks.tagging.config import Method, Run
 from tasks.tagging.tagger import Tagger
 
 _WORDS_AT_ONCE = 4000
@@ -27,24 +28,27 @@ class Measures:
     def accuracy(self) -> float:
         return sum(self.right) / sum(self.words)
 
+    def told(self) -> str:
+        return f"{100 * self.accuracy:.2f} % of the tags are right"
 
-@frozen
-class Result:
+
+_MEASURES = (treebank.Measure[Measures]("right", lambda own: own.accuracy, lambda own: own.right),)
+
+
+@frozen(kw_only=True)
+class Result(treebank.Result[Measures]):
     """What was trained, and what came of it."""
 
     run: Run
     dev: Measures
     test: Measures | None
     """None if not asked for."""
-    epochs: list[Epoch] = field(validator=validators.min_len(1))
-    machine: str
-    """What it ran on."""
-    commit: str
 
-    @property
-    def seconds(self) -> float:
-        """The training steps."""
-        return sum(epoch.seconds for epoch in self.epochs)
+
+def print_results(results: Sequence[Result], console: Console, *, test: bool) -> None:
+    """A row for each method, compared with cross-entropy."""
+    title = "Percent of words with the right tag"
+    treebank.print_results(title, _MEASURES, results, Method.CROSS_ENTROPY, console, test=test)
 
 
 def judge(tagger: Tagger, sentences: Sequence[Sentence]) -> Measures:

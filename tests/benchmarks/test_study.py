@@ -16,7 +16,16 @@ from benchmarks.page import names, with_tables
 from benchmarks.study.axes import AXES, CELLS, DEFAULT, settings_of
 from benchmarks.study.learner import Learner
 from benchmarks.study.problems import Cell, Kind, Result, Run, train
-from benchmarks.study.report import GROUPS, best_of, errors_of, page_tables, print_axes, print_rivals, told
+from benchmarks.study.report import (
+    GROUPS,
+    best_for_all,
+    best_of,
+    errors_of,
+    page_tables,
+    print_axes,
+    print_rivals,
+    told,
+)
 from benchmarks.study.setting import Learning, Method, Setting, Unit
 from tasks.common.results import ResultsFile
 
@@ -136,7 +145,18 @@ def test_rivals_are_shown_at_the_best_of_each_grid():
     assert best_of(errors, PATHS[0], AXES["spo+"]) == pytest.approx(0.2)
     assert best_of(errors, PATHS[0], AXES["hinge"]) is None
     rows = printed(print_rivals, results())
-    assert sum(row[-3:] == ["20.00", "20.00", "20.00"] for row in rows) == len(PATHS)
+    assert sum(row[-3:] == ["20.00", "20.00", "20.00"] for row in rows) == len(PATHS) + 2  # and the means
+
+
+def test_one_setting_for_all_cells_is_not_better_than_the_best_of_each():
+    settings = AXES["spo+"]
+    errors = {(cell, one): [0.1 * abs(i - j)] for i, cell in enumerate(PATHS) for j, one in enumerate(settings)}
+    assert [best_of(errors, cell, settings) for cell in PATHS[: len(settings)]] == [0.0] * min(
+        len(PATHS), len(settings)
+    )
+    by_hand = min(sum(abs(i - j) for i in range(len(PATHS))) for j in range(len(settings))) / len(PATHS) / 10
+    assert best_for_all(errors, PATHS, settings) == pytest.approx(by_hand)
+    assert best_for_all(errors, [*PATHS, Cell(Kind.MATCHING)], settings) is None
 
 
 def test_sorting_is_told_in_percent_as_the_default_leaves_nothing_wrong():

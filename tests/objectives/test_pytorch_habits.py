@@ -150,3 +150,16 @@ def test_under_autocast_the_objective_computes_in_float32():
     assert solution.loss.dtype == solution.gradient.dtype == solution.noise.dtype == torch.float32
     solution.loss.mean().backward()
     assert all(parameter.grad.dtype == torch.float32 and parameter.grad.any() for parameter in model.parameters())
+
+
+# --- another loss beside it
+
+
+@pytest.mark.parametrize("unit", [0.01, 1.0, 100.0])
+def test_times_the_step_the_gradient_of_a_part_is_of_size_one_in_any_unit_of_the_loss(unit):
+    scores = torch.randn(200, 3, 3, generator=torch.Generator().manual_seed(0), requires_grad=True)
+    objective = sp.PerturbedDirectLoss(SPACE)
+    wrong = sp.LinearLoss(unit * SPACE.hamming(torch.eye(3).expand(200, 3, 3)).coefficients, event_dims=2)
+    solution = objective.solve(scores, wrong, generator=torch.Generator().manual_seed(0))
+    (solution.loss.mean(0) * solution.epsilon.abs()).sum().backward()
+    assert 0.9 < scores.grad.abs().max() <= 1

@@ -27,7 +27,7 @@ class Files:
 class Training:
     """How a network is trained, whatever the method."""
 
-    epochs: int = field(default=15, validator=at_least_one)
+    epochs: int = field(default=10, validator=at_least_one)
     """Passes over the training sentences."""
     sentences: int | None = field(default=None, validator=validators.optional(at_least_one))
     """So many of the training sentences, the first ones; all if None."""

@@ -14,6 +14,7 @@ from tasks.common.treebank.conllu_files import read_sentences
 from tasks.common.treebank.settings import Training
 from tasks.common.treebank.trainer import Trainer
 from tasks.parsing.__main__ import main
+from tasks.parsing.comparison import Word, words_of
 from tasks.parsing.config import Method, Run
 from tasks.parsing.drawing import draw
 from tasks.parsing.measures import measure
@@ -159,6 +160,20 @@ def test_table_trains_what_the_file_lacks_and_compares(call, tmp_path):
         (Method.HINGE, False),
     ]
     assert not list(tmp_path.glob("*.pt"))
+
+
+def test_compare_counts_the_words_whose_head_one_parser_alone_finds(call, tmp_path):
+    gold = sentences_of(tmp_path, [["a", "X", 2, "det"], ["b", "X", 0, "root"], [".", "X", 2, "punct"]])
+    words = words_of(gold, [Tree([2, 0, 1], ["x"] * 3)], [Tree([3, 0, 2], ["x"] * 3)])
+    assert words == [Word(3, 1, False, True, False), Word(3, 0, False, True, True), Word(3, 1, True, False, True)]
+    for method in ("cross-entropy", "direct"):
+        call("train", "--method", method, *SMALL, *FILES, "--checkpoint", f"{method}.pt")
+    status, printed = call("compare", "--checkpoint", "cross-entropy.pt", "--other", "direct.pt", *FILES)
+    assert status == 0, printed
+    assert re.search(r"direct, seed 0: gradients in \d+, \d+ % of the sentences, sigma [\d.]+\n", printed)
+    rows = {line.split("  ")[0].strip(): line.split() for line in printed.splitlines()}
+    number, ours, theirs, alone, other = map(float, rows["all words"][2:])
+    assert (ours - theirs) * number / 100 == pytest.approx(alone - other, abs=0.02 * number)
 
 
 REFUSED = [

@@ -37,6 +37,7 @@ def committed(name: str) -> list[Result]:
         ("docs/sorting.md", BEST, "best", [(d, Scale.ADAPTIVE) for d in LENGTHS[:3]], 200),
         ("docs/sorting.md", BEST, "best", [(d, Scale.ADAPTIVE) for d in LENGTHS[3:5]], 50),
         ("docs/sorting.md", BEST, "best", [(100, Scale.ADAPTIVE)], 30),
+        ("docs/sorting.md", BEST, "best", [(200, Scale.ADAPTIVE)], 2),
         ("README.md", BEST, "best", [(100, Scale.ADAPTIVE)], 30),
         ("docs/sorting.md", FIXED, "fixed_step", [(d, Scale.LEARNED) for d in LENGTHS], 200),
         ("docs/sorting.md", FIXED, "fixed_step", [*NOT_LEARNED, (100, Scale.NONE), (100, Scale.ONE)], 50),
