@@ -1,1 +1,1 @@
-"""Speed and memory, as ratios measured in one run: ``python -m benchmarks``."""
+"""One table of ratios: each row measures something of the library in turn with what it stands against."""

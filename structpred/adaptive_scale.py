@@ -12,6 +12,8 @@ pace that does not hang on the network's learning rate.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
@@ -56,6 +58,9 @@ class AdaptiveScale(nn.Module):
     def forward(self) -> Tensor:
         """Sigma."""
         return self.log_scale.exp()
+
+    if TYPE_CHECKING:
+        __call__ = forward  # torch's own returns Any
 
     @torch.no_grad()
     def update(self, scores: Tensor, gradient: Tensor, event_dims: int) -> None:

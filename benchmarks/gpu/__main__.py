@@ -22,7 +22,7 @@ from rich.console import Console
 
 from benchmarks.gpu import smoke, trainings
 from benchmarks.gpu.records import Records
-from benchmarks.knn import measure
+from benchmarks.gpu.speed import measure
 from tasks.common.checkpoint import Checkpoint, checkpoint_beside
 from tasks.common.results import ResultsFile, commit
 from tasks.common.table import progress_bar

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import abc
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
@@ -73,6 +74,9 @@ class Layer(PerturbedModule, abc.ABC):
         if self.training and y.requires_grad:
             y = self._watch(y)
         return self._laid_out(y).to(given.dtype)
+
+    if TYPE_CHECKING:
+        __call__ = forward  # torch's own returns Any
 
     @abc.abstractmethod
     def _structures(self, scores: Tensor, perturbed: Perturbed) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import torch
 from attrs import frozen
@@ -89,6 +89,9 @@ class Objective(PerturbedModule, abc.ABC):
                 raise argument_error("scores", "at least one example", scores, 'write reduction="sum" or "none"')
             return loss.mean()
         return loss.mean(0) if self.reduction == "none" else loss.mean(0).sum()
+
+    if TYPE_CHECKING:
+        __call__ = forward  # torch's own returns Any
 
     @abc.abstractmethod
     def solve(

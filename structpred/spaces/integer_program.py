@@ -53,7 +53,7 @@ class IntegerProgram(StructuredSpace):
     example's largest score, so forbid parts with ``-inf`` and not with a huge number.
 
     Ctrl-C ends a call within a second or so, but what SCIP, HiGHS and PDLP have begun goes on in the background.
-    Needs the extra: ``pip install structpred[ortools]``.
+    Needs the extra: ``pip install 'structpred[ortools]'``.
 
     Args:
         shape: of one structure; or the number of parts.

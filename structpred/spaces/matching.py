@@ -36,7 +36,7 @@ class Matching(StructuredSpace):
     def _argmax(self, scores: Tensor) -> Tensor:
         # The solver names one column for each row, so rows must be the fewer. For as many rows as columns
         # the transpose is solved too: networks that score each row alone give every column an offset of
-        # its own, over which rows contend; as offsets of rows they cost nothing (benchmarks/step.py has both times).
+        # its own, over which rows contend; as offsets of rows they cost nothing (docs/speed.md has both times).
         # By numpy: for small matchings torch's calls would take longer than the solver's.
         y = np.zeros(scores.shape, dtype=np.bool_)
         each = scores.numpy()

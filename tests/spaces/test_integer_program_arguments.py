@@ -115,7 +115,7 @@ def test_this_build_has_every_solver(solver):
 
 def test_a_missing_extra_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "ortools.linear_solver.python.model_builder_helper", None)
-    with pytest.raises(sp.MissingExtraError, match=re.escape("write pip install structpred[ortools]")):
+    with pytest.raises(sp.MissingExtraError, match=re.escape("write pip install 'structpred[ortools]'")):
         sp.IntegerProgram(3, ONES)
 
 

@@ -143,7 +143,7 @@ def import_extra(module: str) -> Any:
     try:
         return importlib.import_module(module)
     except ImportError as error:
-        raise MissingExtraError("IntegerProgram needs OR-Tools; write pip install structpred[ortools]") from error
+        raise MissingExtraError("IntegerProgram needs OR-Tools; write pip install 'structpred[ortools]'") from error
 
 
 def _helper() -> Any:

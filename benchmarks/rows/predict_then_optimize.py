@@ -1,27 +1,31 @@
 """A training of predict-then-optimise against PyEPO's, on the same instances, batches, networks and initial weights.
 
 Needs PyEPO (``pip install '.[pyepo]'``). Its plans come from OR-Tools, and from Gurobi too where that is installed.
+Each round has the next of three data seeds.
 """
 
 from __future__ import annotations
 
+import functools
 import importlib
-import importlib.util
+import itertools
+import math
 import statistics
-import time
 from collections.abc import Callable
-from typing import Any
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 import structpred as sp
+from benchmarks.row import Case, Group, Quality, Row
 from tasks.planning.data import Instances, ShortestPaths
 from tasks.planning.regret import normalised_regret
 
 SEEDS = range(200_000, 200_003)
 EPOCHS, RATE = 5, 0.01
 BATCHES = (32, 256)
+METHODS = ("SPO+", "Fenchel-Young, 10 draws", "direct, against SPO+")
 SOLVERS = {
     "OR-Tools": ("ortools", "pyepo.model.ort.shortestpath"),
     "Gurobi": ("gurobipy", "pyepo.model.grb.shortestpath"),
@@ -29,35 +33,40 @@ SOLVERS = {
 PROBLEM = ShortestPaths(degree=4, noise_width=0.5)
 
 
-def results() -> list[dict[str, Any]]:
-    """For each solver of PyEPO, size of a batch and pair of equal methods: medians over the data seeds."""
-    return [
-        {"solver": solver, "batch": batch, "method": method} | _compare(module, batch, method)
-        for solver, (package, module) in SOLVERS.items()
-        if importlib.util.find_spec(package)
-        for batch in BATCHES
-        for method in ("SPO+", "Fenchel-Young, 10 draws", "direct, against SPO+")
-    ]
+class _Trainings:
+    """One training of each kind in a round, on the instances of the next data seed."""
+
+    def __init__(self, module: str, batch: int, method: str) -> None:
+        self._module, self._batch, self._method = module, batch, method
+        self._seeds = itertools.cycle(SEEDS)
+        self._networks: dict[int, list[nn.Module]] = {}
+
+    def prepare(self) -> None:
+        self._seed = next(self._seeds)
+        self._networks[self._seed] = [nn.Identity(), nn.Identity()]
+        self._instances = _instances(self._seed)
+        self._losses = _methods(self._module, self._seed)[self._method]
+
+    def train(self, which: int) -> None:
+        network = _train(self._seed, self._instances, self._batch, self._losses[which])
+        self._networks[self._seed][which] = network
+
+    def quality(self) -> Quality:
+        """The mean test regret over the data seeds."""
+        pairs = [[_regret(_instances(seed), network) for network in both] for seed, both in self._networks.items()]
+        ours, theirs = (statistics.fmean(regrets) for regrets in zip(*pairs, strict=True))
+        same = all(math.isclose(one, other, rel_tol=1e-5) for one, other in pairs)
+        return Quality("test regret, %", ours, theirs, same)
 
 
-def _compare(module: str, batch: int, method: str) -> dict[str, float]:
-    rows = []
-    for seed in SEEDS:
-        (instances,) = PROBLEM.draw([seed])
-        seconds, regrets = [], []
-        for loss in _methods(module, seed)[method]:  # one after the other, so that both see the machine in one state
-            started = time.perf_counter()
-            network = _train(seed, instances, batch, loss)
-            seconds.append(time.perf_counter() - started)
-            regrets.append(_regret(instances, network))
-        rows.append((*seconds, *regrets))
-    return {
-        "ours_s": statistics.median(row[0] for row in rows),
-        "pyepo_s": statistics.median(row[1] for row in rows),
-        "times faster": statistics.median(row[1] / row[0] for row in rows),
-        "our regret, %": statistics.fmean(row[2] for row in rows),
-        "PyEPO's regret, %": statistics.fmean(row[3] for row in rows),
-    }
+def _case(module: str, batch: int, method: str) -> Case:
+    trainings = _Trainings(module, batch, method)
+    return Case(partial(trainings.train, 0), partial(trainings.train, 1), trainings.quality, trainings.prepare)
+
+
+@functools.cache
+def _instances(seed: int) -> Instances:
+    return PROBLEM.draw([seed])[0]
 
 
 def _methods(module: str, seed: int) -> dict[str, tuple[Callable[[Tensor, Tensor, Tensor], Tensor], ...]]:
@@ -121,3 +130,18 @@ def _train(seed: int, instances: Instances, batch: int, loss: Callable[[Tensor, 
 
 def _regret(instances: Instances, network: nn.Module) -> float:
     return 100 * float(normalised_regret(instances.space, network(instances.test.features), instances.test))
+
+
+ROWS = [
+    Row(
+        Group.PYEPO,
+        f"{method}, batch {batch}",
+        f"PyEPO, {solver}",
+        partial(_case, module, batch, method),
+        rounds=len(SEEDS),
+        needs=("pyepo", package),
+    )
+    for batch in BATCHES
+    for method in METHODS
+    for solver, (package, module) in SOLVERS.items()
+]
