@@ -6,6 +6,7 @@ import enum
 import math
 from typing import Any
 
+import attrs
 import torch
 from attrs import frozen
 
@@ -56,6 +57,8 @@ class Loss(enum.Enum):
     """The same coefficients for all examples, in dimensions of size 1."""
     WITHOUT_BATCH = enum.auto()
     """The same coefficients for all examples, without their dimensions."""
+    ALONG_THE_SECOND = enum.auto()
+    """Other coefficients along the second batch dimension alone, where there are two; they lack the first."""
     DOUBLE = enum.auto()
     """In float64, whatever the scores are."""
 
@@ -77,11 +80,11 @@ class Before(enum.Enum):
     THE_SAME = enum.auto()
     """The same arguments, under other noise, with a backward pass."""
     OTHER_NUMBERS_THERE = enum.auto()
-    """Other scores in the same memory, into which these were written then."""
+    """Other scores, scale and coefficients in the same memory, into which these were written then."""
     ANOTHER_BATCH = enum.auto()
     """Other scores, in a batch of another size."""
     IN_BETWEEN = enum.auto()
-    """Another batch, between the call and its backward pass."""
+    """Another batch of the same shape, between the call and its backward pass."""
 
 
 class Upstream(enum.Enum):
@@ -110,6 +113,10 @@ class Circumstance:
     layout: Layout
     default: torch.dtype
     """The default dtype."""
+    seeded: bool
+    """Whether the call is given a generator."""
+    unit: float
+    """A power of 2 by which scores, scale and loss are multiplied."""
 
     @property
     def examples(self) -> int:
@@ -120,12 +127,16 @@ class Circumstance:
         return self.examples * self.samples
 
 
-def _circumstance(epsilon: float, dtype: torch.dtype, **others: Any) -> Circumstance:
-    # In half precision a step as small or as large is lost beside the scores, or they beside it.
-    if dtype in (torch.float16, torch.bfloat16) and not 0.25 <= abs(epsilon) <= 4:
-        epsilon = math.copysign(2.0, epsilon)
-    return Circumstance(epsilon=epsilon, dtype=dtype, **others)
+def _circumstance(epsilon: float, dtype: torch.dtype, unit: float, **others: Any) -> Circumstance:
+    made = Circumstance(epsilon=epsilon, dtype=dtype, unit=unit, **others)
+    if dtype not in (torch.float16, torch.bfloat16):
+        return made
+    if not 0.25 <= abs(epsilon) <= 4:  # float16 holds no sum of the gradients of many examples over a small step
+        epsilon = math.copysign(2.0, epsilon) if made.rows > _MOST_IN_HALF else max(epsilon, -(2.0**-7), key=abs)
+    return attrs.evolve(made, epsilon=epsilon, unit=unit**0.25)
 
+
+_MOST_IN_HALF = 100
 
 CIRCUMSTANCES = tuple(
     _circumstance(**it)
@@ -142,6 +153,8 @@ CIRCUMSTANCES = tuple(
         upstream=list(Upstream),
         layout=[Layout.CONTIGUOUS, Layout.TRANSPOSED, Layout.GAPPY],
         default=[torch.float32, torch.float64],
+        seeded=[True, False],
+        unit=[1.0, 2.0**-16, 2.0**16],
     )
     if math.prod(it["batch"]) * it["samples"] <= 3000
 )

@@ -15,6 +15,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from structpred.layers.identity import Projection
 from structpred.testing.gradient_laws.circumstances import Circumstance, Scale, Scores
 from structpred.testing.gradient_laws.circumstances import Loss as LossKind
 from structpred.testing.gradient_laws.subject import Subject
@@ -23,6 +24,7 @@ _EXAMPLES = 16
 _DRAWS = 10
 _STEPS = {torch.float64: 2.0**-30, torch.float32: 2.0**-12}
 HALF = (torch.float16, torch.bfloat16)
+_SHARED = (LossKind.BROADCAST, LossKind.WITHOUT_BATCH)
 
 
 @frozen(eq=False)
@@ -39,6 +41,8 @@ class Examples:
     """``(n, *shape)``, of the loss, or what reaches the structures."""
     best: Tensor
     """``(n, *shape)``, of least loss, without forbidden parts."""
+    unit: float
+    """What scores, scale and coefficients have been multiplied by."""
 
 
 def examples(
@@ -63,7 +67,9 @@ def examples(
     noise = (noise / step).round() * step
     scale = _scale(it, _EXAMPLES, space.noise_shape, generator)
     coefficients = lattice((_EXAMPLES, *space.shape), 1.0 if half else 2.0)
-    if it.loss in (LossKind.BROADCAST, LossKind.WITHOUT_BATCH):
+    if subject.has_a_step and abs(it.epsilon) < 0.1:  # so that the step reaches other structures
+        coefficients = coefficients / abs(it.epsilon)
+    if it.loss in _SHARED or (it.loss is LossKind.ALONG_THE_SECOND and len(it.batch) < 2):
         coefficients = coefficients[:1].expand_as(coefficients)
     perturbed = scores + space.spread(scale * noise)  # (draws, examples, *shape)
     settled = torch.ones(_DRAWS, _EXAMPLES, dtype=torch.bool)
@@ -74,11 +80,17 @@ def examples(
     if not len(usable):
         return None
     rows = usable[torch.randint(len(usable), (it.examples,), generator=generator)]
+    if it.loss is LossKind.ALONG_THE_SECOND and len(it.batch) > 1:
+        rows = rows.reshape(*it.batch[:2], -1)[:1, :, :1].expand(*it.batch[:2], math.prod(it.batch[2:])).flatten()
     picks = [settled[:, row].nonzero().flatten() for row in rows.tolist()]
     random = torch.rand(it.samples, it.examples, generator=generator).T
     draws = torch.stack([pick[(part * len(pick)).long()] for pick, part in zip(picks, random, strict=True)], 1)
     best = space.argmax(costs)
-    return Examples(scores[rows], noise[draws, rows], scale[rows], coefficients[rows], best[rows])
+    # A projection takes the unit of the scores away, and leaves that of the noise.
+    unit = it.unit if getattr(subject.module, "projection", Projection.NONE) is Projection.NONE else 1.0
+    return Examples(
+        unit * scores[rows], noise[draws, rows], unit * scale[rows], unit * coefficients[rows], best[rows], unit
+    )
 
 
 def _scores(subject: Subject, it: Circumstance, scores: Tensor, generator: torch.Generator) -> Tensor:

@@ -93,7 +93,7 @@ def _of_the_plain_call(call: Arguments) -> list[Tensor]:
     subject, given = call.subject, call.given
     module = call.module(given.noise)
     scores, scale = given.scores.clone().requires_grad_(), given.scale.clone().requires_grad_()
-    keywords: dict[str, Any] = {"generator": torch.Generator().manual_seed(0)}
+    keywords: dict[str, Any] = {"generator": call.generator(0)}
     if subject.noise is not None:
         keywords["scale"] = scale
     if isinstance(subject, ObjectiveSubject):

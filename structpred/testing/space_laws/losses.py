@@ -14,6 +14,7 @@ from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import first, value
 from structpred.testing.space_laws._places import FLOATING, Place, places
 from structpred.testing.space_laws._rows import structures
+from structpred.testing.strategies import HAIRS
 
 
 @law(scores=per_example(strategies.scores, dtype=torch.float64), target=per_example(strategies.targets))
@@ -37,7 +38,10 @@ def score_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, see
     """score takes scores and structures of any dtype and batch, broadcasts them, and has the scores' dtype."""
     generator = torch.Generator().manual_seed(seed)
     shape = (*place.batch, *space.shape)
-    scores = (torch.randint(-8, 9, shape, generator=generator) / 4).to(place.dtype)
+    scores = torch.randint(-8, 9, shape, generator=generator).double() / 4
+    if place.dtype in (torch.float32, torch.float64):  # numbers whose sums the next coarser dtype does not resolve
+        scores += HAIRS[place.dtype] * torch.randint(-2, 3, shape, generator=generator)
+    scores = scores.to(place.dtype)
     some = structures(space, 7, generator)
     y = some[torch.arange(place.rows) % len(some)].reshape(shape)
     single = y.reshape(-1, *space.shape)[-1]
@@ -46,7 +50,7 @@ def score_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, see
     cases += [("one structure for all", scores, single, value(space, scores, single))]
     cases += [("several structures each", scores, y[None].expand(3, *shape), several)]
     for what, given, structure, expected in cases:
-        for dtype in (place.dtype, torch.bool, torch.int64, torch.float64):
+        for dtype in (place.dtype, torch.bool, torch.int64, torch.bfloat16, torch.float64):
             got = space.score(given, structure.to(dtype))
             if (got.dtype, got.shape) != (place.dtype, expected.shape):
                 shown = {"got": (got.dtype, tuple(got.shape)), "expected": (place.dtype, tuple(expected.shape))}
