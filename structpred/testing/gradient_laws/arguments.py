@@ -71,7 +71,13 @@ class Arguments:
             settings["epsilon"] = self.it.epsilon
         if hasattr(subject.module, "reduction"):
             settings["reduction"] = _REDUCTIONS[self.it.upstream]
-        return subject.variant(num_samples=None if self.is_single else self.it.samples, **settings)
+        module = subject.variant(num_samples=None if self.is_single else self.it.samples, **settings)
+        return module.eval() if self.it.evaluates(module) else module
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no noise is drawn."""
+        return self.subject.noise is None or self.it.evaluates(self.subject.module)
 
     def generator(self, seed: int) -> torch.Generator | None:
         """That of a call; None is torch's own."""
@@ -100,6 +106,8 @@ class Arguments:
             return one
         if it.scale is Scale.PER_VARIABLE:
             return self.given.scale.reshape(*it.batch, *noise_shape).to(it.dtype)
+        if it.scale is Scale.SHARED:
+            return self.given.scale[0].reshape(*(1,) * len(it.batch), *noise_shape).to(it.dtype).clone()
         if it.scale is Scale.PER_EXAMPLE:
             first = self.given.scale.flatten(1)[:, 0]
             return first.reshape(*it.batch, *(1,) * len(noise_shape)).to(it.dtype)
@@ -136,7 +144,7 @@ class Arguments:
     def leaves(self, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss) -> dict[str, Tensor]:
         """What the gradients are taken for, by name."""
         it, found = self.it, dict[str, Tensor]()
-        if it.mode in (Mode.NO_GRAD, Mode.INFERENCE):
+        if not it.mode.has_gradients:
             return found
         if it.mode is not Mode.ONLY_SCALE or not isinstance(scale, Tensor):
             found["the scores"] = scores.requires_grad_()
@@ -164,7 +172,7 @@ class Arguments:
 
     @property
     def samples(self) -> int:
-        return 1 if self.subject.noise is None else self.it.samples
+        return 1 if self.is_quiet else self.it.samples
 
     @property
     def returns_mean(self) -> bool:

@@ -54,7 +54,7 @@ def examples(
     """
     space, generator = subject.space, torch.Generator().manual_seed(seed)
     step = _STEPS.get(it.dtype, 1 / 16)
-    noisy = subject.noise is not None
+    noisy = subject.noise is not None and not it.evaluates(subject.module)
 
     def lattice(shape: tuple[int, ...], most: float) -> Tensor:
         low, high = -round(most / step), round(most / step)
@@ -120,6 +120,7 @@ def _scale(it: Circumstance, count: int, noise_shape: tuple[int, ...], generator
     shape = {
         Scale.PER_EXAMPLE: (count, *(1,) * len(noise_shape)),
         Scale.PER_VARIABLE: (count, *noise_shape),
+        Scale.SHARED: (1, *noise_shape),
     }.get(it.scale, (1,) * (1 + len(noise_shape)))
     exponents = torch.randint(-1, 2, shape, generator=generator)
     if math.prod(shape) == 1:

@@ -142,7 +142,7 @@ class _Call:
             gradients = self.backward(value, leaves)
         self.expect_as_before(scores, given.scores.reshape(shape).to(it.dtype), loss)
         if subject.noise is not None and isinstance(module.noise, Scripted):
-            shapes = [tuple(script.shape) for script in scripts]
+            shapes = [] if self.arguments.is_quiet else [tuple(script.shape) for script in scripts]
             if module.noise.taken != shapes:
                 message = "other samples of noise are drawn; their shapes"
                 raise ViolationError(message, got=module.noise.taken, expected=shapes)
@@ -173,7 +173,10 @@ class _Call:
                 return result, result
             return (result * self.arguments.weights().reshape(result.shape).to(result.dtype)).sum(), result
         result = module(scores, **keywords)
-        return (result * self.arguments.arriving().reshape(result.shape).to(result.dtype)).sum(), result
+        arriving = self.arguments.arriving().reshape(result.shape).to(result.dtype)
+        if self.it.upstream is Upstream.SUM:  # what arrives is not contiguous
+            return (result.movedim(-1, 0) * arriving.movedim(-1, 0)).sum(), result
+        return (result * arriving).sum(), result
 
     @contextlib.contextmanager
     def other_numbers(self, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss) -> Iterator[None]:

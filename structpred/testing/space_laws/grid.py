@@ -75,7 +75,7 @@ CIRCUMSTANCES = (
     *(
         Circumstance(**it)
         for it in pairwise(
-            batch=[(65,), (), (1,), (2,), (7,), (64,), (257,), (1000,), (13, 5), (2, 3, 4), (7, 1, 37)],
+            batch=[(65,), (), (1,), (2,), (7,), (64,), (256,), (257,), (1000,), (13, 5), (2, 3, 4), (7, 1, 37)],
             scores=list(Rows),
             before=list(Before),
             dtype=_DTYPES,
