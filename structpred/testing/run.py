@@ -162,16 +162,16 @@ class _Search:
 
     def _try_each(self, listed: Sequence[Mapping[str, Any]]) -> None:
         """Tries what there is time for, judged by how fast rows went before."""
-        seconds_a_row = 0.0
+        seconds_a_row, started = 0.0, self.spent()
         for inputs in listed:
             rows = max(1, *(getattr(it, "rows", 1) for it in inputs.values()))
-            started = self.spent()
             left = self.law.share * self.effort.max_seconds - started
             if self.examples and rows * seconds_a_row > left:
                 self.untried += 1
                 continue
             self.attempt(inputs)
-            taken = (self.spent() - started) / rows
+            ended = self.spent()
+            taken, started = (ended - started) / rows, ended
             seconds_a_row = min(seconds_a_row, taken) if seconds_a_row else taken
 
     def _search(self) -> None:

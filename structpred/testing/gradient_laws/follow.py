@@ -52,12 +52,10 @@ def follow(
         return  # of an objective that needs several, say
 
     def maxima(perturbed: Tensor, coefficients: Tensor, scores: Tensor) -> list[Tensor]:
-        if getattr(subject.module, "projection", None) is not None:
-            return [perturbed]
-        factor = getattr(subject.module, "factor", 1.0)
-        margin = coefficients if getattr(subject.module, "margin", False) else 0.0
-        steps = subject.steps(it.epsilon) if subject.has_a_step else ()
-        return [factor * perturbed + margin, perturbed, *(perturbed + step * coefficients for step in steps)]
+        steps = {0.0, *subject.steps(it.epsilon)} if subject.has_a_step else {0.0}
+        factor, margin = getattr(subject.module, "factor", 1.0), getattr(subject.module, "margin", False)
+        augmented = [factor * perturbed + margin * coefficients] if margin or factor != 1 else []
+        return [perturbed + step * coefficients for step in steps] + augmented
 
     given = examples(subject, it, seed, maxima)
     if given is not None:

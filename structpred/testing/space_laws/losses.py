@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -120,6 +122,7 @@ def losses_take_any_dtype_and_batch(
     target, other = (some[torch.arange(place.rows) * step % len(some)].reshape(shape) for step in (1, 3))
     parts = tuple(range(-len(space.shape), 0))
     several = other[None].expand(3, *shape)
+    given: list[tuple[str, Callable[[Tensor], LinearLoss], Tensor, Tensor, float]]
     given = [("hamming", space.hamming, target.to(place.dtype), (target != other).double().sum(parts), 1e-9)]
     if place.dtype in FLOATING:
         costs = torch.randint(-8, 9, shape, generator=generator).double() / 4
