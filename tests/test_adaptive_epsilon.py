@@ -30,6 +30,13 @@ def test_the_adaptive_step_stays_positive_and_finite():
     assert policy.start(nothing, nothing, None, 1).isfinite().all()
 
 
+def test_scores_of_0_count_as_of_norm_1_and_so_does_a_direction_of_0():
+    nothing, direction = torch.zeros(1, 2), torch.tensor([[3.0, 4.0]])
+    policy = sp.AdaptiveEpsilon()
+    torch.testing.assert_close(policy.start(nothing, direction, None, 1), torch.tensor([-1 / 5]))
+    torch.testing.assert_close(policy.start(direction, nothing, None, 1), torch.tensor([-5.0]))
+
+
 def test_the_adaptive_step_counts_no_forbidden_part():
     scores, direction = torch.tensor([[1.0, -torch.inf]]), torch.tensor([[2.0, 1e6]])
     torch.testing.assert_close(sp.AdaptiveEpsilon().start(scores, direction, None, 1), torch.tensor([-0.5]))

@@ -247,6 +247,12 @@ def test_the_default_step_is_256_deviations_of_the_noise_over_the_range_of_the_l
     assert RelativeToNoise().margin == 0.05
 
 
+def test_where_all_coefficients_are_constant_their_mean_size_is_the_unit():
+    coefficients = torch.tensor([[2.0, 2.0], [-4.0, -4.0], [3.0, 3.0]])
+    step = start(RelativeToNoise(-6.0), torch.zeros(3, 2), coefficients, torch.ones(3))
+    torch.testing.assert_close(step, torch.full((3,), -6.0 / 3))
+
+
 def test_each_group_has_a_range_of_its_own(scores_and_coefficients):
     scores, coefficients = scores_and_coefficients
     width = (coefficients.amax(-1) - coefficients.amin(-1)).mean(-1, keepdim=True).expand(BATCH)
@@ -317,6 +323,7 @@ def test_what_is_no_finite_number_is_refused(value):
             lambda: GrowUntilNonzero(-2.0, group_dims=True),
             "group_dims: expected an integer of at least 0, got True",
         ),
+        (lambda: RelativeToNoise(group_dims=-1), "group_dims: expected an integer of at least 0, got -1"),
         (lambda: RelativeToScores(0.0), "ratio: expected a finite number other than 0, got 0.0 (float)"),
         (lambda: RelativeToScores(1.0, floor=0.0), "floor: expected a positive number, got 0.0 (float)"),
         (lambda: RelativeToScores(1.0, floor=-1.0), "floor: expected a positive number, got -1.0 (float)"),

@@ -207,6 +207,27 @@ def test_every_row_is_filled_once(threads, rows, seconds):
     assert sorted(seen) == ROWS[:rows, 0].tolist()
 
 
+def test_rows_solved_first_and_those_left_to_threads_are_each_filled_once(monkeypatch):
+    """With a clock that says 0.1 ms a row: five rows more than the first one are tried, and the rest is worth threads."""
+
+    def seconds(fill, start, stop):
+        fill(slice(start, stop))
+        return 1e-4 * (stop - start)
+
+    monkeypatch.setattr("structpred._threads._seconds", seconds)
+    torch.set_num_threads(2)
+    rows = torch.arange(100.0)[:, None]
+    answers, seen = torch.full_like(rows, -1.0), []
+
+    def solve(chunk):
+        seen.extend(chunk[:, 0].tolist())
+        return 2 * chunk
+
+    fill_rows(lambda some: solve(rows[some]), answers)
+    assert torch.equal(answers, 2 * rows)
+    assert sorted(seen) == rows[:, 0].tolist()
+
+
 def solved_by(monkeypatch, seconds_to_wake_threads):
     """The threads that fill 12 rows, each of which takes no time to speak of."""
     monkeypatch.setattr("structpred._threads._seconds_to_wake_threads", seconds_to_wake_threads)

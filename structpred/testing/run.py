@@ -7,6 +7,7 @@ import textwrap
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import hypothesis
@@ -20,6 +21,7 @@ from structpred.testing.code import expression, reproduction
 from structpred.testing.law import Law, LawError, ViolationError
 from structpred.testing.report import Outcome, Result
 
+_SCHEDULED = Path("/proc/self/schedstat")  # of Linux
 PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
 
 
@@ -94,14 +96,22 @@ class _Broken:
 class _Clock:
     """The seconds spent: of the processor, so that a busy machine tries as much as an idle one, or a third of all.
 
-    A solver in another process, or one that sleeps, takes none of this process's.
+    A solver in another process, or one that sleeps, takes none of this process's. Seconds for which this process was
+    ready, and others ran, are not counted, where the system tells.
     """
 
     def __init__(self) -> None:
-        self._waited, self._worked = time.perf_counter(), time.process_time()
+        self._waited, self._worked = self._own(), time.process_time()
 
     def __call__(self) -> float:
-        return max(time.process_time() - self._worked, (time.perf_counter() - self._waited) / 3)
+        return max(time.process_time() - self._worked, (self._own() - self._waited) / 3)
+
+    def _own(self) -> float:
+        try:
+            _, queued, _ = _SCHEDULED.read_text().split()  # nanoseconds
+        except (OSError, ValueError):
+            queued = "0"
+        return time.perf_counter() - int(queued) / 1e9
 
 
 class _Search:
@@ -152,16 +162,16 @@ class _Search:
 
     def _try_each(self, listed: Sequence[Mapping[str, Any]]) -> None:
         """Tries what there is time for, judged by how fast rows went before."""
-        seconds_a_row = 0.0
+        seconds_a_row, started = 0.0, self.spent()
         for inputs in listed:
             rows = max(1, *(getattr(it, "rows", 1) for it in inputs.values()))
-            started = self.spent()
             left = self.law.share * self.effort.max_seconds - started
             if self.examples and rows * seconds_a_row > left:
                 self.untried += 1
                 continue
             self.attempt(inputs)
-            taken = (self.spent() - started) / rows
+            ended = self.spent()
+            taken, started = (ended - started) / rows, ended
             seconds_a_row = min(seconds_a_row, taken) if seconds_a_row else taken
 
     def _search(self) -> None:

@@ -146,3 +146,12 @@ def test_integer_scores_are_refused(kind):
     space = sp.OneHot(3)
     with pytest.raises(sp.ArgumentError, match=r"scores: expected a floating point tensor.*write scores.float\(\)"):
         kind(space)(torch.zeros(3, 3, dtype=torch.int64), space.hamming(torch.eye(3)))
+
+
+def test_solutions_are_told_apart_as_objects_and_show_their_mean_loss():
+    space = sp.OneHot(3)
+    target = torch.tensor([[1.0, 0.0, 0.0]] * 2)
+    loss = sp.StructuredPerceptronLoss(space)
+    one, other = (loss.solve(torch.tensor([[0.0, 1.0, 0.0], [0.0, 3.0, 0.0]]), target) for _ in range(2))
+    assert one == one and one != other and len({one, other}) == 2
+    assert repr(one) == "PotentialSolution(mean loss 2, samples=1, batch=(2,))"

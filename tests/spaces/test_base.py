@@ -353,3 +353,8 @@ def test_counts_beyond_words_are_not_spelt_out():
     message = "enumerate: EvenSubset(n=4) has more than 10**30 sets, too many to list"
     with pytest.raises(sp.ArgumentError, match=re.escape(message)):
         validate_enumerable(EvenSubset(4), 10**5000, "sets")
+
+
+def test_where_all_costs_are_0_every_structure_is_the_best():
+    space, best = sp.KSubset(4, 2), torch.tensor([[1.0, 0.0, 0.0, 1.0]])
+    assert torch.equal(space.regret(torch.zeros(1, 4), best)(best), torch.zeros(1))

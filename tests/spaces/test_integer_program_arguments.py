@@ -48,6 +48,7 @@ ONES = LinearConstraint(np.ones(3), 1, 1)
             "bounds: expected a scipy.optimize.Bounds, got (0, 1) (tuple); write Bounds(lower, up",
         ),
         ({"bounds": Bounds([0, 0], 1)}, "bounds.lb: expected one number or 3, one a part, got 2"),
+        ({"bounds": Bounds(0, [1, np.nan, 1])}, "bounds: expected bounds without NaN, got NaN"),
         ({"bounds": Bounds(0, np.nan)}, "bounds: expected bounds without NaN, got NaN"),
         (
             {"bounds": Bounds([0, 0.7, 0], 0.5)},

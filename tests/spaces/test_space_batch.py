@@ -382,3 +382,8 @@ def test_fractional_targets_of_a_relaxation_are_refused():
     spaces = sp.SpaceBatch([relaxed, relaxed])
     with pytest.raises(sp.ArgumentError, match=r"^target: expected zeros and ones"):
         spaces.hamming(torch.full((2, 2), 0.5))
+
+
+def test_noise_in_the_padding_is_taken_away_where_variables_are_parts():
+    spaces = sp.SpaceBatch([sp.KSubset(3, 1), sp.KSubset(2, 1)])
+    assert torch.equal(spaces.spread(torch.full((2, 3), 5.0)), torch.tensor([[5.0, 5.0, 5.0], [5.0, 5.0, 0.0]]))

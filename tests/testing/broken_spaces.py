@@ -168,6 +168,13 @@ class ScoreForbidsHalfPrecision(Pairs):
 
 
 @broken("score_takes_any_dtype_and_batch", 4)
+class ScoreInTheStructuresDtype(Pairs):
+    def score(self, scores: Tensor, y: Tensor) -> Tensor:
+        exact = y if y.is_floating_point() else y.to(scores.dtype)
+        return super().score(scores.to(exact.dtype), exact).to(scores.dtype)
+
+
+@broken("score_takes_any_dtype_and_batch", 4)
 class ScoreDoesNotBroadcast(Pairs):
     def score(self, scores: Tensor, y: Tensor) -> Tensor:
         return super().score(scores, y.expand_as(scores))

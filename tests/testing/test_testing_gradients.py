@@ -3,6 +3,7 @@
 import broken_circumstances  # noqa: F401
 import broken_layers
 import broken_score_functions
+import broken_units  # noqa: F401
 import pytest
 from broken import BROKEN, Shared
 from broken_direct import CENTRAL, Plain

@@ -8,6 +8,7 @@ import math
 import attrs
 import broken_answers
 import broken_argmax  # noqa: F401
+import broken_memory  # noqa: F401
 import broken_spaces  # noqa: F401
 import broken_structures  # noqa: F401
 import networkx as nx

@@ -25,11 +25,13 @@ class Scripted(Noise):
 
     noise: Noise
     script: list[Tensor]
+    seeded: bool
+    """Whether a generator is given."""
     taken: list[tuple[int, ...]] = Factory(list)
     """The shapes of the samples taken."""
 
     def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
-        if generator is None:
+        if generator is None and self.seeded:
             raise ViolationError("a generator is given, and noise is drawn without it")
         written = self.script[min(len(self.taken), len(self.script) - 1)]
         self.taken.append(tuple(draws.shape))
@@ -64,12 +66,22 @@ class Arguments:
         """The subject with the settings of the circumstance, and with noise that was written beforehand."""
         subject, settings = self.subject, dict[str, Any]()
         if subject.noise is not None:
-            settings["noise"] = Scripted(subject.noise, list(scripts))
+            settings["noise"] = Scripted(subject.noise, list(scripts), self.it.seeded)
         if subject.has_a_step and not self.own_step:
             settings["epsilon"] = self.it.epsilon
         if hasattr(subject.module, "reduction"):
             settings["reduction"] = _REDUCTIONS[self.it.upstream]
-        return subject.variant(num_samples=None if self.is_single else self.it.samples, **settings)
+        module = subject.variant(num_samples=None if self.is_single else self.it.samples, **settings)
+        return module.eval() if self.it.evaluates(module) else module
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether no noise is drawn."""
+        return self.subject.noise is None or self.it.evaluates(self.subject.module)
+
+    def generator(self, seed: int) -> torch.Generator | None:
+        """That of a call; None is torch's own."""
+        return torch.Generator().manual_seed(seed) if self.it.seeded else None
 
     @property
     def is_single(self) -> bool:
@@ -94,6 +106,8 @@ class Arguments:
             return one
         if it.scale is Scale.PER_VARIABLE:
             return self.given.scale.reshape(*it.batch, *noise_shape).to(it.dtype)
+        if it.scale is Scale.SHARED:
+            return self.given.scale[0].reshape(*(1,) * len(it.batch), *noise_shape).to(it.dtype).clone()
         if it.scale is Scale.PER_EXAMPLE:
             first = self.given.scale.flatten(1)[:, 0]
             return first.reshape(*it.batch, *(1,) * len(noise_shape)).to(it.dtype)
@@ -110,23 +124,27 @@ class Arguments:
         if it.loss is Loss.KNOWN_BEST:
             best = given.best.reshape(*it.batch, *shape).to(dtype)
         elif it.loss is Loss.NUMBER:
-            constant = 3.5
+            constant = 3.5 * given.unit
         elif it.loss is Loss.BROADCAST:
             coefficients = given.coefficients[0].reshape(*(1,) * len(it.batch), *shape)
         elif it.loss is Loss.WITHOUT_BATCH:
             coefficients = given.coefficients[0]
+        elif it.loss is Loss.ALONG_THE_SECOND and it.batch:
+            coefficients = coefficients[0]
+            coefficients = coefficients[:, :1] if len(it.batch) == 3 else coefficients
         coefficients = coefficients.to(dtype).clone()
         return LinearLoss(coefficients, constant, event_dims=len(shape), best=best)
 
     def constant(self) -> Tensor:
         """Of each example, float64."""
         count = self.it.examples
-        return torch.full((count,), 3.5).double() if self.it.loss is Loss.NUMBER else torch.arange(count).double() % 7
+        constant = torch.full((count,), 3.5) if self.it.loss is Loss.NUMBER else torch.arange(count) % 7
+        return constant.double() * self.given.unit
 
     def leaves(self, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss) -> dict[str, Tensor]:
         """What the gradients are taken for, by name."""
         it, found = self.it, dict[str, Tensor]()
-        if it.mode in (Mode.NO_GRAD, Mode.INFERENCE):
+        if not it.mode.has_gradients:
             return found
         if it.mode is not Mode.ONLY_SCALE or not isinstance(scale, Tensor):
             found["the scores"] = scores.requires_grad_()
@@ -154,7 +172,7 @@ class Arguments:
 
     @property
     def samples(self) -> int:
-        return 1 if self.subject.noise is None else self.it.samples
+        return 1 if self.is_quiet else self.it.samples
 
     @property
     def returns_mean(self) -> bool:

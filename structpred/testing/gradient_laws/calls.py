@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import time
+import warnings
+
 import attrs
 import torch
 from torch import Tensor
 
+from structpred.errors import ZeroGradientWarning
 from structpred.loss import LinearLoss
 from structpred.noise import Noise
 from structpred.testing.gradient_laws.case import Case, cases
@@ -13,7 +17,9 @@ from structpred.testing.gradient_laws.subject import Subject
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import first
 
-_MANY = 64
+_MANY, _FEW = 64, 16
+_CALLS = 120
+_MOST_SECONDS = 2.0
 
 
 @attrs.frozen
@@ -92,6 +98,35 @@ def noise_is_new_at_every_call(subject: Subject, case: Case) -> None:
     if not torch.equal(*repeated):
         message = "after equal torch.manual_seed, two calls differ"
         raise ViolationError(message, got=repeated[1], expected=repeated[0])
+
+
+@law()
+def later_calls_are_as_the_first(subject: Subject, *, seed: int = 0) -> None:
+    """After a hundred calls and backward passes of one module, equal arguments have equal values and gradients."""
+    generator, shape = torch.Generator().manual_seed(seed), (_FEW, *subject.space.shape)
+    scores, coefficients = (torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(2))
+    loss = LinearLoss(coefficients, event_dims=len(subject.space.shape), best=subject.space.argmax(-coefficients))
+    scale = torch.tensor(0.5, dtype=torch.float64)
+    case = Case(scores, scale, loss, num_samples=subject.sample_counts[-1], epsilon=-1.0, seed=seed)
+    # A policy with a state may take another step at each call.
+    module, _ = subject.recording(case, **({"epsilon": case.epsilon} if subject.has_a_step else {}))
+
+    def call() -> tuple[Tensor, ...]:
+        leaves = scores.clone().requires_grad_(), scale.clone().requires_grad_()
+        value, _ = subject.value(module, case, *leaves)
+        found = torch.autograd.grad(value, leaves, allow_unused=True)
+        return value.detach(), *(torch.zeros(()) if it is None else it for it in found)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZeroGradientWarning)
+        first, started = call(), time.perf_counter()
+        for count in range(2, _CALLS + 2):
+            names = "the value", "the gradient for the scores", "the gradient for the scale"
+            for what, got, expected in zip(names, call(), first, strict=True):
+                if not torch.equal(got, expected):
+                    raise ViolationError(f"in call {count}, {what} is another", got=got, expected=expected)
+            if time.perf_counter() - started > _MOST_SECONDS:
+                return
 
 
 @law(needs=_has_modes, case=cases)

@@ -6,6 +6,7 @@ import enum
 import math
 from typing import Any
 
+import attrs
 import torch
 from attrs import frozen
 
@@ -37,6 +38,8 @@ class Scale(enum.Enum):
     ONE_ELEMENT = enum.auto()
     PER_EXAMPLE = enum.auto()
     PER_VARIABLE = enum.auto()
+    SHARED = enum.auto()
+    """One a variable, the same for all examples, in dimensions of size 1."""
     OWN_NUMBER = enum.auto()
     """The module's own setting, where it has one; a number of the call otherwise."""
     OWN_PARAMETER = enum.auto()
@@ -56,18 +59,26 @@ class Loss(enum.Enum):
     """The same coefficients for all examples, in dimensions of size 1."""
     WITHOUT_BATCH = enum.auto()
     """The same coefficients for all examples, without their dimensions."""
+    ALONG_THE_SECOND = enum.auto()
+    """Other coefficients along the second batch dimension alone, where there are two; they lack the first."""
     DOUBLE = enum.auto()
     """In float64, whatever the scores are."""
 
 
 class Mode(enum.Enum):
-    """What requires grad, and how torch is set."""
+    """What requires grad, and how torch and the module are set."""
 
     ALL = enum.auto()
     ONLY_SCORES = enum.auto()
     ONLY_SCALE = enum.auto()
     NO_GRAD = enum.auto()
     INFERENCE = enum.auto()
+    EVAL = enum.auto()
+    """After ``.eval()``, without gradients: there is no noise then."""
+
+    @property
+    def has_gradients(self) -> bool:
+        return self in (Mode.ALL, Mode.ONLY_SCORES, Mode.ONLY_SCALE)
 
 
 class Before(enum.Enum):
@@ -77,18 +88,19 @@ class Before(enum.Enum):
     THE_SAME = enum.auto()
     """The same arguments, under other noise, with a backward pass."""
     OTHER_NUMBERS_THERE = enum.auto()
-    """Other scores in the same memory, into which these were written then."""
+    """Other scores, scale and coefficients in the same memory, into which these were written then."""
     ANOTHER_BATCH = enum.auto()
     """Other scores, in a batch of another size."""
     IN_BETWEEN = enum.auto()
-    """Another batch, between the call and its backward pass."""
+    """Another batch of the same shape, between the call and its backward pass."""
 
 
 class Upstream(enum.Enum):
-    """What becomes of an objective's losses."""
+    """What becomes of an objective's losses, or of a layer's structures."""
 
     MEAN = enum.auto()
     SUM = enum.auto()
+    """Of an objective; what arrives at a layer's structures is not contiguous."""
     WEIGHTED = enum.auto()
     """One loss an example (``reduction="none"``), each with a weight."""
 
@@ -110,6 +122,10 @@ class Circumstance:
     layout: Layout
     default: torch.dtype
     """The default dtype."""
+    seeded: bool
+    """Whether the call is given a generator."""
+    unit: float
+    """A power of 2 by which scores, scale and loss are multiplied."""
 
     @property
     def examples(self) -> int:
@@ -119,29 +135,49 @@ class Circumstance:
     def rows(self) -> int:
         return self.examples * self.samples
 
-
-def _circumstance(epsilon: float, dtype: torch.dtype, **others: Any) -> Circumstance:
-    # In half precision a step as small or as large is lost beside the scores, or they beside it.
-    if dtype in (torch.float16, torch.bfloat16) and not 0.25 <= abs(epsilon) <= 4:
-        epsilon = math.copysign(2.0, epsilon)
-    return Circumstance(epsilon=epsilon, dtype=dtype, **others)
+    def evaluates(self, module: Any) -> bool:
+        """Whether the module is called in eval mode, if it has one."""
+        return self.mode is Mode.EVAL and hasattr(module, "eval")
 
 
-CIRCUMSTANCES = tuple(
-    _circumstance(**it)
-    for it in pairwise(
-        batch=[(7,), (), (1,), (2,), (64,), (65,), (257,), (1000,), (3, 5), (2, 3, 4)],
-        scale=list(Scale),
-        loss=list(Loss),
-        scores=list(Scores),
-        epsilon=[-1.0, 1.0, -4.0, 0.25, -(2.0**-9), 1024.0],
-        samples=[2, 1, 3, 5, 17],
-        before=list(Before),
-        mode=[Mode.ALL, Mode.ALL, Mode.ALL, Mode.ONLY_SCORES, Mode.ONLY_SCALE, Mode.NO_GRAD, Mode.INFERENCE],
-        dtype=[torch.float64, torch.float32, torch.float16, torch.bfloat16],
-        upstream=list(Upstream),
-        layout=[Layout.CONTIGUOUS, Layout.TRANSPOSED, Layout.GAPPY],
-        default=[torch.float32, torch.float64],
-    )
-    if math.prod(it["batch"]) * it["samples"] <= 3000
-)
+def _circumstance(
+    batch: tuple[int, ...], samples: int, epsilon: float, dtype: torch.dtype, unit: float, **others: Any
+) -> Circumstance:
+    made = Circumstance(batch=batch, samples=samples, epsilon=epsilon, dtype=dtype, unit=unit, **others)
+    made = attrs.evolve(made, samples=min(samples, _MOST_ROWS // made.examples))
+    if made.mode is Mode.EVAL and made.scores is Scores.EQUAL:  # all structures would be tied
+        made = attrs.evolve(made, scores=Scores.GENERIC)
+    if dtype not in (torch.float16, torch.bfloat16):
+        return made
+    if not 0.25 <= abs(epsilon) <= 4:  # float16 holds no sum of the gradients of many examples over a small step
+        epsilon = math.copysign(2.0, epsilon) if made.rows > _MOST_IN_HALF else max(epsilon, -(2.0**-7), key=abs)
+    return attrs.evolve(made, epsilon=epsilon, unit=unit**0.25)
+
+
+_MOST_IN_HALF = 100
+_MOST_ROWS = 3000
+
+_FACTORS: dict[str, list[Any]] = {
+    "batch": [(7,), (), (1,), (2,), (64,), (65,), (256,), (257,), (1000,), (3, 5), (2, 3, 4)],
+    "scale": list(Scale),
+    "loss": list(Loss),
+    "scores": list(Scores),
+    "epsilon": [-1.0, 1.0, -4.0, 0.25, -(2.0**-9), 1024.0],
+    "samples": [2, 1, 3, 5, 33],
+    "before": list(Before),
+    "mode": [Mode.ALL, Mode.ALL, Mode.ALL, *list(Mode)[1:]],
+    "dtype": [torch.float64, torch.float32, torch.float16, torch.bfloat16],
+    "upstream": list(Upstream),
+    "layout": [Layout.CONTIGUOUS, Layout.TRANSPOSED, Layout.GAPPY],
+    "default": [torch.float32, torch.float64],
+    "seeded": [True, False],
+    "unit": [1.0, 2.0**-16, 2.0**16],
+}
+# Once more where nothing but broadcasting can go wrong: in some combinations above a step changes no structure.
+_BROADCASTING = {factor: values[:1] for factor, values in _FACTORS.items()} | {
+    "batch": [(3, 5), (2, 3, 4)],
+    "scale": [Scale.PER_EXAMPLE, Scale.PER_VARIABLE, Scale.SHARED],
+    "loss": list(Loss),
+    "upstream": list(Upstream),
+}
+CIRCUMSTANCES = tuple(_circumstance(**it) for factors in (_FACTORS, _BROADCASTING) for it in pairwise(**factors))

@@ -15,14 +15,18 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from structpred.layers.identity import Projection
 from structpred.testing.gradient_laws.circumstances import Circumstance, Scale, Scores
 from structpred.testing.gradient_laws.circumstances import Loss as LossKind
 from structpred.testing.gradient_laws.subject import Subject
+from structpred.testing.oracles import can_enumerate, structures_of
 
 _EXAMPLES = 16
 _DRAWS = 10
+_SHORT = 20_000  # entries of the list of all structures
 _STEPS = {torch.float64: 2.0**-30, torch.float32: 2.0**-12}
 HALF = (torch.float16, torch.bfloat16)
+_SHARED = (LossKind.BROADCAST, LossKind.WITHOUT_BATCH)
 
 
 @frozen(eq=False)
@@ -39,6 +43,8 @@ class Examples:
     """``(n, *shape)``, of the loss, or what reaches the structures."""
     best: Tensor
     """``(n, *shape)``, of least loss, without forbidden parts."""
+    unit: float
+    """What scores, scale and coefficients have been multiplied by."""
 
 
 def examples(
@@ -50,7 +56,7 @@ def examples(
     """
     space, generator = subject.space, torch.Generator().manual_seed(seed)
     step = _STEPS.get(it.dtype, 1 / 16)
-    noisy = subject.noise is not None
+    noisy = subject.noise is not None and not it.evaluates(subject.module)
 
     def lattice(shape: tuple[int, ...], most: float) -> Tensor:
         low, high = -round(most / step), round(most / step)
@@ -63,7 +69,9 @@ def examples(
     noise = (noise / step).round() * step
     scale = _scale(it, _EXAMPLES, space.noise_shape, generator)
     coefficients = lattice((_EXAMPLES, *space.shape), 1.0 if half else 2.0)
-    if it.loss in (LossKind.BROADCAST, LossKind.WITHOUT_BATCH):
+    if subject.has_a_step and abs(it.epsilon) < 0.1:  # so that the step reaches other structures
+        coefficients = coefficients / abs(it.epsilon)
+    if it.loss in _SHARED or (it.loss is LossKind.ALONG_THE_SECOND and len(it.batch) < 2):
         coefficients = coefficients[:1].expand_as(coefficients)
     perturbed = scores + space.spread(scale * noise)  # (draws, examples, *shape)
     settled = torch.ones(_DRAWS, _EXAMPLES, dtype=torch.bool)
@@ -74,11 +82,17 @@ def examples(
     if not len(usable):
         return None
     rows = usable[torch.randint(len(usable), (it.examples,), generator=generator)]
+    if it.loss is LossKind.ALONG_THE_SECOND and len(it.batch) > 1:
+        rows = rows.reshape(*it.batch[:2], -1)[:1, :, :1].expand(*it.batch[:2], math.prod(it.batch[2:])).flatten()
     picks = [settled[:, row].nonzero().flatten() for row in rows.tolist()]
     random = torch.rand(it.samples, it.examples, generator=generator).T
     draws = torch.stack([pick[(part * len(pick)).long()] for pick, part in zip(picks, random, strict=True)], 1)
     best = space.argmax(costs)
-    return Examples(scores[rows], noise[draws, rows], scale[rows], coefficients[rows], best[rows])
+    # A projection takes the unit of the scores away, and leaves that of the noise.
+    unit = it.unit if getattr(subject.module, "projection", Projection.NONE) is Projection.NONE else 1.0
+    return Examples(
+        unit * scores[rows], noise[draws, rows], unit * scale[rows], unit * coefficients[rows], best[rows], unit
+    )
 
 
 def _scores(subject: Subject, it: Circumstance, scores: Tensor, generator: torch.Generator) -> Tensor:
@@ -108,6 +122,7 @@ def _scale(it: Circumstance, count: int, noise_shape: tuple[int, ...], generator
     shape = {
         Scale.PER_EXAMPLE: (count, *(1,) * len(noise_shape)),
         Scale.PER_VARIABLE: (count, *noise_shape),
+        Scale.SHARED: (1, *noise_shape),
     }.get(it.scale, (1,) * (1 + len(noise_shape)))
     exponents = torch.randint(-1, 2, shape, generator=generator)
     if math.prod(shape) == 1:
@@ -116,8 +131,20 @@ def _scale(it: Circumstance, count: int, noise_shape: tuple[int, ...], generator
 
 
 def _stands(subject: Subject, scores: Tensor, size: float, generator: torch.Generator) -> Tensor:
-    """Where the answer stays when scores move: of two that are as good, one wins on each side."""
+    """Where the answer stays when each score moves by up to ``size``: ``(*batch, *shape) -> (*batch)``.
+
+    The second best structure of a short list says so, and spares a slow solver. Without one scores are moved both
+    ways: of two structures that are as good, one wins on each side.
+    """
+    space, dims = subject.space, len(subject.space.shape)
+    if can_enumerate(space) and structures_of(space).numel() <= _SHORT:
+        listed, forbidden = structures_of(space).double().flatten(1), scores.isneginf().flatten(-dims)
+        values = scores.flatten(-dims).masked_fill(forbidden, 0) @ listed.mT  # (*batch, structures)
+        values = values.masked_fill(forbidden.double() @ listed.mT > 0, -math.inf)
+        best, *second = values.topk(min(2, len(listed)), -1).values.unbind(-1)
+        settled = best.isfinite()
+        return settled & (best - second[0] > 2 * size * listed.shape[1]) if second else settled
     move = size * torch.rand(scores.shape, generator=generator, dtype=torch.float64)
-    one, other = subject.space.argmax(torch.stack([scores + move, scores - move]))
-    stands: Tensor = (one == other).flatten(-len(subject.space.shape)).all(-1)
+    one, other = space.argmax(torch.stack([scores + move, scores - move]))
+    stands: Tensor = (one == other).flatten(-dims).all(-1)
     return stands

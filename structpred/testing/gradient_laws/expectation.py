@@ -44,7 +44,7 @@ def expected(call: Arguments, *, plain_gradients: bool) -> tuple[Found, dict[str
         leading = () if call.returns_mean or call.is_single else (call.samples,)
         value = value.reshape(*leading, *it.batch, *subject.space.shape)
     leaves = [scores, scale, loss.coefficients, loss.constant]
-    if plain_gradients:
+    if plain_gradients and it.mode.has_gradients:
         gradients = [*_of_the_plain_call(call), *_gradients(number, leaves[2:])]
     else:
         gradients = _gradients(number, leaves)
@@ -81,6 +81,8 @@ def _shaped(call: Arguments, name: str, gradient: Tensor) -> tuple[Tensor, Tenso
             return tensor.reshape(it.batch)
         if it.scale is Scale.PER_VARIABLE:
             return tensor.reshape(*it.batch, *space.noise_shape)
+        if it.scale is Scale.SHARED:
+            return tensor.sum(0).reshape(*(1,) * len(it.batch), *space.noise_shape)
         if it.scale is Scale.PER_EXAMPLE:
             return tensor.flatten(1).sum(1).reshape(*it.batch, *(1,) * len(space.noise_shape))
         return tensor.sum().reshape((1,) if it.scale is Scale.ONE_ELEMENT else ())
@@ -93,7 +95,7 @@ def _of_the_plain_call(call: Arguments) -> list[Tensor]:
     subject, given = call.subject, call.given
     module = call.module(given.noise)
     scores, scale = given.scores.clone().requires_grad_(), given.scale.clone().requires_grad_()
-    keywords: dict[str, Any] = {"generator": torch.Generator().manual_seed(0)}
+    keywords: dict[str, Any] = {"generator": call.generator(0)}
     if subject.noise is not None:
         keywords["scale"] = scale
     if isinstance(subject, ObjectiveSubject):

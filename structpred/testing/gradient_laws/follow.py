@@ -52,12 +52,10 @@ def follow(
         return  # of an objective that needs several, say
 
     def maxima(perturbed: Tensor, coefficients: Tensor, scores: Tensor) -> list[Tensor]:
-        if getattr(subject.module, "projection", None) is not None:
-            return [perturbed]
-        factor = getattr(subject.module, "factor", 1.0)
-        margin = coefficients if getattr(subject.module, "margin", False) else 0.0
-        steps = subject.steps(it.epsilon) if subject.has_a_step else ()
-        return [factor * perturbed + margin, perturbed, *(perturbed + step * coefficients for step in steps)]
+        steps = {0.0, *subject.steps(it.epsilon)} if subject.has_a_step else {0.0}
+        factor, margin = getattr(subject.module, "factor", 1.0), getattr(subject.module, "margin", False)
+        augmented = [factor * perturbed + margin * coefficients] if margin or factor != 1 else []
+        return [perturbed + step * coefficients for step in steps] + augmented
 
     given = examples(subject, it, seed, maxima)
     if given is not None:
@@ -114,14 +112,13 @@ class _Call:
         it, given, subject = self.it, self.given, self.subject
         shape = (*it.batch, *subject.space.shape)
         noise = given.noise.reshape(it.samples, *it.batch, *subject.space.noise_shape)
-        others = given.scores.roll(1, 0)
         scripts = [noise]
         if it.before in (Before.THE_SAME, Before.OTHER_NUMBERS_THERE):
             scripts = [noise.flip(0).roll(1, -1), noise]
         elif it.before is Before.ANOTHER_BATCH:
             scripts = [noise.reshape(it.samples, -1, *subject.space.noise_shape)[:, :1], noise]
         elif it.before is Before.IN_BETWEEN:
-            scripts = [noise, noise.reshape(it.samples, -1, *subject.space.noise_shape)[:, :1]]
+            scripts = [noise, noise.flip(0).roll(1, -1)]
         module = self.arguments.module(*scripts)
         scores = it.layout.lay(given.scores.reshape(shape).to(it.dtype))
         scale = self.arguments.scale(module)
@@ -132,19 +129,18 @@ class _Call:
             if it.before is Before.THE_SAME:
                 self.backward(self.call(module, scores, scale, loss)[0], leaves)
             elif it.before is Before.OTHER_NUMBERS_THERE:
-                with torch.no_grad():
-                    scores.copy_(others.reshape(shape))
+                with torch.no_grad(), self.other_numbers(scores, scale, loss):
                     self.call(module, scores, scale, loss)
-                    scores.copy_(given.scores.reshape(shape))
             elif it.before is Before.ANOTHER_BATCH:
-                self.another(module, others)
+                self.another(module, given.scores.roll(1, 0)[:1], given.coefficients.roll(1, 0)[:1])
             value, result = self.call(module, scores, scale, loss)
             if it.before is Before.IN_BETWEEN:
-                self.another(module, others)
+                others = (each.roll(1, 0).reshape(shape) for each in (given.scores, given.coefficients))
+                self.another(module, *others)
             gradients = self.backward(value, leaves)
         self.expect_as_before(scores, given.scores.reshape(shape).to(it.dtype), loss)
         if subject.noise is not None and isinstance(module.noise, Scripted):
-            shapes = [tuple(script.shape) for script in scripts]
+            shapes = [] if self.arguments.is_quiet else [tuple(script.shape) for script in scripts]
             if module.noise.taken != shapes:
                 message = "other samples of noise are drawn; their shapes"
                 raise ViolationError(message, got=module.noise.taken, expected=shapes)
@@ -166,7 +162,7 @@ class _Call:
         self, module: Any, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss
     ) -> tuple[Tensor, Tensor]:
         """A number to differentiate, and what the module returned."""
-        keywords: dict[str, Any] = {"generator": torch.Generator().manual_seed(0)}
+        keywords: dict[str, Any] = {"generator": self.arguments.generator(0)}
         if scale is not None:
             keywords["scale"] = scale
         if isinstance(self.subject, ObjectiveSubject):
@@ -175,17 +171,31 @@ class _Call:
                 return result, result
             return (result * self.arguments.weights().reshape(result.shape).to(result.dtype)).sum(), result
         result = module(scores, **keywords)
-        return (result * self.arguments.arriving().reshape(result.shape).to(result.dtype)).sum(), result
+        arriving = self.arguments.arriving().reshape(result.shape).to(result.dtype)
+        if self.it.upstream is Upstream.SUM:  # what arrives is not contiguous
+            return (result.movedim(-1, 0) * arriving.movedim(-1, 0)).sum(), result
+        return (result * arriving).sum(), result
 
-    def another(self, module: Any, others: Tensor) -> None:
-        """A call for the first of other examples alone."""
-        scores = others[:1].to(self.it.dtype)
-        keywords: dict[str, Any] = {"generator": torch.Generator().manual_seed(1)}
+    @contextlib.contextmanager
+    def other_numbers(self, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss) -> Iterator[None]:
+        """Inside, these have other numbers in the same memory; the same parts are forbidden."""
+        kept = [(scores, scores.clone(), -1), (loss.coefficients, loss.coefficients.clone(), -1)]
+        if isinstance(scale, Tensor):
+            kept.append((scale, scale.clone(), 2))
+        for tensor, own, factor in kept:
+            tensor.copy_(own.where(own.isneginf(), factor * own))
+        yield
+        for tensor, own, _ in kept:
+            tensor.copy_(own)
+
+    def another(self, module: Any, others: Tensor, coefficients: Tensor) -> None:
+        """A call for other examples, with the sign of their loss turned."""
+        scores = others.to(self.it.dtype)
+        keywords: dict[str, Any] = {"generator": self.arguments.generator(1)}
         if self.subject.noise is not None and not self.arguments.has_own_scale:
             keywords["scale"] = torch.ones((), dtype=self.it.dtype)
         if isinstance(self.subject, ObjectiveSubject):
-            costs = -self.given.coefficients.roll(1, 0)[:1]
-            module(scores, LinearLoss(costs, event_dims=len(self.subject.space.shape)), **keywords)
+            module(scores, LinearLoss(-coefficients, event_dims=len(self.subject.space.shape)), **keywords)
         else:
             module(scores, **keywords)
 

@@ -45,7 +45,7 @@ class Problem:
         self.subject.space.argmax(self.scores.expand(_LEAST_DRAWS, *self.scores.shape))
         return int(_SECONDS * _LEAST_DRAWS / (_SOLVES_A_DRAW * (time.perf_counter() - started)))
 
-    def gradients(self, epsilon: float) -> tuple[Tensor, Tensor]:
+    def gradients(self, epsilon: float, draws: int | None = None) -> tuple[Tensor, Tensor]:
         """Of every draw, for scores ``(draws, *shape)`` and for sigma ``(draws,)``, from one call of the module.
 
         Those of an unbiased estimate are taken at places spread evenly over the step, which has the mean of a
@@ -53,15 +53,16 @@ class Problem:
         """
         low, high = self.subject.steps(epsilon)
         settings: dict[str, Any] = {"num_samples": 1, "epsilon": epsilon}
-        place = torch.zeros(self.draws, dtype=torch.float64)
+        draws = self.draws if draws is None else draws
+        place = torch.zeros(draws, dtype=torch.float64)
         if not self.subject.has_a_step:
             settings = {"num_samples": 2}
-            place = low + (high - low) * self._uniform()
+            place = low + (high - low) * self._uniform()[:draws]
         return self.gradients_at(self._on_parts(place) * self.costs, torch.zeros_like(place), **settings)
 
     def gradients_at(self, shift: Tensor, more_sigma: Tensor, **settings: Any) -> tuple[Tensor, Tensor]:
         """The gradients where each draw has its own shift of the scores, and of sigma."""
-        space, draws = self.subject.space, self.draws
+        space, draws = self.subject.space, len(more_sigma)
         scores = (self.scores + shift).expand(draws, *space.shape).clone().requires_grad_()
         scale = (self.sigma + more_sigma).reshape(draws, *(1,) * len(space.noise_shape)).requires_grad_()
         loss = LinearLoss(self.costs.expand(draws, *space.shape), event_dims=len(space.shape))
@@ -144,9 +145,9 @@ class Problem:
         """Along which gradients for shifts are compared: ``(variables, directions)``.
 
         Along random ones: where two means differ, so do their projections, with probability one. And along the
-        gradient itself, from draws of its own: nowhere does a wrong sign or factor show as well.
+        gradient itself, roughly, from draws of its own: nowhere does a wrong sign or factor show as well.
         """
-        for_scores, _ = self.gradients(epsilon)
+        for_scores, _ = self.gradients(epsilon, max(_LEAST_DRAWS // 4, self.draws // 8))
         along = self.on_shifts(for_scores).mean(0).flatten()
         around = torch.randn(len(along), _PROJECTIONS, generator=self.generator, dtype=torch.float64)
         return torch.cat([along[:, None] / along.norm().clamp(min=1e-12), around], 1)

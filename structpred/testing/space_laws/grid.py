@@ -75,7 +75,7 @@ CIRCUMSTANCES = (
     *(
         Circumstance(**it)
         for it in pairwise(
-            batch=[(65,), (), (1,), (2,), (7,), (64,), (257,), (1000,), (13, 5), (2, 3, 4), (7, 1, 37)],
+            batch=[(65,), (), (1,), (2,), (7,), (64,), (256,), (257,), (1000,), (13, 5), (2, 3, 4), (7, 1, 37)],
             scores=list(Rows),
             before=list(Before),
             dtype=_DTYPES,
@@ -84,9 +84,10 @@ CIRCUMSTANCES = (
             default=[torch.float32, torch.float64, torch.float16],
         )
     ),
-    # For each dtype in a large batch too: in one of few examples, rounding seldom changes a structure.
+    # For each dtype in large batches too: in one of few examples, rounding seldom changes a structure.
     *(
-        Circumstance((257,), Rows.FINE, dtype, Layout.CONTIGUOUS, Mode.PLAIN, torch.float32, Before.NOTHING)
+        Circumstance(batch, Rows.FINE, dtype, Layout.CONTIGUOUS, Mode.PLAIN, torch.float32, Before.NOTHING)
+        for batch in ((257,), (1000,))
         for dtype in _DTYPES
     ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -12,8 +14,10 @@ from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import first, value
-from structpred.testing.space_laws._places import FLOATING, Place, places
+from structpred.testing.space_laws._places import ANY, FLOATING, Place, places
 from structpred.testing.space_laws._rows import structures
+from structpred.testing.space_laws.grid import leaving_torch_alone
+from structpred.testing.strategies import HAIRS, Layout
 
 
 @law(scores=per_example(strategies.scores, dtype=torch.float64), target=per_example(strategies.targets))
@@ -37,7 +41,10 @@ def score_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, see
     """score takes scores and structures of any dtype and batch, broadcasts them, and has the scores' dtype."""
     generator = torch.Generator().manual_seed(seed)
     shape = (*place.batch, *space.shape)
-    scores = (torch.randint(-8, 9, shape, generator=generator) / 4).to(place.dtype)
+    scores = torch.randint(-8, 9, shape, generator=generator).double() / 4
+    if place.dtype in (torch.float32, torch.float64):  # numbers whose sums the next coarser dtype does not resolve
+        scores += HAIRS[place.dtype] * torch.randint(-2, 3, shape, generator=generator)
+    scores = scores.to(place.dtype)
     some = structures(space, 7, generator)
     y = some[torch.arange(place.rows) % len(some)].reshape(shape)
     single = y.reshape(-1, *space.shape)[-1]
@@ -46,7 +53,7 @@ def score_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, see
     cases += [("one structure for all", scores, single, value(space, scores, single))]
     cases += [("several structures each", scores, y[None].expand(3, *shape), several)]
     for what, given, structure, expected in cases:
-        for dtype in (place.dtype, torch.bool, torch.int64, torch.float64):
+        for dtype in (place.dtype, torch.bool, torch.int64, torch.bfloat16, torch.float64):
             got = space.score(given, structure.to(dtype))
             if (got.dtype, got.shape) != (place.dtype, expected.shape):
                 shown = {"got": (got.dtype, tuple(got.shape)), "expected": (place.dtype, tuple(expected.shape))}
@@ -55,6 +62,11 @@ def score_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, see
             if not torch.allclose(got.double(), expected, rtol=0, atol=rounding):
                 message = f"{what}, structures of dtype {dtype}: not the inner product"
                 raise ViolationError(message, got=got, expected=expected)
+    for layout in Layout:
+        if not torch.equal(space.score(layout.lay(scores), layout.lay(y)), space.score(scores, y)):
+            got, expected = space.score(layout.lay(scores), layout.lay(y)), space.score(scores, y)
+            message = f"of tensors whose memory is {layout.name.lower()}, another value"
+            raise ViolationError(message, got=got, expected=expected)
     leaf = scores.clone().requires_grad_()
     (got,) = torch.autograd.grad(space.score(leaf, y).sum(), leaf)
     if not torch.equal(got, y.to(place.dtype)):
@@ -97,6 +109,33 @@ def regret_is_what_a_structure_costs_more(
         for index in first(~((got - wanted).abs() <= (1e-9 + tolerance) * (1 + largest))):
             message = f"the regret of {what} differs"
             raise ViolationError(message, example=index, got=got[index].item(), expected=wanted[index].item())
+
+
+@law(place=listed(lambda space: places(space, ANY)))
+def losses_take_any_dtype_and_batch(
+    space: StructuredSpace, place: Place, *, seed: int = 0, tolerance: float = 0.0
+) -> None:
+    """hamming takes targets and regret costs of any dtype and batch, and each example has the loss it has alone."""
+    generator = torch.Generator().manual_seed(seed)
+    some, shape = structures(space, 7, generator), (*place.batch, *space.shape)
+    # Periods that differ, so that no example has the loss of its neighbor for long.
+    target, other = (some[torch.arange(place.rows) * step % len(some)].reshape(shape) for step in (1, 3))
+    parts = tuple(range(-len(space.shape), 0))
+    several = other[None].expand(3, *shape)
+    given: list[tuple[str, Callable[[Tensor], LinearLoss], Tensor, Tensor, float]]
+    given = [("hamming", space.hamming, target.to(place.dtype), (target != other).double().sum(parts), 1e-9)]
+    if place.dtype in FLOATING:
+        costs = torch.randint(-8, 9, shape, generator=generator).double() / 4
+        regrets = value(space, costs, other) - value(space, costs, space.argmax(-costs))
+        bound = (1e-9 + tolerance) * float(1 + costs.abs().sum(parts).amax())
+        given += [("regret", space.regret, costs.to(place.dtype), regrets, bound)]
+    for what, made_of, argument, expected, bound in given:
+        with leaving_torch_alone():
+            loss = made_of(argument)
+        for y, wanted in ((other, expected), (several, expected.expand(3, *place.batch))):
+            got = loss(y).double()
+            if got.shape != wanted.shape or not ((got - wanted).abs() <= bound).all():
+                raise ViolationError(f"{what} of {place.dtype} differs", got=got, expected=wanted)
 
 
 @law(target=per_example(strategies.targets))

@@ -16,6 +16,7 @@ from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import enumerable, first, structures_of, value
 from structpred.testing.space_laws._places import FLOATING, Place, places
 from structpred.testing.space_laws.grid import leaving_torch_alone
+from structpred.testing.strategies import Layout
 
 
 def _noise(space: StructuredSpace, *, batch: Sequence[int]) -> SearchStrategy[Tensor]:
@@ -68,6 +69,10 @@ def spread_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, se
         raise ViolationError("spread has another dtype or shape", **shown)
     if not torch.equal(noise, before):
         raise ViolationError("spread changed the noise", got=noise, expected=before)
+    for layout in Layout:
+        if not torch.equal(space.spread(layout.lay(noise)), got):
+            message = f"noise whose memory is {layout.name.lower()} is laid out otherwise"
+            raise ViolationError(message, got=space.spread(layout.lay(noise)), expected=got)
     nothing = tuple(space.spread(torch.zeros(3, 0, *space.noise_shape)).shape)
     if nothing != (3, 0, *space.shape):
         raise ViolationError("of no examples, spread has another shape", got=nothing, expected=(3, 0, *space.shape))
