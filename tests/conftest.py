@@ -10,9 +10,6 @@ import pytest
 import torch
 from hypothesis import settings
 
-# They hold no examples, and several modules of one name cannot be collected.
-collect_ignore_glob = ["conftest.py", "*/conftest.py", "*/*/conftest.py"]
-
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, print_blob=True)
 settings.register_profile("fast", derandomize=True, deadline=None, max_examples=8, print_blob=True)
 settings.register_profile("thorough", deadline=None, max_examples=2000, print_blob=True)

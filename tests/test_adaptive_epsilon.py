@@ -1,4 +1,4 @@
-"""The adaptive step of adaptive I-MLE, as a policy with state; within a layer: tests/layers/test_direct_layers.py."""
+"""The adaptive step of adaptive I-MLE, as a policy with state; within a layer: tests/layers/test_direct.py."""
 
 import torch
 

@@ -208,7 +208,7 @@ def test_every_row_is_filled_once(threads, rows, seconds):
 
 
 def test_rows_solved_first_and_those_left_to_threads_are_each_filled_once(monkeypatch):
-    """With a clock that says 0.1 ms a row: five rows more than the first one are tried, and the rest is worth threads."""
+    """With a clock that says 0.1 ms a row: five more than the first one are tried, and the rest is worth threads."""
 
     def seconds(fill, start, stop):
         fill(slice(start, stop))

@@ -32,7 +32,7 @@ _JUDGES = (
     "tests/spaces",
     "tests/objectives",
     "tests/layers",
-    "tests/testing/test_testing_shipped.py",
+    "tests/testing/test_shipped.py",
 )
 _NO_JUDGES = ("test_architecture", "test_docs", "compiled", "ranks", "interrupt")
 """They look at the files, or start processes, which would not see the change."""

@@ -1,6 +1,6 @@
 """The perturbed direct loss: what a call returns, epsilon policies, shapes and types, bad input.
 
-Its gradients are held against the laws of the test kit in tests/testing/test_testing_shipped.py.
+Its gradients are held against the laws of the test kit in tests/testing/test_shipped.py.
 """
 
 from __future__ import annotations

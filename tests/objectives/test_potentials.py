@@ -153,5 +153,7 @@ def test_solutions_are_told_apart_as_objects_and_show_their_mean_loss():
     target = torch.tensor([[1.0, 0.0, 0.0]] * 2)
     loss = sp.StructuredPerceptronLoss(space)
     one, other = (loss.solve(torch.tensor([[0.0, 1.0, 0.0], [0.0, 3.0, 0.0]]), target) for _ in range(2))
-    assert one == one and one != other and len({one, other}) == 2
+    assert one == one
+    assert one != other
+    assert len({one, other}) == 2
     assert repr(one) == "PotentialSolution(mean loss 2, samples=1, batch=(2,))"

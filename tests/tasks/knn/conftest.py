@@ -7,11 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tiny_knn import data, run
 
 from tasks.knn import session
 from tasks.knn.config import Run
 from tasks.knn.train import Trainer
+from tests.tasks.knn.tiny import data, run
 
 
 @pytest.fixture(autouse=True)

@@ -7,7 +7,6 @@ import attrs
 import pytest
 import torch
 from rich.console import Console
-from tiny_treebank import SMALL, conllu, sentence, write
 
 from tasks.common.results import ResultsFile
 from tasks.common.treebank.conllu_files import read_sentences
@@ -21,6 +20,7 @@ from tasks.parsing.measures import measure
 from tasks.parsing.parser import Parser, Tree, spaces_of
 from tasks.parsing.results import Result
 from tasks.parsing.session import judge
+from tests.tasks.tiny_treebank import SMALL, conllu, sentence, write
 
 TINY = Training(epochs=8, batch_words=40, hidden=16, word_size=18, layers=1, rate=0.02, dropout=0.1)
 

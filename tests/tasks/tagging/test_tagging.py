@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from tiny_treebank import SMALL, conllu, sentence, write
 
 from tasks.common.results import ResultsFile
 from tasks.common.treebank.conllu_files import read_sentences
@@ -12,6 +11,7 @@ from tasks.tagging.__main__ import main
 from tasks.tagging.config import Method, Run
 from tasks.tagging.results import Result, judge
 from tasks.tagging.tagger import Tagger
+from tests.tasks.tiny_treebank import SMALL, conllu, sentence, write
 
 TINY = Training(epochs=6, batch_words=40, hidden=16, word_size=18, layers=1, rate=0.02, dropout=0.1)
 

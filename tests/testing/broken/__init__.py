@@ -1,0 +1,29 @@
+"""Subjects that are each wrong in one way. All modules are imported here, so that the lists of them are whole."""
+
+from tests.testing.broken import (
+    answers,
+    argmax,
+    circumstances,
+    direct,
+    layers,
+    memory,
+    potentials,
+    score_functions,
+    spaces,
+    structures,
+    units,
+)
+
+__all__ = [
+    "answers",
+    "argmax",
+    "circumstances",
+    "direct",
+    "layers",
+    "memory",
+    "potentials",
+    "score_functions",
+    "spaces",
+    "structures",
+    "units",
+]

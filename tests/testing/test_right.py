@@ -1,0 +1,92 @@
+"""No false alarms: spaces that are right in an unusual way pass, at the default effort but for the number of inputs."""
+
+import random
+import time
+
+import attrs
+import pytest
+import torch
+
+import structpred as sp
+from structpred.testing import SPACE_LAWS, check_layer, check_objective, check_space
+from tests.testing.pairs import Pairs
+
+
+@attrs.frozen
+class Slow(Pairs):
+    def _argmax(self, scores):
+        time.sleep(2e-3)
+        return super()._argmax(scores)
+
+
+@attrs.frozen
+class RandomTies(Pairs):
+    """Of structures that are as good, another one every time, by Python's generator."""
+
+    def _argmax(self, scores):
+        order = torch.tensor(random.sample(range(self.n), self.n))
+        return super()._argmax(scores[:, order])[:, order.argsort()]
+
+
+@attrs.frozen
+class HalfInside(Pairs):
+    """Zeros and ones are float16 until the base class makes them what the scores are."""
+
+    def _argmax(self, scores):
+        return super()._argmax(scores).half()
+
+
+@attrs.frozen
+class Tolerant(Pairs):
+    """Differences below 1e-9 of the largest score are ties, as to a solver of linear programs."""
+
+    def _argmax(self, scores):
+        largest = scores.where(scores.isfinite(), 0).abs().amax(-1, keepdim=True).clamp(min=1e-300)
+        return super()._argmax((scores / largest * 1e9).round())
+
+
+@attrs.frozen
+class Caching(Pairs):
+    """Computes once what depends on its fields."""
+
+    _kept: dict = attrs.field(factory=dict, eq=False, repr=False, init=False)
+
+    def _argmax(self, scores):
+        every = self._kept.setdefault("every", self.enumerate().double())
+        return every[torch.where(every > 0, scores[:, None], 0).sum(-1).argmax(-1)]
+
+
+@pytest.mark.parametrize(
+    ("space", "tolerance"),
+    [(Slow(4), 0.0), (RandomTies(5), 0.0), (HalfInside(5), 0.0), (Tolerant(5), 1e-8), (Caching(5), 0.0)],
+    ids=lambda it: type(it).__name__,
+)
+@pytest.mark.parametrize("examples", [3, pytest.param(None, marks=pytest.mark.slow)])
+def test_a_space_that_is_right_in_its_own_way_passes(space, tolerance, examples):
+    seconds = 0.1 if examples else None
+    assert check_space(space, tolerance=tolerance, max_examples=examples, max_seconds=seconds).passed
+
+
+@pytest.mark.parametrize(
+    ("check", "module"),
+    [
+        (check_objective, sp.PerturbedDirectLoss(RandomTies(4))),
+        (check_objective, sp.PerturbedFenchelYoungLoss(RandomTies(4))),
+        (check_layer, sp.ImplicitMLE(RandomTies(4))),
+    ],
+    ids=lambda it: type(it).__name__,
+)
+@pytest.mark.parametrize("examples", [2, pytest.param(None, marks=pytest.mark.slow)])
+def test_what_is_over_a_space_with_random_ties_passes(check, module, examples):
+    assert check(module, max_examples=examples, max_seconds=0.1 if examples else None, draws=2_000).passed
+
+
+def test_a_score_that_a_solver_may_overlook_is_within_the_tolerance_of_the_law():
+    scores = torch.tensor([[1e-271, 0.0, 1.0, 1.0]], dtype=torch.float64)
+
+    class Overlooks(Pairs):
+        def _argmax(self, scores):
+            return super()._argmax(torch.where(scores.abs() < 1e-200, 0.0, scores).flip(-1)).flip(-1)
+
+    (law,) = (law for law in SPACE_LAWS if law.name == "no_structure_scores_higher")
+    law(Overlooks(4), scores=scores)
