@@ -124,13 +124,13 @@ def argmax_holds_under_every_circumstance(
 
 
 @functools.lru_cache(maxsize=256)
-def _picked(rows: int, seed: int) -> Tensor:
-    return torch.randint(COUNT, (rows,), generator=torch.Generator().manual_seed(seed))
+def _picked(rows: int, kind: Rows, seed: int) -> Tensor:
+    return torch.randint(COUNT, (rows,), generator=torch.Generator().manual_seed(1000 * seed + kind.value))
 
 
 def _examples(space: StructuredSpace, it: Circumstance, seed: int) -> tuple[Tensor, Tensor, Tensor]:
     """Scores and best values of the batch, and others of the same kind; in no order that repeats."""
-    found, picked = bank(space, it.scores, seed, it.dtype), _picked(it.rows, seed)
+    found, picked = bank(space, it.scores, seed, it.dtype), _picked(it.rows, it.scores, seed)
     shape = (*it.batch, *space.shape)
     scores, others = (found.scores[rows % COUNT].reshape(shape).to(it.dtype) for rows in (picked, picked + 17))
     return it.layout.lay(scores), found.best[picked].reshape(it.batch), others

@@ -116,10 +116,10 @@ def losses_take_any_dtype_and_batch(
     space: StructuredSpace, place: Place, *, seed: int = 0, tolerance: float = 0.0
 ) -> None:
     """hamming takes targets and regret costs of any dtype and batch, and each example has the loss it has alone."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(1000 * seed + place.row)  # others at each place
     some, shape = structures(space, 7, generator), (*place.batch, *space.shape)
-    # Periods that differ, so that no example has the loss of its neighbor for long.
-    target, other = (some[torch.arange(place.rows) * step % len(some)].reshape(shape) for step in (1, 3))
+    picked = torch.randint(len(some), (2, place.rows), generator=generator)
+    target, other = (some[rows].reshape(shape) for rows in picked)
     parts = tuple(range(-len(space.shape), 0))
     several = other[None].expand(3, *shape)
     given: list[tuple[str, Callable[[Tensor], LinearLoss], Tensor, Tensor, float]]
