@@ -11,12 +11,12 @@ from attrs import field, frozen, validators
 from rich.console import Console
 
 import structpred as sp
-from benchmarks import rows
 from benchmarks.measure import Machine, Result, measure
 from benchmarks.page import rewrite
 from benchmarks.pages import PAGES
 from benchmarks.report import latest, print_table
 from benchmarks.row import Group
+from benchmarks.rows import every
 from tasks.common.extra import tasks_extra
 from tasks.common.files import DEFAULT_FOLDER
 from tasks.common.results import commit, open_results
@@ -48,7 +48,7 @@ class Run:
             _require_one_machine(known, self.results)
             at = commit()
             measured = {result.key for result in known if result.commit == at or not self.again}
-            wanted = [row for row in rows.ALL if row.group in self.groups]
+            wanted = [row for row in every.ROWS if row.group in self.groups]
             with progress_bar(console) as progress:
                 bar = progress.add_task("rows", total=len(wanted), completed=sum(row.key in measured for row in wanted))
                 for row in (row for row in wanted if row.key not in measured):

@@ -13,7 +13,7 @@ import torch
 from rich.console import Console
 
 import structpred as sp
-from benchmarks import commands, rows
+from benchmarks import commands
 from benchmarks.commands import Command, Report, Run
 from benchmarks.figure import draw
 from benchmarks.measure import Machine, Quartiles, Result, measure
@@ -21,10 +21,11 @@ from benchmarks.page import names, with_tables
 from benchmarks.pages import PAGES
 from benchmarks.report import amount, committed, digits, latest, slopes_of, slopes_table, table_of, told
 from benchmarks.row import Case, Group, Quality, Row, Unit
+from benchmarks.rows import every
 from tasks.common.cli import parse
 from tasks.common.results import ResultsFile
 
-ROWS = {row.key: row for row in rows.ALL}
+ROWS = {row.key: row for row in every.ROWS}
 
 
 def counting(returned: float = 8.0) -> tuple[Row, list[str]]:
@@ -96,14 +97,14 @@ def test_answers_are_the_same_if_each_examples_value_is():
 def test_a_run_measures_what_its_file_lacks(tmp_path, monkeypatch):
     row, calls = counting()
     absent = attrs.evolve(row, name="c", needs=("a_package_that_is_not_there",))
-    monkeypatch.setattr(rows, "ALL", [row, absent])
+    monkeypatch.setattr(every, "ROWS", [row, absent])
     run, console = Run(results=tmp_path / "some.jsonl"), quiet()
     run.run(console)
     said = console.file.getvalue()
     assert "c against b: left out, needs a_package_that_is_not_there" in said
     assert "a: 0.0078 KiB; b: 0.0020 KiB; ratio 4.00 (4.00 to 4.00), threads: 1; same value" in said
     count = len(calls)
-    monkeypatch.setattr(rows, "ALL", [row, attrs.evolve(row, name="d")])
+    monkeypatch.setattr(every, "ROWS", [row, attrs.evolve(row, name="d")])
     run.run(quiet())
     assert len(calls) == 2 * count
     assert [it.name for it in ResultsFile(run.results, Result).read()] == ["a", "d"]
@@ -112,7 +113,7 @@ def test_a_run_measures_what_its_file_lacks(tmp_path, monkeypatch):
 
 def test_rows_of_another_commit_are_measured_again_if_asked(tmp_path, monkeypatch):
     row, _ = counting()
-    monkeypatch.setattr(rows, "ALL", [row])
+    monkeypatch.setattr(every, "ROWS", [row])
     run = Run(results=tmp_path / "some.jsonl", again=True)
     for _ in range(2):
         run.run(quiet())
@@ -126,7 +127,7 @@ def test_rows_of_another_commit_are_measured_again_if_asked(tmp_path, monkeypatc
 
 
 def test_rows_of_another_machine_are_refused(tmp_path, monkeypatch):
-    monkeypatch.setattr(rows, "ALL", [])
+    monkeypatch.setattr(every, "ROWS", [])
     path = tmp_path / "some.jsonl"
     ResultsFile(path, Result).append([result()])
     with pytest.raises(sp.ArgumentError, match=r"expected rows of Machine.*, got one of Machine.*'a processor'"):
@@ -176,13 +177,13 @@ def test_a_table_has_answers_only_where_they_were_compared():
 
 
 def test_rows_have_names_of_their_own_and_every_group_has_some():
-    assert [key for key, count in Counter(row.key for row in rows.ALL).items() if count > 1] == []
-    assert {row.group for row in rows.ALL} == set(Group)
+    assert [key for key, count in Counter(row.key for row in every.ROWS).items() if count > 1] == []
+    assert {row.group for row in every.ROWS} == set(Group)
 
 
 @pytest.mark.parametrize(("group", "name"), [(Group.WITH_D, "`Matching(5)` x 10, 5 draws"), (Group.WITH_K, "")])
 def test_a_step_solves_what_the_bare_solver_does(group, name):
-    row = next(row for row in rows.ALL if row.group is group and row.name.startswith(name))
+    row = next(row for row in every.ROWS if row.group is group and row.name.startswith(name))
     measured = measure(attrs.evolve(row, rounds=1), seconds=0.0)
     assert measured.quality is not None
     assert measured.quality.same
@@ -191,7 +192,7 @@ def test_a_step_solves_what_the_bare_solver_does(group, name):
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "row",
-    [row for row in rows.ALL if row.group in {Group.STEP, Group.SPACES, Group.PROGRAMS}],
+    [row for row in every.ROWS if row.group in {Group.STEP, Group.SPACES, Group.PROGRAMS}],
     ids=lambda row: row.name,
 )
 def test_both_sides_of_a_row_come_to_the_same_answer(row):

@@ -127,7 +127,7 @@ class _Call:
         leaves = self.arguments.leaves(scores, scale if own is None else own, loss)
         with self.mode():
             if it.before is Before.THE_SAME:
-                self.backward(self.call(module, scores, scale, loss)[0], leaves)
+                self.gradients(self.call(module, scores, scale, loss)[0], leaves)
             elif it.before is Before.OTHER_NUMBERS_THERE:
                 with torch.no_grad(), self.other_numbers(scores, scale, loss):
                     self.call(module, scores, scale, loss)
@@ -137,7 +137,7 @@ class _Call:
             if it.before is Before.IN_BETWEEN:
                 others = (each.roll(1, 0).reshape(shape) for each in (given.scores, given.coefficients))
                 self.another(module, *others)
-            gradients = self.backward(value, leaves)
+            gradients = self.gradients(value, leaves, twice=True)
         self.expect_as_before(scores, given.scores.reshape(shape).to(it.dtype), loss)
         if subject.noise is not None and isinstance(module.noise, Scripted):
             shapes = [] if self.arguments.is_quiet else [tuple(script.shape) for script in scripts]
@@ -199,18 +199,19 @@ class _Call:
         else:
             module(scores, **keywords)
 
-    def backward(self, value: Tensor, leaves: dict[str, Tensor]) -> list[Tensor | None]:
+    def gradients(self, value: Tensor, leaves: dict[str, Tensor], *, twice: bool = False) -> list[Tensor | None]:
+        """One for each leaf. With ``twice``, a second backward pass has the same: only where nothing is tied."""
         if not leaves:
             return []
         if not value.requires_grad:
             raise ViolationError("no gradient reaches", got="a constant", expected=" or ".join(leaves))
         found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, retain_graph=True)
-        if isinstance(getattr(self.subject.module, "epsilon", None), torch.nn.Module):
-            return list(found)  # a policy with a state may have taken another step
+        keeps_a_state = isinstance(getattr(self.subject.module, "epsilon", None), torch.nn.Module)
+        if not twice or keeps_a_state:  # its policy may have taken another step
+            return list(found)
         again = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
         for name, one, other in zip(leaves, found, again, strict=True):
-            changes = self.arguments.own_step and isinstance(self.subject.module.epsilon, torch.nn.Module)
-            if one is not None and other is not None and not changes and not torch.equal(one, other):
+            if one is not None and other is not None and not torch.equal(one, other):
                 raise ViolationError(f"a second backward pass has another gradient for {name}", got=other, expected=one)
         return list(found)
 
