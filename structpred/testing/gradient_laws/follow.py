@@ -127,7 +127,8 @@ class _Call:
         leaves = self.arguments.leaves(scores, scale if own is None else own, loss)
         with self.mode():
             if it.before is Before.THE_SAME:
-                self.backward(self.call(module, scores, scale, loss)[0], leaves)
+                # Once: under this other noise structures may be tied.
+                self.backward(self.call(module, scores, scale, loss)[0], leaves, twice=False)
             elif it.before is Before.OTHER_NUMBERS_THERE:
                 with torch.no_grad(), self.other_numbers(scores, scale, loss):
                     self.call(module, scores, scale, loss)
@@ -199,13 +200,13 @@ class _Call:
         else:
             module(scores, **keywords)
 
-    def backward(self, value: Tensor, leaves: dict[str, Tensor]) -> list[Tensor | None]:
+    def backward(self, value: Tensor, leaves: dict[str, Tensor], *, twice: bool = True) -> list[Tensor | None]:
         if not leaves:
             return []
         if not value.requires_grad:
             raise ViolationError("no gradient reaches", got="a constant", expected=" or ".join(leaves))
         found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, retain_graph=True)
-        if isinstance(getattr(self.subject.module, "epsilon", None), torch.nn.Module):
+        if not twice or isinstance(getattr(self.subject.module, "epsilon", None), torch.nn.Module):
             return list(found)  # a policy with a state may have taken another step
         again = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
         for name, one, other in zip(leaves, found, again, strict=True):
