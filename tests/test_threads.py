@@ -1,10 +1,8 @@
 """Threads over the batch: same answer, same order, no deadlock within a worker or after a fork."""
 
-import os
 import signal
 import threading
 import time
-import warnings
 
 import pytest
 import torch
@@ -12,6 +10,7 @@ import torch
 import structpred as sp
 import structpred._threads
 from structpred._threads import fill_rows, map_chunks, threads_for_all
+from tests.forks import needs_fork, status_of_forked_child
 
 ROWS = torch.arange(24.0).reshape(12, 2)
 
@@ -21,24 +20,6 @@ def _restore_threads():
     before = torch.get_num_threads()
     yield
     torch.set_num_threads(before)
-
-
-def status_of_forked_child(work) -> int:
-    """Exit status of a forked child that does the work: 0 if it returned true; an alarm ends one that hangs."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forking with threads alive
-        child = os.fork()
-    if not child:
-        code = 1
-        try:
-            signal.alarm(30)
-            code = 0 if work() else 2
-        finally:
-            os._exit(code)
-    return os.waitpid(child, 0)[1]
-
-
-needs_fork = pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
 
 
 @pytest.mark.parametrize("threads", [1, 2, 3, 5])

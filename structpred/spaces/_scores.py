@@ -24,7 +24,7 @@ def validate_scores(scores: Tensor) -> tuple[float, float]:
         raise _not_scores(scores)
     largest = max(highest, -lowest)
     if lowest == -math.inf:
-        largest = max(highest, -_lowest_finite(scores), 0.0)
+        largest = max(highest, -_lowest_finite(scores))
     if largest > _LARGEST:
         wanted, instead = f"numbers up to {_LARGEST:g} in size", "their sums would overflow; divide them all"
         raise argument_error("scores", wanted, Words(f"{largest:g}"), instead)
@@ -32,10 +32,10 @@ def validate_scores(scores: Tensor) -> tuple[float, float]:
 
 
 def _lowest_finite(scores: Tensor) -> float:
-    """The lowest score that is not ``-inf``; at most 0."""
+    """The lowest score with 0 in place of ``-inf``."""
     # On the CPU in pieces that fit its cache: a new tensor of the scores' size takes longer than all the arithmetic.
     pieces = scores.flatten().split(_ENTRIES_AT_ONCE) if scores.device.type == "cpu" else [scores]
-    return float(torch.stack([piece.masked_fill(piece.isneginf(), 0).amin() for piece in pieces]).amin().clamp(max=0))
+    return float(torch.stack([piece.masked_fill(piece.isneginf(), 0).amin() for piece in pieces]).amin())
 
 
 def _not_scores(scores: Tensor) -> ArgumentError:

@@ -1,9 +1,6 @@
 """Linear spaces and time limits, gaps, threads, forks and memory."""
 
-import os
 import re
-import signal
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +11,7 @@ from scipy.optimize import LinearConstraint
 
 import structpred as sp
 from structpred.spaces._integer_program.solvers import Model
+from tests.forks import needs_fork, status_of_forked_child
 
 Solver = sp.LinearSolver
 RNG = np.random.default_rng(0)
@@ -148,23 +146,13 @@ def test_any_number_of_threads_and_any_history_give_the_same_values(solver):
     assert torch.equal(alone, answers[0])
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this platform does not fork")
+@needs_fork
 def test_a_forked_child_solves_after_its_parent():
     torch.set_num_threads(2)
     space = sp.IntegerProgram(12, LinearConstraint(WEIGHTS[:2, :12], ub=3000))
     scores = torch.randn(8, 12, generator=torch.Generator().manual_seed(0))
     expected = space.argmax(scores)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", DeprecationWarning)  # Python 3.12 warns of forking with threads alive
-        child = os.fork()
-    if not child:
-        code = 1
-        try:
-            signal.alarm(60)
-            code = 0 if torch.equal(space.argmax(scores), expected) else 2
-        finally:
-            os._exit(code)
-    assert os.waitpid(child, 0)[1] == 0
+    assert status_of_forked_child(lambda: torch.equal(space.argmax(scores), expected)) == 0
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads Linux's /proc")
