@@ -132,6 +132,7 @@ class _JointTrees(JointSolver):
         self._single = torch.tensor([space.single_root for space in spaces])
 
     def argmax(self, scores: Tensor, which: Tensor) -> Tensor:
+        solve = _solver()  # at once, so that whether it is missing does not hang on the scores
         count, rows, longest = scores.shape
         nodes = np.arange(longest)
         by_node = np.full((count, rows, rows), -np.inf)  # of each node, the scores of its heads; the root has none
@@ -143,7 +144,6 @@ class _JointTrees(JointSolver):
         roots = ((torch.from_numpy(heads) == 0) & inside).sum(-1)
         hard = ~_reach_root(torch.from_numpy(heads)) | (single & (roots != 1))
         if hard.any():
-            solve = _solver()
             rows_left = hard.nonzero().flatten()
             for row, size, one in zip(*(each.tolist() for each in (rows_left, sizes[hard], single[hard])), strict=True):
                 heads[row, :size] = _best_heads(solve, by_node[row, : size + 1, : size + 1], one)

@@ -144,10 +144,11 @@ def test_structures_with_two_roots_or_a_node_on_itself_are_outside(y):
         SINGLE.hamming(target)
 
 
-def test_the_extra_is_named_where_it_is_missing(monkeypatch):
+@pytest.mark.parametrize("best", [(0, 0), (2, 1)], ids=["heads that make a tree", "a cycle"])
+def test_the_extra_is_named_where_it_is_missing_whatever_the_scores(monkeypatch, best):
     monkeypatch.setitem(sys.modules, "ufal.chu_liu_edmonds", None)
     scores = torch.zeros(3, 2)
-    scores[2, 0] = scores[1, 1] = 1  # a cycle
+    scores[best, (0, 1)] = 1
     with pytest.raises(sp.MissingExtraError, match=re.escape("pip install 'structpred[parsing]'")):
         sp.Arborescence(2).argmax(scores)
 
