@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := $(BIN)/python
 
-.PHONY: setup demo demo-short test test-fast test-slow lint docs bench mutants clean
+.PHONY: setup demo demo-short test test-fast test-slow coverage lint docs bench mutants clean
 
 setup: .venv/ready
 
@@ -36,6 +36,10 @@ test-fast: .venv/ready
 	OMP_NUM_THREADS=1 HYPOTHESIS_PROFILE=fast $(RUN) -m pytest -n auto structpred tests \
 		$(addprefix --ignore ,tests/tasks tests/testing tests/benchmarks tests/test_docs.py structpred/testing \
 		tests/spaces/test_spaces.py tests/spaces/test_space_batch.py)
+
+# The default tests, and which lines and branches of the library they leave out.
+coverage: .venv/ready
+	OMP_NUM_THREADS=1 $(RUN) -m pytest -n auto --cov --cov-report=term
 
 test-slow: .venv/ready
 	$(RUN) -m pytest -m slow

@@ -25,8 +25,9 @@ from structpred._tensors import on_parts
 from structpred.epsilon import Epsilon
 from structpred.errors import ArgumentError, Words, argument_error
 from structpred.perturbation import Perturbed
+from structpred.spaces._out_of_time import Index
 from structpred.spaces._scores import validate_scores
-from structpred.spaces.base import Index, StructuredSpace
+from structpred.spaces.base import StructuredSpace
 
 
 @frozen(eq=False)

@@ -1,9 +1,10 @@
 """Spaces: the sets of structures, each with its exact solver."""
 
 from structpred.spaces._integer_program.solvers import LinearSolver
+from structpred.spaces._out_of_time import OutOfTimeError
 from structpred.spaces._placement import SolverPlacement
 from structpred.spaces.arborescence import Arborescence
-from structpred.spaces.base import OutOfTimeError, StructuredSpace
+from structpred.spaces.base import StructuredSpace
 from structpred.spaces.chain import Chain
 from structpred.spaces.dagpath import DagPath
 from structpred.spaces.integer_program import IntegerProgram

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from structpred._tensors import corner
 from structpred._threads import map_chunks
+from structpred.spaces._out_of_time import OutOfTimeError
 from structpred.spaces._placement import SolverPlacement
-from structpred.spaces.base import OutOfTimeError, StructuredSpace
+from structpred.spaces.base import StructuredSpace
 
 
 class JointSolver(abc.ABC):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from structpred._threads import fill_rows
+from structpred.spaces._out_of_time import OutOfTimeError
 
 _MOST_SUMMED = 100_000_000  # sums of so many scores of that size are still finite in float64
 
@@ -51,5 +52,19 @@ def solve_rows(
         # Here and not in the threads, where new large arrays are slow.
         doubles = flat.to("cpu", torch.float64).contiguous()
         y = torch.empty_like(doubles, dtype=finer)
-        fill_rows(lambda rows: solve(doubles[rows], which[rows]), y)
+        late: list[int] = []
+
+        def solve_some(rows: slice) -> Tensor:
+            try:
+                return solve(doubles[rows], which[rows])
+            except OutOfTimeError as error:
+                first = rows.start or 0
+                late.extend(first + row for row in error.rows)
+                if error.y is None:
+                    raise OutOfTimeError(late) from None
+                return error.y
+
+        fill_rows(solve_some, y)
+        if late:
+            raise OutOfTimeError(late, y)
     return y.to(flat.device, flat.dtype)

@@ -15,9 +15,10 @@ from torch import Tensor
 
 from structpred._validation import positive_int, validate_tensor
 from structpred.errors import MissingExtraError, Words, argument_error, name_examples
+from structpred.spaces._enumerable import validate_enumerable
 from structpred.spaces._joint import JointSolver
 from structpred.spaces._placement import SolverPlacement
-from structpred.spaces.base import StructuredSpace, validate_enumerable
+from structpred.spaces.base import StructuredSpace
 
 Floats = npt.NDArray[np.float64]
 Solver = Callable[[Floats], tuple[list[int], float]]

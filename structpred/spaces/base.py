@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import math
-import warnings
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Self
 
@@ -16,10 +15,7 @@ from structpred._eager import eager, refuse_transforms
 from structpred._tensors import inner
 from structpred._validation import validate_broadcast, validate_floating, validate_tensor
 from structpred.errors import (
-    ArgumentError,
     InfeasibleError,
-    SolverTimeoutError,
-    SolverTimeoutWarning,
     SpaceError,
     Words,
     argument_error,
@@ -27,42 +23,12 @@ from structpred.errors import (
     name_examples,
 )
 from structpred.loss import LinearLoss, as_floating
+from structpred.spaces._out_of_time import Index, OutOfTimeError
 from structpred.spaces._placement import SolverPlacement, solve_rows
 from structpred.spaces._scores import validate_scores
 
 if TYPE_CHECKING:
     from structpred.spaces._joint import JointSolver
-
-Index = tuple[int, ...]
-"""The place of an example in a batch; ``()`` where there are no batch dimensions."""
-
-_MOST_LISTED = 1_000_000
-_MOST_ENTRIES = 200_000_000
-
-
-class OutOfTimeError(Exception):
-    """Raised by an ``_argmax`` whose solver has a time limit; ``argmax`` names the rows by their batch indices.
-
-    For a space with ``SolverPlacement.ON_CPU``, where one call sees the whole batch.
-
-    Args:
-        rows: those whose search the limit ended.
-        y: what to answer nonetheless, with a warning; without it the caller gets a ``SolverTimeoutError``.
-    """
-
-    def __init__(self, rows: list[int], y: Tensor | None = None) -> None:
-        super().__init__(rows, y)
-        self.rows = sorted(rows)
-        self.y = y
-
-    def accepted(self, example: Callable[[int], Index]) -> Tensor:
-        """The answer with a warning, or the error; ``example`` maps a row to the index of its example."""
-        examples = sorted({example(row) for row in self.rows})
-        if self.y is None:
-            raise SolverTimeoutError(examples) from None
-        found = f"the time limit ended the search in {name_examples(examples)}; the best structure found is taken"
-        warnings.warn(found, SolverTimeoutWarning, stacklevel=5)
-        return self.y
 
 
 class StructuredSpace(abc.ABC):
@@ -336,10 +302,3 @@ def _index_of(row: int, batch: tuple[int, ...]) -> Index:
 def _indices(chosen: Tensor) -> list[tuple[int, ...]]:
     """The batch indices where ``chosen``, of the batch's shape, is true; ``()`` stands for no batch dimensions."""
     return [tuple(index) for index in chosen.nonzero().tolist()]
-
-
-def validate_enumerable(space: StructuredSpace, count: int, of: str = "structures") -> None:
-    """Raises ``ArgumentError`` where listing every structure would fill the memory."""
-    if count > _MOST_LISTED or count * math.prod(space.shape) > _MOST_ENTRIES:
-        shown = count if count < 10**30 else "more than 10**30"
-        raise ArgumentError(f"enumerate: {space!r} has {shown} {of}, too many to list")

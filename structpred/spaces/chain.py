@@ -19,9 +19,10 @@ from structpred._validation import (
     validate_tensor,
 )
 from structpred.errors import argument_error
+from structpred.spaces._enumerable import validate_enumerable
 from structpred.spaces._joint import JointSolver
 from structpred.spaces._placement import SolverPlacement
-from structpred.spaces.base import StructuredSpace, validate_enumerable
+from structpred.spaces.base import StructuredSpace
 
 
 def _at_least_2(space: Chain, attribute: attrs.Attribute[Any], length: int) -> None:

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from structpred._validation import validate_positive_int
 from structpred.errors import Words, argument_error
+from structpred.spaces._enumerable import validate_enumerable
 from structpred.spaces._graphs import EdgeList, import_networkx, name_nodes, read_graph
 from structpred.spaces._joint import JointSolver, in_turns
 from structpred.spaces._levels import Level, LeveledGraph, LongestPaths, levels_between
 from structpred.spaces._placement import SolverPlacement
-from structpred.spaces.base import StructuredSpace, validate_enumerable
+from structpred.spaces.base import StructuredSpace
 
 _FEW = 256
 _FORBIDDEN = -1e305  # below any sum of scores, and the sum of a path of them is finite

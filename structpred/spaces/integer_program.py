@@ -26,8 +26,9 @@ from structpred.spaces._integer_program.from_model import read_model
 from structpred.spaces._integer_program.program import TOLERANCE, Floats, Program
 from structpred.spaces._integer_program.search import Search
 from structpred.spaces._integer_program.solvers import LinearSolver, Model, Outcome, Settings, Verdict, as_costs
+from structpred.spaces._out_of_time import OutOfTimeError
 from structpred.spaces._placement import SolverPlacement
-from structpred.spaces.base import OutOfTimeError, StructuredSpace
+from structpred.spaces.base import StructuredSpace
 
 if TYPE_CHECKING:
     from scipy.optimize import Bounds, LinearConstraint

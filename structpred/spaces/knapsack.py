@@ -14,8 +14,9 @@ from torch import Tensor
 from structpred._validation import validate_nonnegative_int
 from structpred.errors import Words, argument_error
 from structpred.spaces._decision_diagram import DecisionDiagram
+from structpred.spaces._enumerable import validate_enumerable
 from structpred.spaces._placement import SolverPlacement
-from structpred.spaces.base import StructuredSpace, validate_enumerable
+from structpred.spaces.base import StructuredSpace
 
 _MOST_WEIGHT = 2**62  # any sum of two is an int64
 

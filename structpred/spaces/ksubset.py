@@ -14,9 +14,10 @@ from torch import Tensor
 
 from structpred._validation import positive_int, validate_positive_int
 from structpred.errors import argument_error
+from structpred.spaces._enumerable import validate_enumerable
 from structpred.spaces._joint import JointSolver
 from structpred.spaces._placement import SolverPlacement
-from structpred.spaces.base import StructuredSpace, validate_enumerable
+from structpred.spaces.base import StructuredSpace
 
 
 def _one_or_several(k: object) -> object:

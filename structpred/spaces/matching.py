@@ -11,7 +11,8 @@ from attrs import Factory, field, frozen
 from torch import Tensor
 
 from structpred._validation import positive_int
-from structpred.spaces.base import StructuredSpace, validate_enumerable
+from structpred.spaces._enumerable import validate_enumerable
+from structpred.spaces.base import StructuredSpace
 
 
 @frozen

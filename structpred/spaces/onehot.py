@@ -10,9 +10,10 @@ from attrs import field, frozen
 from torch import Tensor
 
 from structpred._validation import positive_int
+from structpred.spaces._enumerable import validate_enumerable
 from structpred.spaces._joint import JointSolver
 from structpred.spaces._placement import SolverPlacement
-from structpred.spaces.base import StructuredSpace, validate_enumerable
+from structpred.spaces.base import StructuredSpace
 
 
 @frozen

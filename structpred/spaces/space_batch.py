@@ -18,8 +18,9 @@ from structpred._validation import validate_floating
 from structpred.errors import Words, argument_error
 from structpred.loss import LinearLoss
 from structpred.spaces._joint import JointSolver, OneByOne
+from structpred.spaces._out_of_time import Index, OutOfTimeError
 from structpred.spaces._placement import solve_rows
-from structpred.spaces.base import Index, OutOfTimeError, StructuredSpace
+from structpred.spaces.base import StructuredSpace
 
 
 def _read_spaces(spaces: object) -> tuple[StructuredSpace, ...]:

@@ -13,10 +13,11 @@ from attrs import field, frozen
 from torch import Tensor
 
 from structpred.errors import Words, argument_error
+from structpred.spaces._enumerable import validate_enumerable
 from structpred.spaces._graphs import EdgeList, import_networkx, name_nodes, read_graph
 from structpred.spaces._joint import JointSolver
 from structpred.spaces._placement import SolverPlacement
-from structpred.spaces.base import StructuredSpace, validate_enumerable
+from structpred.spaces.base import StructuredSpace
 
 _EDGES_A_CALL = 32_768  # one call for few edges would cost its overhead, one for many would sort for long
 

@@ -13,7 +13,8 @@ from torch import Tensor
 from structpred._tensors import corner
 from structpred.errors import InfeasibleError, SpaceError
 from structpred.loss import LinearLoss
-from structpred.spaces.base import StructuredSpace, validate_enumerable
+from structpred.spaces._enumerable import validate_enumerable
+from structpred.spaces.base import StructuredSpace
 
 
 @frozen

@@ -11,7 +11,8 @@ import torch
 import structpred as sp
 from structpred import SolverPlacement
 from structpred._threads import threads_for_all
-from structpred.spaces.base import OutOfTimeError, validate_enumerable
+from structpred.spaces._enumerable import validate_enumerable
+from structpred.spaces._out_of_time import OutOfTimeError
 
 
 @attrs.frozen
@@ -241,7 +242,7 @@ def test_a_solvers_own_error_reaches_the_caller(placement):
         returning(fail, placement).argmax(torch.zeros(5, 3))
 
 
-# --- a solver that placement out of time
+# --- a solver that runs out of time
 
 
 def out_of_time(rows, answer=None):
@@ -276,6 +277,29 @@ def test_an_answer_out_of_time_must_do_without_forbidden_parts():
     scores[2, 0] = -torch.inf
     with pytest.warns(sp.SolverTimeoutWarning), pytest.raises(sp.InfeasibleError, match="in example 2;"):
         out_of_time([4], 1.0).argmax(scores)
+
+
+@pytest.mark.parametrize("answered", [True, False])
+@every_place
+def test_rows_out_of_time_are_counted_in_the_whole_batch(placement, answered):
+    def solve(scores):
+        late = scores[:, 0].gt(0).nonzero().flatten().tolist()
+        y = scores.eq(0).double()
+        if late:
+            raise OutOfTimeError(late, y if answered else None)
+        return y
+
+    scores = torch.zeros(200, 3)
+    scores[150, 0] = 1
+    space = returning(solve, placement)
+    with threads_for_all():
+        if answered:
+            scores[[7, 199], 0] = 1
+            with pytest.warns(sp.SolverTimeoutWarning, match="in examples 7, 150, 199;"):
+                assert torch.equal(space.argmax(scores), scores.eq(0).float())
+        else:
+            with pytest.raises(sp.SolverTimeoutError, match="in example 150;"):
+                space.argmax(scores)
 
 
 # --- naming examples
