@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from structpred.errors import ArgumentError, SpaceError, describe
+from structpred.spaces._enumerable import listing_at_most
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.law import ViolationError
 
@@ -35,7 +36,8 @@ class Same:
 def _listed(key: Same) -> Tensor | str:
     space: StructuredSpace = key.it
     try:
-        structures = space.enumerate()
+        with listing_at_most(_MOST_STRUCTURES, _MOST_ENTRIES):
+            structures = space.enumerate()
     except NotImplementedError:
         return "the space does not enumerate"
     except ArgumentError as error:
