@@ -62,10 +62,12 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
 def restoring_torch() -> Iterator[None]:
     """Afterwards torch's settings are what they were, whatever a broken subject made of them."""
     dtype, threads, grad = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled()
+    precision = torch.get_float32_matmul_precision()
     try:
         yield
     finally:
         torch.set_default_dtype(dtype)
+        torch.set_float32_matmul_precision(precision)
         torch.set_grad_enabled(grad)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)

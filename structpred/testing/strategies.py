@@ -40,6 +40,8 @@ the 1, and below 2^-50 the score.
 """
 HAIRS = {torch.float64: SMALLEST, torch.float32: 2.0**-12, torch.bfloat16: 2.0**-6, torch.float16: 2.0**-9}
 """What each dtype resolves beside 1 and 2, and the next coarser one does not."""
+FINEST = 2.0**-44
+"""A difference beside 1 that float64 resolves, in sums of a few too."""
 _MOST_DRAWN_APART = 16
 
 

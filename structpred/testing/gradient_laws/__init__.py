@@ -11,12 +11,13 @@ def _laws_in(module: ModuleType) -> tuple[Law, ...]:
 
 
 _UNBIASED = (
+    in_expectation.many_draws_have_the_mean_of_few,
     in_expectation.mean_gradient_equals_differences_of_the_loss,
     in_expectation.mean_gradient_equals_the_closed_form,
     in_expectation.mean_gradient_equals_the_quadrature,
 )
 
-OBJECTIVE_LAWS = (*_laws_in(calls), *_laws_in(objectives))
+OBJECTIVE_LAWS = (*_laws_in(calls), *_laws_in(objectives), in_expectation.noise_is_what_it_says)
 """Of every objective."""
 
 DIRECT_LAWS = (
@@ -44,7 +45,11 @@ SCORE_FUNCTION_LAWS = (
 )
 """Of an objective whose gradient is that of the expected loss in the mean."""
 
-LAYER_LAWS = (*_laws_in(calls), layers.gradients_follow_the_unit_of_the_loss)
+LAYER_LAWS = (
+    *_laws_in(calls),
+    layers.gradients_follow_the_unit_of_the_loss,
+    in_expectation.noise_is_what_it_says,
+)
 """Of every layer."""
 
 DIFFERENCE_LAYER_LAWS = (

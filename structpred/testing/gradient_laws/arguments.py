@@ -150,7 +150,8 @@ class Arguments:
             found["the scores"] = scores.requires_grad_()
         if it.mode is not Mode.ONLY_SCORES and isinstance(scale, Tensor):
             found["the scale"] = scale.requires_grad_()
-        if it.loss is Loss.REQUIRES_GRAD and isinstance(self.subject, ObjectiveSubject):
+        shared = it.loss in (Loss.BROADCAST, Loss.WITHOUT_BATCH, Loss.ALONG_THE_SECOND) and it.mode is Mode.ALL
+        if (it.loss is Loss.REQUIRES_GRAD or shared) and isinstance(self.subject, ObjectiveSubject):
             found["the coefficients"] = loss.coefficients.requires_grad_()
             if not self.is_potential:
                 assert isinstance(loss.constant, Tensor)

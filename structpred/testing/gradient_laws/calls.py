@@ -16,6 +16,7 @@ from structpred.testing.gradient_laws.case import Case, cases
 from structpred.testing.gradient_laws.subject import Subject
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import first
+from structpred.testing.strategies import SMALLEST
 
 _MANY, _FEW = 64, 16
 _CALLS = 120
@@ -133,12 +134,14 @@ def later_calls_are_as_the_first(subject: Subject, *, seed: int = 0) -> None:
 def eval_mode_is_without_noise(subject: Subject, case: Case) -> None:
     """After ``.eval()`` no noise is drawn, and the result is that of training mode under noise of 0.
 
-    Of scores from near 0 to large, so that no noise is so small or large that it changes nothing. Back in training
-    mode, there is noise again.
+    Of scores from near 0 to large, so that no noise is so small or large that it changes nothing, and of others that
+    only float64 tells apart. Back in training mode, there is noise again.
     """
     shape = (_MANY, *subject.space.shape)
     sizes = 2.0 ** torch.linspace(-12, 4, _MANY, dtype=torch.float64)
-    scores = case.direction(torch.zeros(shape, dtype=torch.float64), 5) * sizes.reshape(-1, *(1,) * (len(shape) - 1))
+    random = case.direction(torch.zeros(shape, dtype=torch.float64), 5)
+    fine = 1 + SMALLEST * random.flatten(1).argsort(1).argsort(1).reshape(shape).double()
+    scores = torch.cat([random * sizes.reshape(-1, *(1,) * (len(shape) - 1)), fine])[::2]
     coefficients = case.direction(scores, 6)
     loss = LinearLoss(coefficients, event_dims=len(subject.space.shape), best=subject.space.argmax(-coefficients))
     scale = case.scale.flatten()[0]

@@ -69,6 +69,9 @@ def examples(
     noise = (noise / step).round() * step
     scale = _scale(it, _EXAMPLES, space.noise_shape, generator)
     coefficients = lattice((_EXAMPLES, *space.shape), 1.0 if half else 2.0)
+    if it.scores is Scores.FINE:
+        noise = (noise / 2).round()
+        coefficients = (coefficients / 2).round() + lattice(coefficients.shape, 2 * step)  # few have one best structure
     if subject.has_a_step and abs(it.epsilon) < 0.1:  # so that the step reaches other structures
         coefficients = coefficients / abs(it.epsilon)
     if it.loss in _SHARED or (it.loss is LossKind.ALONG_THE_SECOND and len(it.batch) < 2):
@@ -99,14 +102,20 @@ def _scores(subject: Subject, it: Circumstance, scores: Tensor, generator: torch
     dims = len(subject.space.shape)
     each = (_EXAMPLES, *(1,) * dims)
     far = 4.0 if it.dtype in HALF else 512.0
+    lowest = 2.0**40 if it.dtype is torch.float64 else far
     signs = torch.randint(0, 2, each, generator=generator).double() * 2 - 1
     if it.scores is Scores.EQUAL:
         return scores.flatten(1)[:, 0].reshape(each).expand_as(scores).clone()
+    if it.scores is Scores.FINE:
+        hairs = torch.randint(-2, 3, scores.shape, generator=generator).double()
+        return 1 + (scores > 0) + _STEPS.get(it.dtype, 1 / 16) * hairs
     if it.scores is Scores.LARGE:
         return scores / 2 + far * signs if it.dtype not in HALF else (scores * 8).round() / 16 + far * signs
     if it.scores is Scores.ONE_LARGE:
         part = torch.randint(scores[0].numel(), (_EXAMPLES, 1), generator=generator)
-        return scores.flatten(1).scatter_add(1, part, torch.full((_EXAMPLES, 1), -far).double()).reshape(scores.shape)
+        return (
+            scores.flatten(1).scatter_add(1, part, torch.full((_EXAMPLES, 1), -lowest).double()).reshape(scores.shape)
+        )
     if it.scores in (Scores.ONE_FORBIDDEN, Scores.MANY_FORBIDDEN):
         kept = subject.space.argmax(torch.randn(scores.shape, generator=generator, dtype=torch.float64)) != 0
         order = torch.rand(scores.shape, generator=generator).masked_fill(kept, 2.0).flatten(1)

@@ -75,8 +75,10 @@ def _shaped(call: Arguments, name: str, gradient: Tensor) -> tuple[Tensor, Tenso
     largest = sizes.max()
 
     def summed(tensor: Tensor) -> Tensor:
-        if name in ("the scores", "the coefficients"):
+        if name == "the scores":
             return tensor.reshape(*it.batch, *space.shape)
+        if name == "the coefficients":
+            return tensor.reshape(*it.batch, *space.shape).sum_to_size(call.loss().coefficients.shape)
         if name == "the constant":
             return tensor.reshape(it.batch)
         if it.scale is Scale.PER_VARIABLE:

@@ -89,7 +89,7 @@ class _Call:
         with default_dtype(it.default):
             got, names = self.got()
         wanted, bounds = expected(self.arguments, plain_gradients=self.plain_gradients)
-        tolerance, smallest = _TOLERANCE[it.dtype], _SMALLEST[it.dtype]
+        tolerance, smallest = _TOLERANCE[it.dtype], _SMALLEST[it.dtype] * min(1.0, self.given.unit)
         if self.plain_gradients and it.dtype in HALF:
             tolerance *= 5  # of a density that may be computed in half precision
         if self.has_projection:  # of scores that are near one another
@@ -173,7 +173,7 @@ class _Call:
         result = module(scores, **keywords)
         arriving = self.arguments.arriving().reshape(result.shape).to(result.dtype)
         if self.it.upstream is Upstream.SUM:  # what arrives is not contiguous
-            return (result.movedim(-1, 0) * arriving.movedim(-1, 0)).sum(), result
+            return (result.movedim(-1, 0) * arriving.movedim(-1, 0).contiguous()).sum(), result
         return (result * arriving).sum(), result
 
     @contextlib.contextmanager

@@ -29,6 +29,7 @@ from structpred.testing.quadrature import OneHotExpectation, edges_of_support
 
 _SIGMAS = (0.1, 0.5, 1.0, 3.0, 10.0)  # of the chi-square tests
 _MOST_PARTS = 50  # for quadrature
+_NOISE_PER_DRAW = 10  # drawing alone is cheap
 
 
 def _on_the_whole_line(subject: Subject) -> str | None:
@@ -150,6 +151,49 @@ def frequencies_are_those_of_the_softmax(subject: Subject, *, draws: int = 40_00
 
 def _noisy(subject: Subject) -> str | None:
     return "only with noise" if subject.noise is None else None
+
+
+@law(needs=_noisy)
+def noise_is_what_it_says(subject: Subject, *, draws: int = 40_000, seed: int = 0) -> None:
+    """Draws of the noise have mean 0 and the variance it states, and are distributed as its ``cdf``, if it has one."""
+    assert subject.noise is not None
+    noise, count = subject.noise, _NOISE_PER_DRAW * draws
+    sample = noise.sample((count,), dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    square, variance = sample.square(), torch.tensor([noise.variance], dtype=torch.float64)
+    expect_equal_means(sample[:, None], torch.zeros(1, dtype=torch.float64), 0.0, "the noise", seed)
+    expect_equal_means(square[:, None], variance, 0.0, "the square of the noise", seed)
+    try:
+        below = noise.cdf(sample.sort().values)
+    except NotImplementedError:
+        return
+    # Massart 1990: the probability of a larger distance is 2 exp(-2 n d^2) at most.
+    most = math.sqrt(math.log(4 / FALSE_ALARM) / (2 * count)) + 1 / count
+    distance = (below - torch.arange(1, count + 1, dtype=torch.float64) / count).abs().max()
+    if not distance <= most:
+        message = "draws of the noise are not distributed as its cdf: the largest distance of the two"
+        raise ViolationError(message, seed=seed, got=distance.item(), at_most=most)
+
+
+def _estimates(subject: Subject) -> str | None:
+    if subject.has_a_step:
+        return "only where the gradient is an estimate without a step"
+    return _on_the_whole_line(subject)
+
+
+@law(needs=_estimates)
+def many_draws_have_the_mean_of_few(subject: Subject, *, draws: int = 40_000, seed: int = 0) -> None:
+    """In the mean, gradients are those of the leave-one-out estimate from the same draws, of however many samples.
+
+    As both see the same draws, their difference shows a wrong factor that is lost in the noise of each.
+    """
+    for samples in (2, 3, 12, 40):
+        problem = Problem(subject, draws // samples, seed)
+        got, expected = problem.beside_the_leave_one_out_estimate(samples)
+        for what, one, other in zip(("the scores", "sigma"), got, expected, strict=True):
+            off = (one - other).flatten(1)
+            off = off.where(off.abs() > 1e-9 * other.abs().max(), 0.0)  # what is only rounded has no spread
+            message = f"{samples} samples: gradients for {what}, less those of the leave-one-out estimate"
+            expect_equal_means(off, torch.zeros(off.shape[1], dtype=torch.float64), 0.0, message, seed)
 
 
 @law(needs=_noisy)

@@ -73,15 +73,18 @@ def gradient_for_scale_is_the_difference_along_what_arrived(subject: LayerSubjec
 def gradient_is_what_arrived(subject: LayerSubject, case: Case) -> None:
     """The dL/dy that arrived goes to the perturbed scores, and on through the projection that the layer has."""
     forbidden = (case.direction(case.scores) < 0) & (subject.space.argmax(case.scores) == 0)
-    case = attrs.evolve(case, scores=case.generic_scores().masked_fill(forbidden, -torch.inf))
-    at = subject.call(case)
-    scores, scale = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()
-    perturbed = subject.perturbed(projected(subject, scores), scale, at.noise)
-    assert at.arrived is not None
-    arrived = at.arrived.reshape(perturbed.shape).masked_fill(forbidden, 0)
-    expected = _pulled_back(perturbed, arrived, scores, scale)
-    expect_close(at.for_scores, expected[0], "the gradient for the scores differs")
-    expect_close(at.for_scale, expected[1], "the gradient for the scale differs")
+    for unit in (1.0, 2.0**-40):  # a projection takes it away
+        own = attrs.evolve(case, scores=unit * case.generic_scores().masked_fill(forbidden, -torch.inf))
+        at = subject.call(own)
+        scores, scale = own.scores.clone().requires_grad_(), own.scale.clone().requires_grad_()
+        perturbed = subject.perturbed(projected(subject, scores), scale, at.noise)
+        assert at.arrived is not None
+        arrived = at.arrived.reshape(perturbed.shape).masked_fill(forbidden, 0)
+        expected = _pulled_back(perturbed, arrived, scores, scale)
+        expect_close(
+            unit * at.for_scores, unit * expected[0], f"scores times {unit:g}: the gradient for the scores differs"
+        )
+        expect_close(at.for_scale, expected[1], f"scores times {unit:g}: the gradient for the scale differs")
 
 
 def _gradients(subject: LayerSubject, case: Case, reduced: object) -> list[Tensor]:

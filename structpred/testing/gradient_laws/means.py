@@ -35,7 +35,8 @@ def expect_equal_means(got: Tensor, expected: Tensor, reach: Tensor | float, wha
     is_sample = expected.ndim == 2
     mean = expected.mean(0) if is_sample else expected
     margin = _margin(got, reach) + (_margin(expected, reach) if is_sample else 0.0)
-    excess = (got.mean(0) - mean).abs() / margin
+    off = (got.mean(0) - mean).abs()
+    excess = (off / margin).where(off != 0, 0.0)
     if not excess.max() <= 1:
         raise ViolationError(
             f"{what}: the mean of {len(got)} draws is off by {excess.max():.1f} times what chance allows",

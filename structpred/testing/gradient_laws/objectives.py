@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
+from structpred.errors import ArgumentError
+from structpred.testing.gradient_laws.arguments import Scripted
 from structpred.testing.gradient_laws.calls import expect_close
 from structpred.testing.gradient_laws.case import BATCH, Case, cases
 from structpred.testing.gradient_laws.subject import ObjectiveSubject
@@ -63,6 +67,8 @@ def solve_returns_what_is_reduced(subject: ObjectiveSubject, case: Case) -> None
         )
     if noise is not None and not torch.equal(solution.noise, noise.draws[-1]):
         raise ViolationError("the noise of the solution was not drawn", got=solution.noise, expected=noise.draws[-1])
+    if noise is not None:
+        _expect_each_draw(subject, case, solution.noise, leaves)
     samples = 1 if subject.noise is None else case.num_samples
     got = tuple(solution.loss.shape), tuple(solution.prediction.shape)
     expected = (samples, *BATCH), (samples, *case.scores.shape)
@@ -70,6 +76,30 @@ def solve_returns_what_is_reduced(subject: ObjectiveSubject, case: Case) -> None
         raise ViolationError("the shapes of loss and prediction", got=got, expected=expected)
     if not subject.space.contains(solution.prediction).all():
         raise ViolationError("the prediction is not in the space", got=solution.prediction)
+
+
+def _expect_each_draw(subject: ObjectiveSubject, case: Case, noise: Tensor, leaves: list[Tensor]) -> None:
+    """Raises unless the losses of ``solve``, each with a weight, have the gradients of calls with one draw each."""
+    if isinstance(getattr(subject.module, "epsilon", None), torch.nn.Module):
+        return  # its policy may take another step at each call
+    settings: dict[str, Any] = {"epsilon": case.epsilon} if subject.has_a_step else {}
+
+    def solved(draws: Tensor) -> Tensor:
+        assert subject.noise is not None
+        scripted = Scripted(subject.noise, [draws], seeded=True)
+        module = subject.variant(num_samples=len(draws), noise=scripted, **settings)
+        loss: Tensor = module.solve(leaves[0], case.loss, **subject.keywords(case.seed, leaves[1])).loss
+        return loss
+
+    try:
+        each = [solved(noise[draw : draw + 1]).sum() for draw in range(len(noise))]
+    except ArgumentError:
+        return  # of an objective that needs several draws, whose gradients hang together
+    weights = torch.arange(1.0, len(noise) + 1, dtype=torch.float64)
+    got = _gradients((weights * solved(noise).flatten(1).sum(1)).sum(), leaves)
+    expected = _gradients((weights * torch.stack(each)).sum(), leaves)
+    for name, one, other in zip(("scores", "scale"), got, expected, strict=True):
+        expect_close(one, other, f"of draws with weights, the gradient for the {name} is not that of each draw alone")
 
 
 def _gradients(value: Tensor, leaves: list[Tensor]) -> list[Tensor]:

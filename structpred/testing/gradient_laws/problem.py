@@ -11,8 +11,9 @@ from torch import Tensor
 
 from structpred.loss import LinearLoss
 from structpred.noise import Noise
+from structpred.score_function import others_mean
 from structpred.testing.gradient_laws.means import expect_equal_means
-from structpred.testing.gradient_laws.subject import Subject
+from structpred.testing.gradient_laws.subject import Recorded, Subject
 
 _PROJECTIONS = 8  # in random directions
 _PROBLEM = 11  # one problem for all seeds, where biases are large and already fall as they do in the limit
@@ -128,6 +129,21 @@ class Problem:
         for_shifts = -slope * loss.reshape(draws, *(1,) * len(space.noise_shape)) / self.sigma
         for_sigma = loss * (-slope * gamma - 1).flatten(1).sum(1) / self.sigma
         return for_shifts, for_sigma
+
+    def beside_the_leave_one_out_estimate(self, samples: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+        """The gradients for scores ``(draws, *shape)`` and sigma ``(draws, 1)``, and that estimate from their noise."""
+        space, recorded = self.subject.space, Recorded(self.noise)
+        none = torch.zeros(self.draws, dtype=torch.float64)
+        for_scores, for_sigma = self.gradients_at(self._on_parts(none), none, num_samples=samples, noise=recorded)
+        gamma = recorded.draws[0].requires_grad_()  # (samples, draws, *shape), as each part is a variable
+        (slope,) = torch.autograd.grad(self.noise.log_prob(gamma).sum(), gamma)
+        gamma = gamma.detach()
+        y = space.argmax(self.scores + space.spread(self.sigma * gamma))
+        loss = (self.costs * y).flatten(2).sum(2)
+        worth = (loss - others_mean(loss)) / samples
+        expected = (-slope * worth.reshape(*worth.shape, *(1,) * len(space.shape)) / self.sigma).sum(0)
+        expected_for_sigma = (worth * (-slope * gamma - 1).flatten(2).sum(2) / self.sigma).sum(0)
+        return (for_scores, for_sigma[:, None]), (expected, expected_for_sigma[:, None])
 
     def reach(self, epsilon: float) -> float:
         """How far the gradients of two draws for one part can lie from each other; 0 where that has no bound."""

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.oracles import Same, can_enumerate, structures_of, value
-from structpred.testing.strategies import HAIRS
+from structpred.testing.strategies import FINEST, HAIRS
 
 COUNT = 61  # a prime, so that no chunk or period of a batch fits
 _MOST_ENTRIES = 4_000_000  # of a batch
@@ -38,7 +38,7 @@ class Rows(enum.Enum):
     MIXED = enum.auto()
     """Examples of all kinds above."""
     FINE = enum.auto()
-    """Near 1 and 2, with differences that the next coarser dtype does not resolve."""
+    """Near 1 and 2, with differences that the next coarser dtype does not resolve; of 2^-44 too in float64."""
 
 
 @frozen(eq=False)
@@ -82,7 +82,10 @@ def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtyp
         return torch.randint(low, high + 1, size, generator=generator).double()
 
     if rows is Rows.FINE:
-        return integers(1, 2) + HAIRS[dtype] * integers(-2, 2)
+        fine = integers(1, 2) + HAIRS[dtype] * integers(-2, 2)
+        if dtype == torch.float64:
+            fine[::2] = 1 + FINEST * integers(-2, 2)[::2]
+        return fine
     if rows is Rows.TIES:
         return integers(-2, 2).where(torch.rand(shape, generator=generator) < 0.8, -0.0)
     if rows is Rows.EQUAL:

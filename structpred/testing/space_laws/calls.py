@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import Any
 
 import torch
+from hypothesis import strategies as st
 from torch import Tensor
 
 from structpred._threads import threads_for_all
+from structpred.spaces._placement import SolverPlacement
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import per_example
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import expect_members, expect_same_value, threads
+from structpred.testing.space_laws._rows import most_rows
+
+_MOST_LINES = 20
 
 
 @law(scores=strategies.scores, target=per_example(strategies.targets), examples=2)
@@ -59,10 +67,14 @@ def an_empty_batch_has_an_empty_answer(space: StructuredSpace) -> None:
                 )
 
 
-@law(scores=per_example(strategies.scores), examples=5)
-def threads_do_not_matter(space: StructuredSpace, scores: Tensor, *, tolerance: float = 0.0) -> None:
+@law(
+    scores=per_example(strategies.scores),
+    rows=lambda space: st.sampled_from([it for it in (25, 257) if it <= most_rows(space)] or [7]),
+    examples=5,
+)
+def threads_do_not_matter(space: StructuredSpace, scores: Tensor, rows: int, *, tolerance: float = 0.0) -> None:
     """One, two and three threads return answers of the same value, for more examples than there are chunks."""
-    many = _repeated(scores, (25,))
+    many = _repeated(scores, (rows,))
     with threads(1):
         expected = space.argmax(many)
     for count in (2, 3):
@@ -71,3 +83,42 @@ def threads_do_not_matter(space: StructuredSpace, scores: Tensor, *, tolerance: 
         message = f"{count} threads return another value than one"
         expect_members(space, y, f"with {count} threads, the answer is not in the space")
         expect_same_value(space, many, y, expected, tolerance, message)
+    if space.placement is SolverPlacement.IN_THREADS:
+        for line, y in _met(space, scores, -scores.where(scores.isfinite(), 0)):
+            message = f"where another thread solves while this one is at line {line} of _argmax, another value"
+            expect_same_value(space, scores, y, expected[: len(scores)], tolerance, message)
+
+
+def _met(space: StructuredSpace, scores: Tensor, others: Tensor) -> Iterator[tuple[int, Tensor]]:
+    """Each line of ``_argmax``, and the answer to the scores where others are solved for in full just before it.
+
+    Threads may meet at any line, and seldom do. Only what is written in Python is seen.
+    """
+    code = getattr(type(space)._argmax, "__code__", None)
+    met: list[int] = []
+
+    def before(line: int) -> None:
+        if line not in met:
+            met.append(line)
+            sys.settrace(None)
+            space.argmax(others)
+
+    def local(frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
+        if event == "line" and len(met) == count:
+            before(frame.f_lineno)
+        return local
+
+    def trace(frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
+        return local if frame.f_code is code else None
+
+    with threads(1):
+        for count in range(_MOST_LINES):
+            found = sys.gettrace()
+            sys.settrace(trace)
+            try:
+                y = space.argmax(scores)
+            finally:
+                sys.settrace(found)
+            if len(met) == count:
+                return
+            yield met[-1], y

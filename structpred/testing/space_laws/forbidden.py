@@ -19,6 +19,9 @@ from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import best_of, enumerable, expect_members, expect_not_worse, first, structures_of
 from structpred.testing.space_laws._places import FLOATING, Place, places
 
+_MOST_CHOSEN = 40
+_LOWEST = -(2.0**100)
+
 _plain = functools.partial(strategies.scores, forbidden=False, contiguous=True)
 
 
@@ -32,16 +35,17 @@ def minus_inf_forbids_a_part(
     space: StructuredSpace, scores: Tensor, level: float, allowed: Tensor, target: Tensor, *, tolerance: float = 0.0
 ) -> None:
     """A part whose score is -inf is not used while a structure can do without it, however low the others score."""
-    masked = (scores + level).masked_fill(~(allowed | (target != 0)), -math.inf)
-    y = space.argmax(masked)
-    for index in first((masked.isneginf() & (y != 0)).flatten(1).any(1)):
-        raise ViolationError(
-            "the answer uses a part whose score is -inf", example=index, scores=masked[index], got=y[index],
-            better=target[index],
-        )  # fmt: skip
-    expect_members(space, y, "with some scores -inf, the answer is not in the space")
-    message = "with some scores -inf, a structure that uses none of them scores higher than the answer"
-    expect_not_worse(space, masked, y, target, tolerance, message, "structure")
+    for at in (level, _LOWEST):
+        masked = (scores + at).masked_fill(~(allowed | (target != 0)), -math.inf)
+        y = space.argmax(masked)
+        for index in first((masked.isneginf() & (y != 0)).flatten(1).any(1)):
+            raise ViolationError(
+                "the answer uses a part whose score is -inf", example=index, scores=masked[index], got=y[index],
+                better=target[index],
+            )  # fmt: skip
+        expect_members(space, y, "with some scores -inf, the answer is not in the space")
+        message = "with some scores -inf, a structure that uses none of them scores higher than the answer"
+        expect_not_worse(space, masked, y, target, tolerance, message, "structure")
 
 
 @law(target=per_example(strategies.targets))
@@ -52,6 +56,49 @@ def what_alone_is_allowed_is_the_answer(space: StructuredSpace, target: Tensor) 
     for index in first(((y != 0) & (target == 0)).flatten(1).any(1)):
         raise ViolationError("the answer uses other parts", example=index, got=y[index], expected=target[index])
     expect_members(space, y, "the answer is not in the space")
+
+
+def _chosen(space: StructuredSpace) -> list[int]:
+    """The places in the list of as many structures as are tried."""
+    count = len(structures_of(space))
+    return list(range(0, count, -(-count // _MOST_CHOSEN)))
+
+
+@law(place=listed(_chosen), needs=enumerable)
+def the_only_structure_left_is_the_answer(space: StructuredSpace, place: int, *, seed: int = 0) -> None:
+    """Where every other structure has a forbidden part, be it one, the answer has none, however low its parts score.
+
+    A structure of which the others have only a part may be left beside those.
+    """
+    every = structures_of(space).flatten(1) != 0
+    target = every[place]
+    generator = torch.Generator().manual_seed(1000 * seed + place)
+    forbidden = _hitting(every & ~target, generator)
+    scores = torch.randint(0, 17, target.shape, generator=generator).double() / 16
+    low = torch.tensor([-4.0, -1000.0, -(2.0**50)], dtype=torch.float64)[:, None]
+    scores = scores.where(~target, low).masked_fill(forbidden, -math.inf).reshape(-1, *space.shape)
+    y = space.argmax(scores)
+    for index in first((scores.isneginf() & (y != 0)).flatten(1).any(1)):
+        raise ViolationError(
+            "the answer uses a part whose score is -inf", example=index, scores=scores[index], got=y[index],
+            better=target.reshape(space.shape).double(),
+        )  # fmt: skip
+    expect_members(space, y, "with some scores -inf, the answer is not in the space")
+
+
+def _hitting(sets: Tensor, generator: torch.Generator) -> Tensor:
+    """Parts, none to spare, of which every set has one, as far as it has any: ``(count, parts) -> (parts)``, bool."""
+    chosen = torch.zeros(sets.shape[1], dtype=torch.bool)
+    left = sets[sets.any(1)]
+    order = torch.rand(sets.shape[1], generator=generator)
+    while len(left):
+        chosen[(order * left[0]).argmax()] = True
+        left = left[~(left & chosen).any(1)]
+    hit = sets[sets.any(1)]
+    for part in chosen.nonzero().flatten().tolist():
+        chosen[part] = False
+        chosen[part] = not bool((hit & chosen).any(1).all())
+    return chosen
 
 
 def _truths(space: StructuredSpace, *, batch: Sequence[int]) -> SearchStrategy[Tensor]:
@@ -128,7 +175,8 @@ def what_are_no_scores_is_refused(space: StructuredSpace) -> None:
     good = torch.zeros(2, *space.shape)
     _expect_refusal(space, torch.zeros(2, *space.shape[:-1], space.shape[-1] + 1), "one part too many")
     _expect_refusal(space, good[0, ..., 0] if len(space.shape) == 1 else good[0, 0], "a dimension too few")
-    _expect_refusal(space, good.long(), "integers")
+    for dtype in (torch.int64, torch.int32, torch.int8, torch.uint8, torch.bool, torch.complex64):
+        _expect_refusal(space, good.to(dtype), f"a dtype of {dtype}")
     _expect_refusal(space, good.tolist(), "a list")
 
 

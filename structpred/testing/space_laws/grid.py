@@ -50,6 +50,8 @@ class Before(enum.Enum):
     """A batch of another size, whose answer is kept."""
     THE_BATCH_TURNED = enum.auto()
     """The same examples in another order, whose answer is kept."""
+    ONE_EXAMPLE = enum.auto()
+    """One without batch dimensions, whose answer is kept."""
 
 
 @frozen
@@ -154,6 +156,8 @@ def _call_before(
         kept = [space.argmax(others.reshape(-1, *space.shape)[: max(1, it.rows - 1)])]
     elif it.before is Before.THE_BATCH_TURNED:
         kept = [space.argmax(scores.reshape(-1, *space.shape).flip(0).reshape(scores.shape))]
+    elif it.before is Before.ONE_EXAMPLE:
+        kept = [space.argmax(others.reshape(-1, *space.shape)[0])]
     if it.mode is Mode.REQUIRES_GRAD:
         given.requires_grad_()
     return given, [(earlier, earlier.clone()) for earlier in kept]
@@ -201,4 +205,7 @@ def _settings() -> dict[str, object]:
         "grad mode": torch.is_grad_enabled(),
         "inference mode": torch.is_inference_mode_enabled(),
         "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+        "precision of float32 products": torch.get_float32_matmul_precision(),
+        "default device": torch.get_default_device(),
+        "anomaly detection": torch.is_anomaly_enabled(),
     }

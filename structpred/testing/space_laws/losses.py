@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import torch
@@ -29,11 +30,13 @@ def score_is_the_inner_product(space: StructuredSpace, scores: Tensor, target: T
 
 @law(scores=per_example(strategies.scores, dtype=torch.float64), target=per_example(strategies.targets))
 def the_gradient_of_score_is_the_structure(space: StructuredSpace, scores: Tensor, target: Tensor) -> None:
-    """The gradient of score(scores, y) for the scores is y, and 0 at forbidden parts that y does not use."""
-    leaf = scores.clone().requires_grad_()
-    (got,) = torch.autograd.grad(space.score(leaf, target).sum(), leaf)
-    for index in first((got != target).flatten(1).any(1)):
-        raise ViolationError("the gradient of score is not y", example=index, got=got[index], expected=target[index])
+    """The gradient of score(scores, y) for the scores is y times what comes after, and 0 at parts y does not use."""
+    for upstream in (1.0, -2.0):
+        leaf, wanted = scores.clone().requires_grad_(), upstream * target
+        (got,) = torch.autograd.grad(upstream * space.score(leaf, target).sum(), leaf)
+        for index in first((got != wanted).flatten(1).any(1)):
+            message = f"the gradient of {upstream:g} times the score is not {upstream:g} y"
+            raise ViolationError(message, example=index, got=got[index], expected=wanted[index])
 
 
 @law(place=listed(lambda space: places(space, FLOATING)))
@@ -97,16 +100,20 @@ def hamming_counts_the_parts_that_differ(space: StructuredSpace, target: Tensor,
         _expect_equal(space.hamming(given)(y).double(), expected, message)
 
 
-@law(costs=per_example(strategies.directions_of, simple=True), other=per_example(strategies.targets))
+_costs = functools.partial(strategies.scores, dtype=torch.float64, forbidden=False, contiguous=True)
+
+
+@law(costs=per_example(_costs), other=per_example(strategies.targets))
 def regret_is_what_a_structure_costs_more(
     space: StructuredSpace, costs: Tensor, other: Tensor, *, tolerance: float = 0.0
 ) -> None:
     """regret(costs)(y) is what y costs beyond the best structure: at least 0, and 0 at the answer to -costs."""
     loss, best = space.regret(costs), space.argmax(-costs)
     expected = value(space, costs, other) - value(space, costs, best)
+    rounding = 8 * torch.finfo(torch.float64).eps + tolerance
     largest = costs.abs().flatten(1).sum(1)
     for what, got, wanted in (("y", loss(other), expected), ("the best", loss(best), torch.zeros_like(expected))):
-        for index in first(~((got - wanted).abs() <= (1e-9 + tolerance) * (1 + largest))):
+        for index in first(~((got - wanted).abs() <= rounding * largest)):
             message = f"the regret of {what} differs"
             raise ViolationError(message, example=index, got=got[index].item(), expected=wanted[index].item())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -13,7 +14,7 @@ from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import enumerable, first, structures_of, value
+from structpred.testing.oracles import Same, enumerable, first, structures_of, value
 from structpred.testing.space_laws._places import FLOATING, Place, places
 from structpred.testing.space_laws.grid import leaving_torch_alone
 from structpred.testing.strategies import Layout
@@ -100,6 +101,10 @@ def noise_makes_the_answer_unique(space: StructuredSpace, scores: Tensor, seed: 
     structures = structures_of(space).double()
     if len(structures) == 1:
         return
+    alike = _alike(Same(space))
+    if alike is not None:
+        one, two = structures[list(alike)]
+        raise ViolationError("two structures have the same noise, whatever is drawn", one=one, other=two)
     generator = torch.Generator().manual_seed(seed)
     noise = Gumbel().sample((len(scores), *space.noise_shape), dtype=scores.dtype, generator=generator)
     perturbed = scores + space.spread(noise)
@@ -111,3 +116,20 @@ def noise_makes_the_answer_unique(space: StructuredSpace, scores: Tensor, seed: 
         raise ViolationError(
             "two structures are both best under noise", example=index, got=values[index], one=one, other=two
         )
+
+
+@functools.lru_cache(maxsize=4)
+def _alike(key: Same) -> tuple[int, int] | None:
+    """The places in the list of two structures that sum the same variables, or None."""
+    space: StructuredSpace = key.it
+    structures = structures_of(space).double()
+    variables = torch.zeros(len(structures), *space.noise_shape, dtype=torch.float64, requires_grad=True)
+    laid = space.spread(variables)
+    if not laid.requires_grad:
+        return None
+    (sums,) = torch.autograd.grad((laid * structures).sum(), variables)
+    seen: dict[bytes, int] = {}
+    for place, row in enumerate((sums + 0.0).flatten(1).numpy()):
+        if (earlier := seen.setdefault(row.tobytes(), place)) != place:
+            return earlier, place
+    return None

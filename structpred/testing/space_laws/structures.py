@@ -62,7 +62,12 @@ def enumerate_is_complete(space: StructuredSpace, chunk: Chunk, *, seed: int = 0
     if parts <= _FEW_PARTS:
         numbers = torch.arange(chunk.start, chunk.start + chunk.rows)
         tried = (numbers[:, None] >> torch.arange(parts) & 1).float().reshape(-1, *space.shape)
-        inside = tried[space.contains(tried)]
+        accepted = space.contains(tried)
+        for dtype in ANY:
+            for index in first(space.contains(tried.to(dtype)) != accepted):
+                message = f"contains answers otherwise for dtype {dtype} than for float32"
+                raise ViolationError(message, y=tried[index], got=not accepted[index], expected=accepted[index])
+        inside = tried[accepted]
     else:
         structure = structures_of(space)[chunk.start]
         extremes = torch.stack([torch.zeros_like(structure), torch.ones_like(structure), 1 - structure])
@@ -159,7 +164,7 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
     expected = torch.ones(place.rows, dtype=torch.bool)
     for spoil in (False, True):
         if spoil:
-            wrong = _outside(space, y[place.row])
+            wrong = _outside(space, y[place.row], place)
             if wrong is None:
                 return
             y[place.row], expected[place.row] = wrong, False
@@ -177,13 +182,16 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
                 raise ViolationError("contains changed its argument", got=laid, expected=before)
 
 
-def _outside(space: StructuredSpace, y: Tensor) -> Tensor | None:
-    """What is not a structure, of the same dtype: 2 in the last part, or for truth values what is found nearby."""
-    if y.dtype != torch.bool:
-        wrong = y.clone()
-        wrong.view(-1)[-1] = 2
-        return wrong
-    for wrong in (torch.zeros_like(y), torch.ones_like(y), ~y):
-        if not space.contains(wrong.double()):
-            return wrong
-    return None
+def _outside(space: StructuredSpace, y: Tensor, place: Place) -> Tensor | None:
+    """What is not a structure, of the same dtype: of zeros and ones if any is found nearby, or 2 in the last part."""
+    if y.dtype == torch.bool or place.rows % 2:
+        turned = y.clone().flatten()
+        turned[place.row % len(turned)] = turned[place.row % len(turned)] == 0
+        for wrong in (turned.reshape(y.shape), y == 0, torch.ones_like(y), torch.zeros_like(y)):
+            if not space.contains(wrong.double()):
+                return wrong.to(y.dtype)
+    if y.dtype == torch.bool:
+        return None
+    wrong = y.clone()
+    wrong.view(-1)[-1] = 2
+    return wrong

@@ -92,6 +92,8 @@ def _others(value: Any) -> Iterator[Any]:
         yield not value
     elif isinstance(value, enum.Enum):
         yield from (it for it in type(value) if it is not value)
+    elif isinstance(value, str):
+        yield value + "_"
     elif isinstance(value, int | float):
         yield from (value + 1, value - 1, 2 * value)
     elif isinstance(value, Tensor | np.ndarray):
@@ -173,7 +175,10 @@ def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> No
 def _call(space: StructuredSpace, scores: Tensor) -> None:
     y = space.argmax(scores)
     space.contains(y)
+    space.contains(scores)  # no structures, and others each time
     space.score(scores, y)
+    space.hamming(y)
+    space.regret(scores, y, validate=False)
 
 
 def _live_tensors() -> int:
