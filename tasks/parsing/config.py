@@ -9,9 +9,6 @@ from attrs import field, frozen
 from tasks.common.settings import not_negative
 from tasks.common.treebank.settings import Training
 
-WARM = 0.5
-"""The part of the training that comes before direct loss, where that starts warm."""
-
 
 class Method(enum.Enum):
     """What the scores of the arcs are trained on. Relations are always trained by cross-entropy, on the right heads."""

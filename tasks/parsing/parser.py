@@ -21,9 +21,10 @@ from torch.nn.functional import cross_entropy, pad
 import structpred as sp
 from tasks.common.treebank.conllu_files import Sentence
 from tasks.common.treebank.encoder import Encoder
+from tasks.common.treebank.settings import WARM
 from tasks.common.treebank.trainer import Learner
 from tasks.common.treebank.vocabulary import Vocabulary
-from tasks.parsing.config import WARM, Method, Run
+from tasks.parsing.config import Method, Run
 
 _ARC_SIZE, _RELATION_SIZE = 200, 100
 

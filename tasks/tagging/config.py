@@ -18,7 +18,9 @@ class Method(enum.Enum):
     PERCEPTRON = "perceptron"
     """The structured perceptron."""
     DIRECT = "direct"
-    """Direct loss on the number of wrong tags."""
+    """Direct loss on the number of wrong tags, from the start."""
+    DIRECT_WARM = "direct-warm"
+    """Cross-entropy for the first half of the training, then direct loss."""
 
 
 @frozen

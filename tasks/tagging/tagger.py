@@ -12,6 +12,7 @@ from torch.nn.functional import cross_entropy, pad
 import structpred as sp
 from tasks.common.treebank.conllu_files import Sentence
 from tasks.common.treebank.encoder import Encoder
+from tasks.common.treebank.settings import WARM
 from tasks.common.treebank.trainer import Learner
 from tasks.common.treebank.vocabulary import Vocabulary
 from tasks.tagging.config import Method, Run
@@ -27,7 +28,7 @@ class Tagger(Learner):
 
     def __init__(self, run: Run, vocabulary: Vocabulary) -> None:
         super().__init__()
-        self._vocabulary = vocabulary
+        self._method, self._vocabulary = run.method, vocabulary
         tags = len(vocabulary.labels)
         self.encoder = Encoder(run.training, vocabulary)
         self.tag = nn.Linear(2 * run.training.hidden, tags)
@@ -38,7 +39,7 @@ class Tagger(Learner):
         unary, lengths = self._scores(sentences)
         tags = self._vocabulary.label_numbers([sentence.tags for sentence in sentences])
         inside = torch.arange(tags.shape[1]) < lengths[:, None]
-        if self.objective is None:
+        if self.objective is None or (self._method is Method.DIRECT_WARM and progress < WARM):
             of_words = unary[:, : tags.shape[1]]
             return cross_entropy(of_words[inside], tags[inside]), 1.0
         tags, inside = (pad(each, (0, unary.shape[1] - each.shape[1])) for each in (tags, inside))
@@ -80,5 +81,5 @@ def _objective(method: Method, num_samples: int) -> sp.Objective | None:
             return None
         case Method.PERCEPTRON:
             return sp.StructuredPerceptronLoss(any_space)
-        case Method.DIRECT:
+        case Method.DIRECT | Method.DIRECT_WARM:
             return sp.PerturbedDirectLoss(any_space, num_samples=num_samples)

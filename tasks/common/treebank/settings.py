@@ -10,6 +10,9 @@ from tasks.common.settings import at_least_one, positive
 
 _EWT = Path("data/UD_English-EWT")
 
+WARM = 0.5
+"""The part of the training that comes before direct loss, where that starts warm."""
+
 
 @frozen(kw_only=True)
 class Files:
