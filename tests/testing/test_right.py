@@ -1,7 +1,9 @@
 """No false alarms: spaces that are right in an unusual way pass, at the default effort but for the number of inputs."""
 
 import random
+import threading
 import time
+from typing import ClassVar
 
 import attrs
 import pytest
@@ -9,6 +11,7 @@ import torch
 
 import structpred as sp
 from structpred.testing import SPACE_LAWS, check_layer, check_objective, check_space
+from structpred.testing.space_laws.calls import threads_do_not_matter
 from tests.testing.pairs import Pairs
 
 
@@ -56,6 +59,24 @@ class Caching(Pairs):
         return every[torch.where(every > 0, scores[:, None], 0).sum(-1).argmax(-1)]
 
 
+@attrs.frozen
+class Locked(Pairs):
+    """Threads share a scratch, one after the other."""
+
+    _scratch: torch.Tensor = attrs.field(init=False, eq=False, repr=False)
+    _lock: ClassVar = threading.Lock()
+
+    @_scratch.default
+    def _make(self):
+        return torch.empty(1000, self.n, dtype=torch.float64)
+
+    def _argmax(self, scores):
+        with self._lock:
+            own = self._scratch[: len(scores)]
+            own.copy_(scores)
+            return super()._argmax(own)
+
+
 @pytest.mark.parametrize(
     ("space", "tolerance"),
     [(Slow(4), 0.0), (RandomTies(5), 0.0), (HalfInside(5), 0.0), (Tolerant(5), 1e-8), (Caching(5), 0.0)],
@@ -65,6 +86,11 @@ class Caching(Pairs):
 def test_a_space_that_is_right_in_its_own_way_passes(space, tolerance, examples):
     seconds = 0.1 if examples else None
     assert check_space(space, tolerance=tolerance, max_examples=examples, max_seconds=seconds).passed
+
+
+def test_a_lock_keeps_threads_apart_that_meet():
+    scores = torch.randn(3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    threads_do_not_matter(Locked(5), scores=scores, rows=257)
 
 
 @pytest.mark.parametrize(
