@@ -40,3 +40,11 @@ def test_scores_of_0_count_as_of_norm_1_and_so_does_a_direction_of_0():
 def test_the_adaptive_step_counts_no_forbidden_part():
     scores, direction = torch.tensor([[1.0, -torch.inf]]), torch.tensor([[2.0, 1e6]])
     torch.testing.assert_close(sp.AdaptiveEpsilon().start(scores, direction, None, 1), torch.tensor([-0.5]))
+
+
+def test_the_adaptive_step_counts_the_entries_of_a_draw_of_structures_of_two_dimensions():
+    policy = sp.AdaptiveEpsilon(target=4.0, decay=0.0)
+    scores = torch.ones(3, 2, 2)
+    step = policy.start(scores, scores, None, 2)
+    policy.grow(step, step, torch.ones(5, 3, 2, 2), None)  # five draws of three examples
+    assert policy.count == 4

@@ -1,5 +1,6 @@
 """Epsilon policies: where they start, when they grow, and what they refuse."""
 
+import inspect
 import math
 import re
 
@@ -361,3 +362,18 @@ def test_only_the_size_of_a_step_needs_no_name(policy):
     assert policy(-2.0) == attrs.evolve(policy(-1.0), **{attrs.fields(policy)[0].name: -2.0})
     with pytest.raises(TypeError, match="positional"):
         policy(-2.0, 0.5)
+
+
+def test_equal_coefficients_beside_a_forbidden_part_are_constant_whatever_they_round_to():
+    scores = torch.tensor([1.0, 3.0, 2.0, -torch.inf], dtype=torch.float64)
+    policy = RelativeToScores(-1.0)
+    expected = policy.start(scores, torch.ones_like(scores), None, 1)
+    for constant in (0.1, 0.7, 1.1e5, 1e-7 / 3):
+        assert policy.start(scores, torch.full_like(scores, constant), None, 1) == expected
+
+
+@pytest.mark.parametrize("policy", [FixedEpsilon, GrowUntilNonzero, RelativeToScores, RelativeToNoise])
+def test_only_the_first_setting_goes_without_its_name(policy):
+    first, *others = inspect.signature(policy).parameters.values()
+    assert first.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD
+    assert {it.kind for it in others} == {inspect.Parameter.KEYWORD_ONLY}

@@ -3,8 +3,11 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import CancelledError
 
 import pytest
+
+from structpred.spaces._integer_program.solvers import Interruption
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="sends itself a signal")
 
@@ -51,3 +54,22 @@ def test_ctrl_c_ends_the_solves_and_nothing_else(solver, threads):
     )
     said = ["interrupted after a solve", "interrupted a solve", "cleaned up", "and solved again"]
     assert (done.stdout.splitlines(), done.stderr, done.returncode) == (said, "", 0)
+
+
+def test_an_interruption_ends_the_solves_that_run_and_lets_none_begin():
+    class Solver:
+        ended = 0
+
+        def solve(self, model):
+            interruption()
+
+        def interrupt_solve(self):
+            self.ended += 1
+
+    interruption, running, later = Interruption(), Solver(), Solver()
+    with pytest.raises(CancelledError):
+        interruption.solve(running, None)
+    with pytest.raises(CancelledError):
+        interruption.solve(later, None)
+    interruption()
+    assert (running.ended, later.ended) == (1, 0)  # not once more, when it has ended
