@@ -159,3 +159,8 @@ def test_bad_arguments_are_refused(n, single):
         sp.ArgumentError, match=r"^(n: expected an integer of at least 1|single_root: expected True or)"
     ):
         sp.Arborescence(n, single_root=single)
+
+
+def test_a_single_root_is_asked_for_by_name():
+    with pytest.raises(TypeError):
+        sp.Arborescence(3, True)
