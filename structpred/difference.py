@@ -74,26 +74,30 @@ def direct_difference(
     start = step = epsilon.start(perturbed.unperturbed, direction, perturbed.noise_std, event_dims)
     margin = epsilon.margin
     signs = [sign for sign, wanted in ((0.0, prediction is None), (1.0, True), (-margin, margin > 0)) if wanted]
-    try:
-        solved = _solve(space, scores, _shift(step, direction, event_dims), signs, lambda index: index[1:])
-        prediction = solved[0] if prediction is None else prediction
-        augmented = solved[signs.index(1.0)]
-        opposite = solved[-1] if margin else prediction
-        while True:
-            difference = augmented - opposite
-            grown = epsilon.grow(step, start, difference, None if loss is None else functools.partial(loss, prediction))
-            if grown is None or torch.equal(grown, step):
-                break
-            again = (grown != step).expand(scores.shape[: scores.ndim - event_dims])  # (samples, *batch)
-            step, places = grown, again.nonzero().tolist()
-            shift = _shift(step, direction, event_dims).expand_as(scores)[again]  # (count, *shape)
-            signs = [sign for sign in signs if sign]
-            solved = _solve(space, scores[again], shift, signs, _example_of(places))
-            augmented = _replaced(augmented, again, solved[0])
-            opposite = _replaced(opposite, again, solved[-1]) if margin else opposite
-    except ArgumentError as error:
-        _explain(perturbed, direction, step)
-        raise error
+
+    def solve(scores: Tensor, shift: Tensor, example: Callable[[Index], Index]) -> Tensor:
+        try:
+            return _solve(space, scores, shift, signs, example)
+        except ArgumentError as error:
+            _explain(perturbed, direction, step)
+            raise error
+
+    solved = solve(scores, _shift(step, direction, event_dims), lambda index: index[1:])
+    prediction = solved[0] if prediction is None else prediction
+    augmented = solved[signs.index(1.0)]
+    opposite = solved[-1] if margin else prediction
+    while True:
+        difference = augmented - opposite
+        grown = epsilon.grow(step, start, difference, None if loss is None else functools.partial(loss, prediction))
+        if grown is None or torch.equal(grown, step):
+            break
+        again = (grown != step).expand(scores.shape[: scores.ndim - event_dims])  # (samples, *batch)
+        step, places = grown, again.nonzero().tolist()
+        shift = _shift(step, direction, event_dims).expand_as(scores)[again]  # (count, *shape)
+        signs = [sign for sign in signs if sign]
+        solved = solve(scores[again], shift, _example_of(places))
+        augmented = _replaced(augmented, again, solved[0])
+        opposite = _replaced(opposite, again, solved[-1]) if margin else opposite
     width = on_parts((1 + margin) * step, event_dims)
     return Difference(prediction, augmented, difference.div_(width), step)
 

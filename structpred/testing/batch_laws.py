@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Iterator, Sequence
 
@@ -25,6 +26,8 @@ from structpred.testing._examples import per_example
 from structpred.testing.all_examples import AllExamples
 from structpred.testing.law import Law, ViolationError, law
 from structpred.testing.oracles import expect_same_value, first
+
+_ORDERS = 3
 
 
 @frozen(eq=False)
@@ -58,15 +61,18 @@ def each_example_is_solved_in_its_own_space(space: AllExamples, scores: Tensor, 
     message = "an example has another value than in its own space"
     y = space.argmax(scores)
     expect_same_value(space, scores, y, torch.cat(expected, -1), tolerance, message)
-    # As where epsilon has grown for some examples alone: some of them, in another order.
+    # As where epsilon has grown for some examples alone: some of them, and in any order.
     padded = space.padded(scores, -torch.inf)
-    places = [(row, it) for it in reversed(range(len(space.of_each))) for row in range(len(scores))][::2]
-    rows, which = (torch.tensor(column) for column in zip(*places, strict=True))
-    some = space.spaces.argmax_of_stack(padded[rows, which], lambda index: places[index[0]])
-    for (row, it), answer in zip(places, some, strict=True):
-        own = space.of_each[it]
-        part, mine = padded[row, it][corner(own.shape)], answer[corner(own.shape)]
-        expect_same_value(own, part, mine, own.argmax(part), tolerance, f"of some examples, {(row, it)}: {message}")
+    all_places = [(row, it) for row in range(len(scores)) for it in range(len(space.of_each))]
+    for seed in range(_ORDERS):
+        order = torch.randperm(len(all_places), generator=torch.Generator().manual_seed(seed)).tolist()
+        places = [all_places[place] for place in order[: len(order) - seed % 2]]
+        rows, which = (torch.tensor(column) for column in zip(*places, strict=True))
+        some = space.spaces.argmax_of_stack(padded[rows, which], functools.partial(_place, places))
+        for (row, it), answer in zip(places, some, strict=True):
+            own = space.of_each[it]
+            part, mine = padded[row, it][corner(own.shape)], answer[corner(own.shape)]
+            expect_same_value(own, part, mine, own.argmax(part), tolerance, f"of some examples, {(row, it)}: {message}")
 
 
 @law(scores=per_example(strategies.scores, forbidden=False, contiguous=True), examples=2,
@@ -158,6 +164,10 @@ def _expect_the_loop(
 def _expect_equal(got: Tensor, expected: Tensor, message: str) -> None:
     for index in first(~torch.isclose(got, expected, rtol=1e-9, atol=1e-9)):
         raise ViolationError(message, example=index, got=got[index].item(), expected=expected[index].item())
+
+
+def _place(places: Sequence[tuple[int, int]], index: tuple[int, ...]) -> tuple[int, int]:
+    return places[index[0]]
 
 
 def _parts(space: AllExamples, flat: Tensor, *, noise: bool = False) -> Iterator[tuple[StructuredSpace, Tensor]]:

@@ -54,7 +54,17 @@ class InTurns(sp.SpaceBatch):
         return super()._solve(flat, largest, lambda row: (row % len(self),))
 
 
+@attrs.frozen(repr=False)
+class OrdersTwice(sp.SpaceBatch):
+    """Sorts the examples by their spaces, and sorts the answers once more instead of back."""
+
+    def _solve(self, flat, largest, example_of):
+        order = sorted(range(len(flat)), key=lambda row: example_of(row)[-1])
+        return super()._solve(flat[order], largest, lambda row: example_of(order[row]))[order]
+
+
 BROKEN = [
+    ("each_example_is_solved_in_its_own_space", OrdersTwice([sp.KSubset(3, 1), sp.KSubset(3, 2), sp.OneHot(3)])),
     ("each_example_is_solved_in_its_own_space", Swapped([sp.KSubset(3, 1), sp.KSubset(3, 2)])),
     ("each_example_is_solved_in_its_own_space", InTurns([sp.KSubset(3, 1), sp.KSubset(3, 2)])),
     ("the_example_without_structures_is_named", NamesNone(SPACES)),

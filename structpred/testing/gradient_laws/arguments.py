@@ -108,10 +108,19 @@ class Arguments:
             return self.given.scale.reshape(*it.batch, *noise_shape).to(it.dtype)
         if it.scale is Scale.SHARED:
             return self.given.scale[0].reshape(*(1,) * len(it.batch), *noise_shape).to(it.dtype).clone()
-        if it.scale is Scale.PER_EXAMPLE:
+        if it.scale in (Scale.PER_EXAMPLE, Scale.ALONG_THE_SECOND):
             first = self.given.scale.flatten(1)[:, 0]
-            return first.reshape(*it.batch, *(1,) * len(noise_shape)).to(it.dtype)
+            each = first.reshape(*it.batch, *(1,) * len(noise_shape)).to(it.dtype)
+            return each[tuple(slice(size) for size in self.scale_shape)].clone()
         return torch.tensor([one] if it.scale is Scale.ONE_ELEMENT else one, dtype=it.dtype)
+
+    @property
+    def scale_shape(self) -> tuple[int, ...]:
+        """Of a scale with one entry an example, or one along the second batch dimension."""
+        batch, ones = self.it.batch, (1,) * len(self.subject.space.noise_shape)
+        if self.it.scale is Scale.ALONG_THE_SECOND and len(batch) > 1:
+            batch = (1, batch[1], *(1,) * (len(batch) - 2))
+        return (*batch, *ones)
 
     def loss(self) -> LinearLoss:
         """As the circumstance gives it."""
@@ -144,17 +153,19 @@ class Arguments:
     def leaves(self, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss) -> dict[str, Tensor]:
         """What the gradients are taken for, by name."""
         it, found = self.it, dict[str, Tensor]()
-        if not it.mode.has_gradients:
+        of_loss = it.mode in (Mode.ONLY_LOSS, Mode.EVAL)
+        if not it.mode.has_gradients and not of_loss:
             return found
-        if it.mode is not Mode.ONLY_SCALE or not isinstance(scale, Tensor):
+        if not of_loss and (it.mode is not Mode.ONLY_SCALE or not isinstance(scale, Tensor)):
             found["the scores"] = scores.requires_grad_()
-        if it.mode is not Mode.ONLY_SCORES and isinstance(scale, Tensor):
+        if not of_loss and it.mode is not Mode.ONLY_SCORES and isinstance(scale, Tensor):
             found["the scale"] = scale.requires_grad_()
         shared = it.loss in (Loss.BROADCAST, Loss.WITHOUT_BATCH, Loss.ALONG_THE_SECOND) and it.mode is Mode.ALL
-        if (it.loss is Loss.REQUIRES_GRAD or shared) and isinstance(self.subject, ObjectiveSubject):
+        wanted = it.loss is Loss.REQUIRES_GRAD or shared or it.mode is Mode.ONLY_LOSS
+        wanted &= not (of_loss and self.is_potential and not self.subject.module.margin)
+        if wanted and isinstance(self.subject, ObjectiveSubject):
             found["the coefficients"] = loss.coefficients.requires_grad_()
-            if not self.is_potential:
-                assert isinstance(loss.constant, Tensor)
+            if not self.is_potential and isinstance(loss.constant, Tensor):
                 found["the constant"] = loss.constant.requires_grad_()
         return found
 
@@ -169,7 +180,19 @@ class Arguments:
     def arriving(self) -> Tensor:
         """What reaches a layer's structures: ``(samples, n, *shape)``, or ``(n, *shape)`` of their mean."""
         weights = self.given.coefficients
-        return weights if self.returns_mean else weights.expand(self.samples, *weights.shape)
+        if self.returns_mean:
+            return weights
+        drawn = weights.expand(self.samples, *weights.shape)
+        if self.samples == 1 or self.is_shared:
+            return drawn
+        drawn = drawn.clone()
+        drawn[0, 1::2] = 0  # nothing arrives there at the first draw
+        return drawn
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether the same loss follows all examples."""
+        return self.it.loss in (Loss.BROADCAST, Loss.WITHOUT_BATCH)
 
     @property
     def samples(self) -> int:

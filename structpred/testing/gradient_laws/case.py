@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import attrs
 import torch
 from attrs import frozen
 from hypothesis import strategies as st
@@ -41,6 +42,11 @@ class Case:
         """A loss of the structures that is not linear: ``(*samples, *batch, *shape) -> (*samples, *batch)``."""
         dims = self.scores.ndim - len(BATCH)
         return (self.loss.coefficients * y.exp()).flatten(-dims).sum(-1)
+
+    def of_one(self) -> Case:
+        """The first example alone, in a batch of one."""
+        scale = self.scale[:1] if self.scale.ndim else self.scale
+        return attrs.evolve(self, scores=self.scores[:1], scale=scale, loss=self.loss[:1])
 
     def generic_scores(self) -> Tensor:
         """The scores moved by random numbers, so that no two structures are tied."""

@@ -42,6 +42,8 @@ class Scale(enum.Enum):
     PER_VARIABLE = enum.auto()
     SHARED = enum.auto()
     """One a variable, the same for all examples, in dimensions of size 1."""
+    ALONG_THE_SECOND = enum.auto()
+    """One along the second batch dimension alone, where there are two; one an example otherwise."""
     OWN_NUMBER = enum.auto()
     """The module's own setting, where it has one; a number of the call otherwise."""
     OWN_PARAMETER = enum.auto()
@@ -73,14 +75,16 @@ class Mode(enum.Enum):
     ALL = enum.auto()
     ONLY_SCORES = enum.auto()
     ONLY_SCALE = enum.auto()
+    ONLY_LOSS = enum.auto()
+    """Of an objective, the coefficients and the constant."""
     NO_GRAD = enum.auto()
     INFERENCE = enum.auto()
     EVAL = enum.auto()
-    """After ``.eval()``, without gradients: there is no noise then."""
+    """After ``.eval()``, where there is no noise; gradients are for the coefficients alone."""
 
     @property
     def has_gradients(self) -> bool:
-        return self in (Mode.ALL, Mode.ONLY_SCORES, Mode.ONLY_SCALE)
+        return self in (Mode.ALL, Mode.ONLY_SCORES, Mode.ONLY_SCALE, Mode.ONLY_LOSS)
 
 
 class Before(enum.Enum):
@@ -160,7 +164,7 @@ _MOST_IN_HALF = 100
 _MOST_ROWS = 3000
 
 _FACTORS: dict[str, list[Any]] = {
-    "batch": [(7,), (), (1,), (2,), (64,), (65,), (256,), (257,), (1000,), (3, 5), (2, 3, 4)],
+    "batch": [(7,), (), (1,), (2,), (64,), (65,), (256,), (257,), (513,), (1000,), (3, 5), (2, 3, 4)],
     "scale": list(Scale),
     "loss": list(Loss),
     "scores": list(Scores),
@@ -178,7 +182,7 @@ _FACTORS: dict[str, list[Any]] = {
 # Once more where nothing but broadcasting can go wrong: in some combinations above a step changes no structure.
 _BROADCASTING = {factor: values[:1] for factor, values in _FACTORS.items()} | {
     "batch": [(3, 5), (2, 3, 4)],
-    "scale": [Scale.PER_EXAMPLE, Scale.PER_VARIABLE, Scale.SHARED],
+    "scale": [Scale.PER_EXAMPLE, Scale.PER_VARIABLE, Scale.SHARED, Scale.ALONG_THE_SECOND],
     "loss": list(Loss),
     "upstream": list(Upstream),
 }

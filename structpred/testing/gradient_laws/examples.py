@@ -85,7 +85,7 @@ def examples(
     if not len(usable):
         return None
     rows = usable[torch.randint(len(usable), (it.examples,), generator=generator)]
-    if it.loss is LossKind.ALONG_THE_SECOND and len(it.batch) > 1:
+    if len(it.batch) > 1 and (it.loss is LossKind.ALONG_THE_SECOND or it.scale is Scale.ALONG_THE_SECOND):
         rows = rows.reshape(*it.batch[:2], -1)[:1, :, :1].expand(*it.batch[:2], math.prod(it.batch[2:])).flatten()
     picks = [settled[:, row].nonzero().flatten() for row in rows.tolist()]
     random = torch.rand(it.samples, it.examples, generator=generator).T
@@ -130,6 +130,7 @@ def _scale(it: Circumstance, count: int, noise_shape: tuple[int, ...], generator
     """Powers of 2, ``(count, *noise_shape)``, that differ where the circumstance's can."""
     shape = {
         Scale.PER_EXAMPLE: (count, *(1,) * len(noise_shape)),
+        Scale.ALONG_THE_SECOND: (count, *(1,) * len(noise_shape)),
         Scale.PER_VARIABLE: (count, *noise_shape),
         Scale.SHARED: (1, *noise_shape),
     }.get(it.scale, (1,) * (1 + len(noise_shape)))

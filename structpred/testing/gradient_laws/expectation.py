@@ -10,7 +10,7 @@ from torch import Tensor
 
 from structpred.loss import LinearLoss
 from structpred.testing.gradient_laws.arguments import Arguments
-from structpred.testing.gradient_laws.circumstances import Scale, Upstream
+from structpred.testing.gradient_laws.circumstances import Mode, Scale, Upstream
 from structpred.testing.gradient_laws.subject import ObjectiveSubject
 
 
@@ -44,7 +44,7 @@ def expected(call: Arguments, *, plain_gradients: bool) -> tuple[Found, dict[str
         leading = () if call.returns_mean or call.is_single else (call.samples,)
         value = value.reshape(*leading, *it.batch, *subject.space.shape)
     leaves = [scores, scale, loss.coefficients, loss.constant]
-    if plain_gradients and it.mode.has_gradients:
+    if plain_gradients and it.mode.has_gradients and it.mode is not Mode.ONLY_LOSS:
         gradients = [*_of_the_plain_call(call), *_gradients(number, leaves[2:])]
     else:
         gradients = _gradients(number, leaves)
@@ -85,8 +85,9 @@ def _shaped(call: Arguments, name: str, gradient: Tensor) -> tuple[Tensor, Tenso
             return tensor.reshape(*it.batch, *space.noise_shape)
         if it.scale is Scale.SHARED:
             return tensor.sum(0).reshape(*(1,) * len(it.batch), *space.noise_shape)
-        if it.scale is Scale.PER_EXAMPLE:
-            return tensor.flatten(1).sum(1).reshape(*it.batch, *(1,) * len(space.noise_shape))
+        if it.scale in (Scale.PER_EXAMPLE, Scale.ALONG_THE_SECOND):
+            each = tensor.flatten(1).sum(1).reshape(*it.batch, *(1,) * len(space.noise_shape))
+            return each.sum_to_size(call.scale_shape) if it.scale is Scale.ALONG_THE_SECOND else each
         return tensor.sum().reshape((1,) if it.scale is Scale.ONE_ELEMENT else ())
 
     return summed(gradient), summed(sizes).clamp(min=float(largest))

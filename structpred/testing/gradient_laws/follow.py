@@ -172,6 +172,9 @@ class _Call:
             return (result * self.arguments.weights().reshape(result.shape).to(result.dtype)).sum(), result
         result = module(scores, **keywords)
         arriving = self.arguments.arriving().reshape(result.shape).to(result.dtype)
+        if self.it.upstream is Upstream.WEIGHTED and self.arguments.is_shared:  # what arrives is expanded
+            shape = self.subject.space.shape
+            return (result.reshape(-1, *shape).sum(0) * arriving.reshape(-1, *shape)[0]).sum(), result
         if self.it.upstream is Upstream.SUM:  # what arrives is not contiguous
             return (result.movedim(-1, 0) * arriving.movedim(-1, 0).contiguous()).sum(), result
         return (result * arriving).sum(), result

@@ -8,7 +8,7 @@ import torch
 from structpred.epsilon import Epsilon
 from structpred.testing._examples import listed
 from structpred.testing.gradient_laws import definitions
-from structpred.testing.gradient_laws.circumstances import CIRCUMSTANCES, Before, Circumstance
+from structpred.testing.gradient_laws.circumstances import CIRCUMSTANCES, Before, Circumstance, Scale
 from structpred.testing.gradient_laws.follow import follow
 from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
 from structpred.testing.law import law
@@ -17,18 +17,41 @@ from structpred.testing.space_laws._rows import most_rows
 
 def _has_a_policy(subject: Subject) -> str | None:
     epsilon = getattr(subject.module, "epsilon", None)
+    if _groups(epsilon) > 1:
+        return "the step takes two dimensions of examples apart"
     return None if isinstance(epsilon, Epsilon) else "the step is no policy"
+
+
+def _groups(epsilon: object) -> int:
+    """How many dimensions of examples a policy takes apart."""
+    return max(getattr(it, "group_dims", 0) for it in (epsilon, getattr(epsilon, "initial", None)))
 
 
 def _in_double_precision(subject: Subject) -> list[Circumstance]:
     """Where rounding moves no step past a tie; a policy that keeps a state answers the first call only."""
     found = [it for it in CIRCUMSTANCES if it.rows <= most_rows(subject.space) and it.dtype is torch.float64]
-    if isinstance(getattr(subject.module, "epsilon", None), torch.nn.Module):
+    epsilon = getattr(subject.module, "epsilon", None)
+    if _groups(epsilon):  # a plain call has one dimension of examples, whose groups would be others
+        found = [it for it in found if len(it.batch) == 1]
+    if isinstance(epsilon, torch.nn.Module):
         found = [attrs.evolve(it, before=Before.NOTHING) for it in found]
     return found
 
 
-_circumstances = listed(lambda subject: [it for it in CIRCUMSTANCES if it.rows <= most_rows(subject.space)])
+def _of(subject: Subject) -> list[Circumstance]:
+    """Those of all subjects, and batches with as many examples as there are variables, in each dimension."""
+    sizes = dict.fromkeys(subject.space.noise_shape)
+    plain = CIRCUMSTANCES[0]
+    alike = [
+        attrs.evolve(plain, batch=(size,), scale=scale)
+        for size in sizes
+        for scale in (Scale.PER_EXAMPLE, Scale.SHARED)
+        if size
+    ]
+    return [it for it in (*CIRCUMSTANCES, *alike) if it.rows <= most_rows(subject.space)]
+
+
+_circumstances = listed(_of)
 
 
 @law(circumstance=_circumstances, share=3)

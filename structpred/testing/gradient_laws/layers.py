@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import attrs
 import torch
 from torch import Tensor
@@ -17,13 +20,21 @@ from structpred.testing.law import ViolationError, law
 @law(needs=has_a_relative_step, case=cases)
 def gradients_follow_the_unit_of_the_loss(subject: LayerSubject, case: Case) -> None:
     """Twice the loss has twice the gradients, and the mean over the batch those of the sum divided by its size."""
-    expected = _gradients(subject, case, lambda losses: losses.sum())
+    module, _ = subject.recording(case)
+    keeps_a_state = isinstance(getattr(module, "epsilon", None), torch.nn.Module)
+
+    def gradients(reduced: Callable[[Tensor], Tensor]) -> list[Tensor]:
+        own = subject.recording(case)[0] if keeps_a_state else module  # the same, whatever unit came before
+        return _gradients(own, subject, case, reduced)
+
+    expected = gradients(lambda losses: losses.sum())
     for what, factor, loss in (
         ("twice the loss", 2.0, lambda losses: 2 * losses.sum()),
         ("the loss times 2^-20", 2.0**-20, lambda losses: 2.0**-20 * losses.sum()),
         ("the mean over the batch", 1 / BATCH[0], lambda losses: losses.mean(-1).sum()),
+        ("the loss again", 1.0, lambda losses: losses.sum()),
     ):
-        for name, got, was in zip(("scores", "scale"), _gradients(subject, case, loss), expected, strict=True):
+        for name, got, was in zip(("scores", "scale"), gradients(loss), expected, strict=True):
             if not torch.allclose(got, factor * was, rtol=1e-9, atol=1e-9 * factor):
                 message = f"{what}: the gradient for the {name} is not {factor:g} times what it was"
                 raise ViolationError(message, got=got, expected=factor * was)
@@ -57,9 +68,21 @@ def mean_is_that_of_its_draws(subject: LayerSubject, case: Case) -> None:
 
 @law(case=cases)
 def gradient_for_scores_is_the_difference_along_what_arrived(subject: LayerSubject, case: Case) -> None:
-    """Per draw, the gradient for the scores is (y(eps) - y) / eps, a step along the dL/dy that arrived."""
+    """Per draw, the gradient for the scores is (y(eps) - y) / eps, a step along the dL/dy that arrived.
+
+    In a second backward pass, in which another arrives, too.
+    """
     got, expected = _difference(subject, case)
     expect_close(got[0], expected[0], "the gradient for the scores differs")
+    module, _ = subject.recording(case, epsilon=case.epsilon)
+    scores = case.generic_scores().requires_grad_()
+    y = module(scores, **subject.keywords(case.seed, case.scale))
+    arriving = case.loss.coefficients.expand_as(y)
+    found = [torch.autograd.grad(y, scores, way * arriving, retain_graph=True)[0] for way in (1, -1, 1)]
+    other = module(scores, **subject.keywords(case.seed, case.scale))
+    (alone,) = torch.autograd.grad(other, scores, -arriving)
+    expect_close(found[1], alone, "after a backward pass another has a gradient that it has not alone")
+    expect_close(found[2], found[0], "a third backward pass differs from the first")
 
 
 @law(case=cases)
@@ -87,9 +110,7 @@ def gradient_is_what_arrived(subject: LayerSubject, case: Case) -> None:
         expect_close(at.for_scale, expected[1], f"scores times {unit:g}: the gradient for the scale differs")
 
 
-def _gradients(subject: LayerSubject, case: Case, reduced: object) -> list[Tensor]:
-    assert callable(reduced)
-    module, _ = subject.recording(case)
+def _gradients(module: Any, subject: LayerSubject, case: Case, reduced: Callable[[Tensor], Tensor]) -> list[Tensor]:
     leaves = [case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()]
     y = module(leaves[0], **subject.keywords(case.seed, leaves[1]))
     found = torch.autograd.grad(reduced(case.downstream(y)), leaves, allow_unused=True)

@@ -11,6 +11,7 @@ import attrs
 import torch
 from torch import Tensor
 
+from structpred.errors import ArgumentError
 from structpred.testing.gradient_laws.calls import expect_close
 from structpred.testing.gradient_laws.case import Call, Case, cases
 from structpred.testing.gradient_laws.lines import TOLERANCE, expect_near, slope
@@ -56,10 +57,21 @@ def value_is_its_definition(subject: ObjectiveSubject, case: Case) -> None:
 
 @law(needs=_without_a_margin, case=cases)
 def a_target_is_as_good_as_its_loss(subject: ObjectiveSubject, case: Case) -> None:
-    """The target structure itself has the value and the gradients of a loss whose best structure it is."""
-    one, other = subject.call(case), subject.call(case, supervision=_target(subject, case))
-    for name in ("value", "for_scores", "for_scale"):
-        expect_close(getattr(other, name), getattr(one, name), f"with the target given, {name} differs")
+    """The target structure itself has the value and the gradients of a loss whose best structure it is.
+
+    Of any dtype, unless the objective refuses that.
+    """
+    one, target = subject.call(case), _target(subject, case)
+    for dtype in (target.dtype, torch.bool, torch.uint8, torch.int64, torch.float16):
+        try:
+            other = subject.call(case, supervision=target.to(dtype))
+        except (ArgumentError, RuntimeError, TypeError):  # as torch refuses to subtract truth values
+            if dtype is target.dtype:
+                raise
+            continue
+        for name in ("value", "for_scores", "for_scale"):
+            message = f"with the target given, as {dtype}, {name} differs"
+            expect_close(getattr(other, name), getattr(one, name), message)
 
 
 @law(case=cases)

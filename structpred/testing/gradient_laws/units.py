@@ -26,13 +26,14 @@ def has_a_relative_step(subject: Subject) -> str | None:
 @law(needs=has_a_relative_step, case=cases)
 def the_unit_of_the_loss_changes_no_structure(subject: ObjectiveSubject, case: Case) -> None:
     """Multiplying the loss by a positive number multiplies value and gradients by it, with a step that is no number."""
-    at = subject.call(case)
-    for factor in _FACTORS:
-        coefficients, constant = factor * case.loss.coefficients, factor * case.loss.constant
-        loss = attrs.evolve(case.loss, coefficients=coefficients, constant=constant)
-        then = subject.call(attrs.evolve(case, loss=loss))
-        for name in ("value", "for_scores", "for_scale"):
-            _expect_multiplied(at, then, name, factor)
+    for own in (case, case.of_one()):
+        at = subject.call(own)
+        for factor in _FACTORS:
+            coefficients, constant = factor * own.loss.coefficients, factor * own.loss.constant
+            loss = attrs.evolve(own.loss, coefficients=coefficients, constant=constant)
+            then = subject.call(attrs.evolve(own, loss=loss))
+            for name in ("value", "for_scores", "for_scale"):
+                _expect_multiplied(at, then, name, factor)
 
 
 def is_blind_to_the_value(subject: Subject) -> str | None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.oracles import Same, can_enumerate, structures_of, value
-from structpred.testing.strategies import FINEST, HAIRS
+from structpred.testing.strategies import FINEST, HAIRS, LARGEST
 
 COUNT = 61  # a prime, so that no chunk or period of a batch fits
 _MOST_ENTRIES = 4_000_000  # of a batch
@@ -38,7 +38,8 @@ class Rows(enum.Enum):
     MIXED = enum.auto()
     """Examples of all kinds above."""
     FINE = enum.auto()
-    """Near 1 and 2, with differences that the next coarser dtype does not resolve; of 2^-44 too in float64."""
+    """Near 1 and 2, with differences that the next coarser dtype does not resolve. In float64 some are of 2^-44, and
+    some of 2^-17 beside 2^30."""
 
 
 @frozen(eq=False)
@@ -85,6 +86,7 @@ def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtyp
         fine = integers(1, 2) + HAIRS[dtype] * integers(-2, 2)
         if dtype == torch.float64:
             fine[::2] = 1 + FINEST * integers(-2, 2)[::2]
+            fine[1::4] = _beside_a_large_one(1 + 2.0**-17 * integers(-2, 2)[1::4], generator)
         return fine
     if rows is Rows.TIES:
         return integers(-2, 2).where(torch.rand(shape, generator=generator) < 0.8, -0.0)
@@ -98,6 +100,7 @@ def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtyp
         return -scores.abs() - 1
     if rows is Rows.GENERIC:
         return scores
+    scores[::2] = integers(-1, 1)[::2]  # where a part of score 0 might pass for none
     kept = structures(space, COUNT, generator) != 0
     if rows is Rows.MANY_FORBIDDEN:
         kept |= torch.rand(shape, generator=generator) < 0.2
@@ -109,6 +112,14 @@ def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtyp
     worth, parts = order.topk(count, -1)
     forbidden = torch.zeros_like(order).scatter_(1, parts, (worth >= 0).double()) != 0
     return scores.masked_fill(forbidden.reshape(shape), -math.inf)
+
+
+def _beside_a_large_one(scores: Tensor, generator: torch.Generator) -> Tensor:
+    """With one score of each example far above or below the others."""
+    flat = scores.flatten(1)
+    part = torch.randint(flat.shape[1], (len(flat), 1), generator=generator)
+    far = LARGEST * (1 - 2.0 * torch.randint(0, 2, (len(flat), 1), generator=generator).double())
+    return flat.scatter(1, part, far).reshape(scores.shape)
 
 
 def structures(space: StructuredSpace, count: int, generator: torch.Generator) -> Tensor:

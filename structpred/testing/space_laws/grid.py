@@ -8,6 +8,7 @@ import functools
 import math
 from collections.abc import Iterator
 
+import attrs
 import torch
 from attrs import frozen
 from torch import Tensor
@@ -77,7 +78,7 @@ CIRCUMSTANCES = (
     *(
         Circumstance(**it)
         for it in pairwise(
-            batch=[(65,), (), (1,), (2,), (7,), (64,), (256,), (257,), (1000,), (13, 5), (2, 3, 4), (7, 1, 37)],
+            batch=[(65,), (), (1,), (2,), (7,), (64,), (256,), (257,), (513,), (1000,), (13, 5), (2, 3, 4), (7, 1, 37)],
             scores=list(Rows),
             before=list(Before),
             dtype=_DTYPES,
@@ -95,7 +96,13 @@ CIRCUMSTANCES = (
 )
 
 
-@law(circumstance=listed(lambda space: [it for it in CIRCUMSTANCES if it.rows <= most_rows(space)]), share=2)
+def _circumstances(space: StructuredSpace) -> list[Circumstance]:
+    """Those of all spaces, and batches as long as a dimension of the structures."""
+    alike = [attrs.evolve(CIRCUMSTANCES[0], batch=(size,)) for size in dict.fromkeys(space.shape) if size]
+    return [it for it in (*CIRCUMSTANCES, *alike) if it.rows <= most_rows(space)]
+
+
+@law(circumstance=listed(_circumstances), share=2)
 def argmax_holds_under_every_circumstance(
     space: StructuredSpace, circumstance: Circumstance, *, seed: int = 0, tolerance: float = 0.0
 ) -> None:

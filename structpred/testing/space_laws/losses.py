@@ -93,11 +93,14 @@ def hamming_counts_the_parts_that_differ(space: StructuredSpace, target: Tensor,
             raise ViolationError(f"{message} has another best structure", got=loss.best, expected=target)
         if not torch.equal(given.double(), target):
             raise ViolationError(f"{message} changed the target", got=given, expected=target)
-    for batch in ((), (1, len(target)), (1, len(target), 1)):
+    for batch in ((), (1, len(target)), (len(target), 1), (1, len(target), 1)):
         given, y = (it[0] if not batch else it.reshape(*batch, *space.shape) for it in (target, other))
         expected = differing[0] if not batch else differing.reshape(batch)
         message = f"in a batch of shape {batch}, hamming is not the number of parts that differ"
-        _expect_equal(space.hamming(given)(y).double(), expected, message)
+        loss = space.hamming(given)
+        _expect_equal(loss(y).double(), expected, message)
+        if loss.best is not None and not torch.equal(loss.best.double().expand_as(given), given):
+            raise ViolationError(f"in a batch of shape {batch}, another best structure", got=loss.best, expected=given)
 
 
 _costs = functools.partial(strategies.scores, dtype=torch.float64, forbidden=False, contiguous=True)
@@ -108,14 +111,17 @@ def regret_is_what_a_structure_costs_more(
     space: StructuredSpace, costs: Tensor, other: Tensor, *, tolerance: float = 0.0
 ) -> None:
     """regret(costs)(y) is what y costs beyond the best structure: at least 0, and 0 at the answer to -costs."""
-    loss, best = space.regret(costs), space.argmax(-costs)
+    best = space.argmax(-costs)
+    known = [("", space.regret(costs))]
+    known += [(f", given the best and validate={it}", space.regret(costs, best, validate=it)) for it in (True, False)]
     expected = value(space, costs, other) - value(space, costs, best)
     rounding = 8 * torch.finfo(torch.float64).eps + tolerance
     largest = costs.abs().flatten(1).sum(1)
-    for what, got, wanted in (("y", loss(other), expected), ("the best", loss(best), torch.zeros_like(expected))):
-        for index in first(~((got - wanted).abs() <= rounding * largest)):
-            message = f"the regret of {what} differs"
-            raise ViolationError(message, example=index, got=got[index].item(), expected=wanted[index].item())
+    for how, loss in known:
+        for what, got, wanted in (("y", loss(other), expected), ("the best", loss(best), torch.zeros_like(expected))):
+            for index in first(~((got - wanted).abs() <= rounding * largest)):
+                message = f"the regret of {what} differs{how}"
+                raise ViolationError(message, example=index, got=got[index].item(), expected=wanted[index].item())
 
 
 @law(place=listed(lambda space: places(space, ANY)))
@@ -139,6 +145,8 @@ def losses_take_any_dtype_and_batch(
     for what, made_of, argument, expected, bound in given:
         with leaving_torch_alone():
             loss = made_of(argument)
+        if loss.best is not None and not (loss(loss.best.double().expand(shape)).double().abs() <= bound).all():
+            raise ViolationError(f"{what} of {place.dtype} knows as the best what is not", got=loss.best)
         for y, wanted in ((other, expected), (several, expected.expand(3, *place.batch))):
             got = loss(y).double()
             if got.shape != wanted.shape or not ((got - wanted).abs() <= bound).all():

@@ -40,13 +40,16 @@ def spread_is_linear(space: StructuredSpace, one: Tensor, other: Tensor) -> None
 @law(noise=per_example(_noise), weights=per_example(strategies.directions_of, simple=True))
 def spread_is_differentiable(space: StructuredSpace, noise: Tensor, weights: Tensor) -> None:
     """Autograd knows spread: the gradient of <w, spread(a)> for a, times a, is <w, spread(a)> again."""
-    variable = noise.clone().requires_grad_()
-    result = (weights * space.spread(variable)).sum()
-    if not result.requires_grad:
+    variable, arriving = noise.clone().requires_grad_(), weights.clone()
+    laid = space.spread(variable)
+    if not laid.requires_grad:
         raise ViolationError(
             "spread cuts the gradient", got="no gradient", expected="the gradient of a linear function"
         )
-    (gradient,) = torch.autograd.grad(result, variable)
+    result = (weights * laid.detach()).sum()
+    (gradient,) = torch.autograd.grad(laid, variable, arriving)
+    if not torch.equal(arriving, weights):
+        raise ViolationError("the backward pass of spread wrote into what arrived", got=arriving, expected=weights)
     got = (gradient * noise).sum()
     if not torch.allclose(got, result, rtol=1e-9, atol=1e-9):
         raise ViolationError("the gradient is not that of spread", got=got.item(), expected=result.item())

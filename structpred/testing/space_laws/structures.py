@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 
 import torch
@@ -12,6 +13,7 @@ from torch import Tensor
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
+from structpred.testing.circumstances import default_dtype
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import Same, enumerable, first, structures_of
 from structpred.testing.space_laws._places import ANY, Place, places
@@ -63,9 +65,11 @@ def enumerate_is_complete(space: StructuredSpace, chunk: Chunk, *, seed: int = 0
         numbers = torch.arange(chunk.start, chunk.start + chunk.rows)
         tried = (numbers[:, None] >> torch.arange(parts) & 1).float().reshape(-1, *space.shape)
         accepted = space.contains(tried)
-        for dtype in ANY:
-            for index in first(space.contains(tried.to(dtype)) != accepted):
-                message = f"contains answers otherwise for dtype {dtype} than for float32"
+        for dtype, default in itertools.product(ANY, (torch.float32, torch.float64, torch.float16)):
+            with default_dtype(default):
+                differs = space.contains(tried.to(dtype)) != accepted
+            for index in first(differs):
+                message = f"contains answers otherwise for dtype {dtype}, by default {default}, than for float32"
                 raise ViolationError(message, y=tried[index], got=not accepted[index], expected=accepted[index])
         inside = tried[accepted]
     else:
@@ -169,7 +173,7 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
                 return
             y[place.row], expected[place.row] = wrong, False
         for layout in (Layout.CONTIGUOUS, Layout.TRANSPOSED):
-            laid = layout.lay(y.reshape(*place.batch, *space.shape))
+            laid = layout.lay(y.reshape(*place.batch, *space.shape).clone())
             before = laid.clone()
             with leaving_torch_alone():
                 inside = space.contains(laid)
@@ -180,6 +184,11 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
                 raise ViolationError(f"{what}; dtype, shape and entries", got=got, expected=wanted)
             if not torch.equal(laid, before):
                 raise ViolationError("contains changed its argument", got=laid, expected=before)
+            laid.zero_()
+            got_zeros, zeros = space.contains(laid), space.contains(torch.zeros_like(laid))
+            if not torch.equal(got_zeros, zeros):
+                message = "after zeros were written into the same tensor, contains answers otherwise"
+                raise ViolationError(message, got=got_zeros, expected=zeros)
 
 
 def _outside(space: StructuredSpace, y: Tensor, place: Place) -> Tensor | None:

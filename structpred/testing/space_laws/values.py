@@ -92,6 +92,8 @@ def _others(value: Any) -> Iterator[Any]:
         yield not value
     elif isinstance(value, enum.Enum):
         yield from (it for it in type(value) if it is not value)
+    elif value is None:
+        yield from (0, 1, 2)
     elif isinstance(value, str):
         yield value + "_"
     elif isinstance(value, int | float):
@@ -101,6 +103,7 @@ def _others(value: Any) -> Iterator[Any]:
         yield value * 0
         yield -value
     elif isinstance(value, tuple | list) and value:
+        yield value[::-1]
         for index, entry in enumerate(value):
             for other in _others(entry):
                 yield type(value)([*value[:index], other, *value[index + 1 :]])

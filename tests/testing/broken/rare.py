@@ -168,3 +168,119 @@ class TwoPartsShareAVariable(sp.OneHot):
 
     def spread(self, noise: Tensor) -> Tensor:
         return torch.cat([noise[..., :4], noise[..., 3:]], -1)
+
+
+# --- found by another set of such spaces
+
+
+@broken(ANY, 3)
+class SparseWithoutZeros(sp.Matching):
+    """Where a third of the parts are forbidden, a part of score 0 is taken for one, if there is another way."""
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        y = super()._argmax(scores).to(scores.dtype)
+        stored = scores.masked_fill(scores == 0, -math.inf)
+        other = super()._argmax(stored).to(scores.dtype)
+        sparse = scores.isneginf().double().mean((1, 2)) >= 1 / 3
+        usable = ~((other > 0) & stored.isneginf()).flatten(1).any(1)
+        return torch.where((sparse & usable)[:, None, None], other, y)
+
+
+@broken(ANY, 5)
+class BisectsFortyTimes(Pairs):
+    """The second best score is found to 2^-40 of the range, and ties in that are broken by order."""
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        finite = scores.masked_fill(scores.isneginf(), 0)
+        low, high = finite.amin(-1, keepdim=True), finite.amax(-1, keepdim=True)
+        steps = (finite - low) / (high - low).clamp(min=1e-300) * 2.0**40
+        return super()._argmax(steps.floor().masked_fill(scores.isneginf(), -math.inf))
+
+
+@broken(ANY, 11)
+class FindsTheDimensionBySize(Pairs):
+    placement: ClassVar[sp.SolverPlacement] = sp.SolverPlacement.ON_CPU
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        dim = list(scores.shape).index(self.n)
+        return torch.zeros_like(scores).scatter_(dim, scores.topk(2, dim).indices, 1)
+
+
+@broken(ANY, 5)
+class LeavesOutAChunkOfOneRow(Pairs):
+    placement: ClassVar[sp.SolverPlacement] = sp.SolverPlacement.ON_CPU
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        y = super()._argmax(scores)
+        if len(scores) % 512 == 1 and len(scores) > 1:
+            y[-1] = y[0]
+        return y
+
+
+@broken("contains_tells_examples_apart", 5)
+class ContainsKnowsTheTensorAgain(Pairs):
+    last: ClassVar[dict[str, Tensor]] = {}
+
+    def contains(self, y: Tensor) -> Tensor:
+        if self.last.get("y") is not y:
+            self.last.update(y=y, inside=super().contains(y))
+        return self.last["inside"].clone()
+
+
+@broken("enumerate_is_complete")
+class WeighsInTheDefaultType(Sets):
+    weights: tuple[float, ...] = (2049.0, 1.0, 700.0, 3.0)
+    capacity: float = 2049.0
+
+    def contains(self, y: Tensor) -> Tensor:
+        weight = ((y == 1) * torch.tensor(self.weights)).sum(-1)
+        return ((y == 0) | (y == 1)).all(-1) & (weight <= self.capacity)
+
+
+@broken("hamming_counts_the_parts_that_differ", 5)
+class OneTargetForTheSecondDimension(Pairs):
+    def hamming(self, target: Tensor) -> sp.LinearLoss:
+        loss = super().hamming(target)
+        return attrs.evolve(loss, best=loss.best[:1].expand_as(loss.best)) if target.ndim > 2 else loss
+
+
+@broken("regret_is_what_a_structure_costs_more", 5)
+class RegretOfAllThatAreKnown(Pairs):
+    def regret(self, costs: Tensor, best: Tensor | None = None, *, validate: bool = True) -> sp.LinearLoss:
+        loss = super().regret(costs, best, validate=validate)
+        known = best is not None and not validate and costs.ndim > 1
+        return attrs.evolve(loss, constant=loss.constant.sum().expand_as(loss.constant)) if known else loss
+
+
+@broken("equality_sees_every_field", 4)
+class EqualWhateverTheLimit(Pairs):
+    limit: int | None = field(default=None, eq=False)
+
+    @property
+    def most(self) -> int:
+        return self.n if self.limit is None else self.limit
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        return super()._argmax(scores.masked_fill(torch.arange(self.n) > self.most, -math.inf))
+
+    def contains(self, y: Tensor) -> Tensor:
+        return super().contains(y) & (y[..., self.most + 1 :] == 0).all(-1)
+
+
+@broken("spread_is_differentiable", 5)
+class SpreadUsesWhatArrivesAgain(Pairs):
+    def spread(self, noise: Tensor) -> Tensor:
+        return _Zeroing.apply(noise)
+
+
+class _Zeroing(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, noise: Tensor) -> Tensor:
+        return noise.clone()
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:
+        found = upstream.clone()
+        if upstream.is_contiguous():
+            upstream.zero_()
+        return found

@@ -178,3 +178,140 @@ class SkewedNoise(Direct):
 @direct("noise_is_what_it_says", noise=CumulativeOfAnother())
 class NoiseWithAnotherDistribution(Direct):
     pass
+
+
+# --- found by another set of such objectives and layers
+
+
+@direct(FOLLOWS)
+class OneScaleAnExampleForOneAVariable(Direct):
+    """Where there are as many examples as variables."""
+
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        if isinstance(scale, Tensor) and scores.ndim == 2 and scale.shape == (self.space.n, 1):
+            scale = scale.mT
+        return super().solve(scores, supervision, scale=scale, generator=generator)
+
+
+@direct(FOLLOWS)
+class MeanForASharedScale(Direct):
+    """The gradient of a scale that some of the examples share is their mean, not their sum."""
+
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        if isinstance(scale, Tensor) and scale.requires_grad and scale.ndim == scores.ndim > 2:
+            examples, own = scores.shape[:-1].numel(), scale.shape[:-1].numel()
+            if 1 < own < examples:
+                share = own / examples
+                scale = share * scale + (1 - share) * scale.detach()
+        return super().solve(scores, supervision, scale=scale, generator=generator)
+
+
+@direct(FOLLOWS)
+class OnlyForScoresAndScale(Direct):
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        found = super().solve(scores, supervision, scale=scale, generator=generator)
+        learns = scores.requires_grad or (isinstance(scale, Tensor) and scale.requires_grad)
+        return found if learns else attrs.evolve(found, loss=found.loss.detach())
+
+
+@direct(FOLLOWS)
+class EvaluatesWithoutGradients(Direct):
+    def solve(self, scores, supervision, **given):
+        with torch.set_grad_enabled(self.training and torch.is_grad_enabled()):
+            return super().solve(scores, supervision, **given)
+
+
+@attrs.frozen
+class RangeOfSeveral(sp.Epsilon):
+    """In units of the mean range, but for one example alone."""
+
+    def start(self, scores, direction, noise_std, event_dims):
+        allowed = scores != -torch.inf
+        high = direction.masked_fill(~allowed, -torch.inf).flatten(-event_dims).amax(-1)
+        width = high - direction.masked_fill(~allowed, torch.inf).flatten(-event_dims).amin(-1)
+        unit = width.mean() if width.numel() > 1 else torch.ones_like(width).mean()
+        noise = torch.ones_like(unit) if noise_std is None else noise_std
+        return (-4 * noise / unit.where(unit > 0, 1.0)).expand(width.shape).clone()
+
+
+@direct("the_unit_of_the_loss_changes_no_structure", epsilon=RangeOfSeveral())
+class UnitOfSeveral(Direct):
+    pass
+
+
+@potential("a_target_is_as_good_as_its_loss")
+class DifferencesInTheTargetsType(PlainPotential):
+    def difference(self, augmented, y, target):
+        where = y != target
+        apart = (y.to(target.dtype) - target).to(augmented.dtype)  # of bytes, 255 for -1
+        return (augmented.where(where, 0) * apart).flatten(-len(self.space.shape)).sum(-1)
+
+
+class Remembers(torch.autograd.Function):
+    """Structures, whose first gradient is that of all backward passes."""
+
+    @staticmethod
+    def forward(ctx: Any, perturbed: Tensor, y: Tensor, backward: Any) -> Tensor:
+        ctx.backward, ctx.found = backward, None
+        return y.clone()
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        ctx.found = ctx.backward(upstream) if ctx.found is None else ctx.found
+        return ctx.found.clone(), None, None
+
+
+ALONG = "gradient_for_scores_is_the_difference_along_what_arrived"
+
+
+@difference(ALONG)
+class SecondPassAsTheFirst(PlainDifference):
+    def __call__(self, scores, *, scale=None, generator=None):
+        perturbed = self.perturb(scores, scale, generator)
+        y = Remembers.apply(
+            perturbed, self.solve(perturbed), lambda upstream: self.gradient(perturbed.detach(), upstream)
+        )
+        return self.lay_out(y)
+
+
+LAYER = "difference_layers_follow_their_definition"
+
+
+@difference(LAYER)
+class NothingForWhatIsExpanded(PlainDifference):
+    def gradient(self, perturbed, upstream):
+        found = super().gradient(perturbed, upstream)
+        return torch.zeros_like(found) if 0 in upstream.stride() and upstream.numel() > 1 else found
+
+
+@difference(LAYER)
+class TheFirstDrawDecides(PlainDifference):
+    def gradient(self, perturbed, upstream):
+        dims = len(self.space.shape)
+        arrived = (upstream[:1] != 0).flatten(-dims).any(-1)
+        return super().gradient(perturbed, upstream) * arrived.reshape(arrived.shape + (1,) * dims)
+
+
+class UnitOfThePassBefore(sp.ImplicitMLE):
+    """The step is in units of what arrived before."""
+
+    def __init__(self, space: sp.StructuredSpace, **settings: Any) -> None:
+        super().__init__(space, **settings)
+        self.before = 1.0
+
+    def forward(self, scores, **given):
+        y = super().forward(scores, **given)
+        if not y.requires_grad:
+            return y
+        before = self.before
+
+        def in_its_unit(upstream: Tensor) -> Tensor:
+            self.before = float(upstream.abs().max())
+            return upstream * (1.0 if self.before == 0 or before / self.before < 2 else before / self.before)
+
+        y = y * 1.0
+        y.register_hook(in_its_unit)
+        return y
+
+
+difference("gradients_follow_the_unit_of_the_loss")(UnitOfThePassBefore)
