@@ -193,3 +193,10 @@ def test_an_infeasible_example_is_named_once():
     with pytest.raises(sp.InfeasibleError) as error:
         objective(scores, SPACE.hamming(torch.eye(3)[:2]))
     assert error.value.examples == [(1,)]
+
+
+def test_an_error_of_a_policy_that_grows_the_step_keeps_its_words():
+    space = sp.KSubset(4, 2)
+    objective = sp.PerturbedDirectLoss(space, epsilon=sp.GrowUntilNonzero(-1.0, group_dims=1), scale=1.0)
+    with pytest.raises(sp.ArgumentError, match=r"^scores: expected at least group_dims = 1 batch dimensions"):
+        objective(torch.zeros(4), space.hamming(torch.tensor([1.0, 1.0, 0.0, 0.0])))
