@@ -19,6 +19,7 @@ from tasks.knn.results import Result
 _RESULTS = Path(__file__).parents[2] / "tasks" / "knn" / "results"
 TRAININGS = {
     "`quick`": QUICK,
+    "`quick --epochs 20`": attrs.evolve(QUICK, epochs=20, validate_every=5),
     "`quick --epsilon -0.05 --margin 1`": attrs.evolve(QUICK, epsilon=-0.05, margin=1.0),
     "`paper-mnist`": PAPER_MNIST,
 }
