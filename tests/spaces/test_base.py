@@ -11,8 +11,6 @@ import torch
 import structpred as sp
 from structpred import SolverPlacement
 from structpred._threads import threads_for_all
-from structpred.spaces._enumerable import validate_enumerable
-from structpred.spaces._out_of_time import OutOfTimeError
 
 
 @attrs.frozen
@@ -242,66 +240,6 @@ def test_a_solvers_own_error_reaches_the_caller(placement):
         returning(fail, placement).argmax(torch.zeros(5, 3))
 
 
-# --- a solver that runs out of time
-
-
-def out_of_time(rows, answer=None):
-    def fail(scores):
-        raise OutOfTimeError(rows, None if answer is None else torch.full_like(scores, answer))
-
-    return returning(fail, SolverPlacement.ON_CPU)
-
-
-def test_rows_out_of_time_are_named_by_their_batch_indices():
-    with pytest.raises(
-        sp.SolverTimeoutError, match=re.escape("ended the search in examples (0, 2), (1, 1); ")
-    ) as caught:
-        out_of_time([4, 2]).argmax(torch.zeros(2, 3, 3))
-    assert caught.value.examples == [(0, 2), (1, 1)]
-    with pytest.raises(sp.SolverTimeoutError, match="in the only example;"):
-        out_of_time([0]).argmax(torch.zeros(3))
-
-
-def test_an_answer_out_of_time_is_taken_with_a_warning():
-    with pytest.warns(
-        sp.SolverTimeoutWarning, match="^the time limit ended the search in example 4; the best"
-    ) as caught:
-        y = out_of_time([4], 1.0).argmax(torch.zeros(5, 3, dtype=torch.float16))
-    assert caught[0].filename == __file__
-    assert y.dtype == torch.float16
-    assert y.eq(1).all()
-
-
-def test_an_answer_out_of_time_must_do_without_forbidden_parts():
-    scores = torch.zeros(5, 3)
-    scores[2, 0] = -torch.inf
-    with pytest.warns(sp.SolverTimeoutWarning), pytest.raises(sp.InfeasibleError, match="in example 2;"):
-        out_of_time([4], 1.0).argmax(scores)
-
-
-@pytest.mark.parametrize("answered", [True, False])
-@every_place
-def test_rows_out_of_time_are_counted_in_the_whole_batch(placement, answered):
-    def solve(scores):
-        late = scores[:, 0].gt(0).nonzero().flatten().tolist()
-        y = scores.eq(0).double()
-        if late:
-            raise OutOfTimeError(late, y if answered else None)
-        return y
-
-    scores = torch.zeros(200, 3)
-    scores[150, 0] = 1
-    space = returning(solve, placement)
-    with threads_for_all():
-        if answered:
-            scores[[7, 199], 0] = 1
-            with pytest.warns(sp.SolverTimeoutWarning, match="in examples 7, 150, 199;"):
-                assert torch.equal(space.argmax(scores), scores.eq(0).float())
-        else:
-            with pytest.raises(sp.SolverTimeoutError, match="in example 150;"):
-                space.argmax(scores)
-
-
 # --- naming examples
 
 
@@ -363,20 +301,6 @@ def test_batch_shape_is_what_stands_before_the_structure():
     space = sp.Matching(2, 3)
     for batch in [(), (5,), (0,), (4, 5)]:
         assert space.batch_shape("scores", torch.zeros(*batch, 2, 3)) == batch
-
-
-def test_a_million_structures_are_listed_and_one_more_is_not():
-    validate_enumerable(EvenSubset(4), 1_000_000)
-    with pytest.raises(
-        sp.ArgumentError, match=re.escape("enumerate: EvenSubset(n=4) has 1000001 structures, too many to list")
-    ):
-        validate_enumerable(EvenSubset(4), 1_000_001)
-
-
-def test_counts_beyond_words_are_not_spelt_out():
-    message = "enumerate: EvenSubset(n=4) has more than 10**30 sets, too many to list"
-    with pytest.raises(sp.ArgumentError, match=re.escape(message)):
-        validate_enumerable(EvenSubset(4), 10**5000, "sets")
 
 
 def test_where_all_costs_are_0_every_structure_is_the_best():

@@ -11,7 +11,8 @@ import torch
 
 import structpred as sp
 from structpred.testing import SPACE_LAWS, check_layer, check_objective, check_space
-from structpred.testing.space_laws.calls import threads_do_not_matter
+from structpred.testing.oracles import threads
+from structpred.testing.space_laws.calls import _met, threads_do_not_matter
 from tests.testing.pairs import Pairs
 
 
@@ -91,6 +92,34 @@ def test_a_space_that_is_right_in_its_own_way_passes(space, tolerance, examples)
 def test_a_lock_keeps_threads_apart_that_meet():
     scores = torch.randn(3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
     threads_do_not_matter(Locked(5), scores=scores, rows=257)
+
+
+def test_a_thread_that_fails_where_it_meets_another_is_told():
+    @attrs.frozen
+    class FailsBeside(Pairs):
+        inside: ClassVar[list[int]] = []
+
+        def _argmax(self, scores):
+            if self.inside:
+                raise ZeroDivisionError("two at once")
+            self.inside.append(1)
+            y = super()._argmax(scores)
+            self.inside.pop()
+            return y
+
+    scores = torch.randn(3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    with threads(1), pytest.raises(ZeroDivisionError, match="two at once"):
+        _ = list(_met(FailsBeside(5), scores, scores))
+
+
+@pytest.mark.parametrize("policy", [sp.RelativeToNoise(group_dims=1), sp.GrowUntilNonzero(-1.0, group_dims=1)])
+def test_a_step_that_takes_groups_of_examples_apart_passes(policy):
+    law = "steps_do_not_depend_on_circumstances"
+    report = check_objective(sp.PerturbedDirectLoss(sp.KSubset(4, 2), epsilon=policy, scale=1.0), only=[law])
+    assert report.passed
+    assert not report.skipped
+    two = attrs.evolve(policy, group_dims=2)
+    assert check_objective(sp.PerturbedDirectLoss(sp.KSubset(4, 2), epsilon=two, scale=1.0), only=[law]).skipped
 
 
 @pytest.mark.parametrize(

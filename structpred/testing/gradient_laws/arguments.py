@@ -153,21 +153,29 @@ class Arguments:
     def leaves(self, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss) -> dict[str, Tensor]:
         """What the gradients are taken for, by name."""
         it, found = self.it, dict[str, Tensor]()
-        of_loss = it.mode in (Mode.ONLY_LOSS, Mode.EVAL)
-        if not it.mode.has_gradients and not of_loss:
-            return found
-        if not of_loss and (it.mode is not Mode.ONLY_SCALE or not isinstance(scale, Tensor)):
-            found["the scores"] = scores.requires_grad_()
-        if not of_loss and it.mode is not Mode.ONLY_SCORES and isinstance(scale, Tensor):
-            found["the scale"] = scale.requires_grad_()
-        shared = it.loss in (Loss.BROADCAST, Loss.WITHOUT_BATCH, Loss.ALONG_THE_SECOND) and it.mode is Mode.ALL
-        wanted = it.loss is Loss.REQUIRES_GRAD or shared or it.mode is Mode.ONLY_LOSS
-        wanted &= not (of_loss and self.is_potential and not self.subject.module.margin)
-        if wanted and isinstance(self.subject, ObjectiveSubject):
+        if it.mode.has_gradients:
+            if it.mode is not Mode.ONLY_SCALE or not isinstance(scale, Tensor):
+                found["the scores"] = scores.requires_grad_()
+            if it.mode is not Mode.ONLY_SCORES and isinstance(scale, Tensor):
+                found["the scale"] = scale.requires_grad_()
+        if self.loss_has_gradients:
             found["the coefficients"] = loss.coefficients.requires_grad_()
             if not self.is_potential and isinstance(loss.constant, Tensor):
                 found["the constant"] = loss.constant.requires_grad_()
         return found
+
+    @property
+    def loss_has_gradients(self) -> bool:
+        """Whether gradients for the coefficients, and the constant, are taken."""
+        it = self.it
+        if not isinstance(self.subject, ObjectiveSubject):
+            return False
+        if not it.mode.has_gradients and self.is_potential and not self.subject.module.margin:
+            return False  # it hangs on the target alone
+        if it.mode is Mode.ALL and it.loss in (Loss.BROADCAST, Loss.WITHOUT_BATCH, Loss.ALONG_THE_SECOND):
+            return True
+        required = it.loss is Loss.REQUIRES_GRAD and (it.mode.has_gradients or it.mode is Mode.EVAL)
+        return required or it.mode is Mode.ONLY_LOSS
 
     @property
     def is_potential(self) -> bool:

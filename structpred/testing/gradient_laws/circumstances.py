@@ -84,7 +84,8 @@ class Mode(enum.Enum):
 
     @property
     def has_gradients(self) -> bool:
-        return self in (Mode.ALL, Mode.ONLY_SCORES, Mode.ONLY_SCALE, Mode.ONLY_LOSS)
+        """For scores or scale."""
+        return self in (Mode.ALL, Mode.ONLY_SCORES, Mode.ONLY_SCALE)
 
 
 class Before(enum.Enum):

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from structpred.loss import LinearLoss
 from structpred.testing.gradient_laws.arguments import Arguments
-from structpred.testing.gradient_laws.circumstances import Mode, Scale, Upstream
+from structpred.testing.gradient_laws.circumstances import Scale, Upstream
 from structpred.testing.gradient_laws.subject import ObjectiveSubject
 
 
@@ -44,7 +44,7 @@ def expected(call: Arguments, *, plain_gradients: bool) -> tuple[Found, dict[str
         leading = () if call.returns_mean or call.is_single else (call.samples,)
         value = value.reshape(*leading, *it.batch, *subject.space.shape)
     leaves = [scores, scale, loss.coefficients, loss.constant]
-    if plain_gradients and it.mode.has_gradients and it.mode is not Mode.ONLY_LOSS:
+    if plain_gradients and it.mode.has_gradients:
         gradients = [*_of_the_plain_call(call), *_gradients(number, leaves[2:])]
     else:
         gradients = _gradients(number, leaves)

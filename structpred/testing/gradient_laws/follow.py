@@ -209,8 +209,7 @@ class _Call:
         if not value.requires_grad:
             raise ViolationError("no gradient reaches", got="a constant", expected=" or ".join(leaves))
         found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, retain_graph=True)
-        keeps_a_state = isinstance(getattr(self.subject.module, "epsilon", None), torch.nn.Module)
-        if not twice or keeps_a_state:  # its policy may have taken another step
+        if not twice or self.subject.keeps_a_state:  # its policy may have taken another step
             return list(found)
         again = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
         for name, one, other in zip(leaves, found, again, strict=True):

@@ -33,25 +33,23 @@ def _in_double_precision(subject: Subject) -> list[Circumstance]:
     epsilon = getattr(subject.module, "epsilon", None)
     if _groups(epsilon):  # a plain call has one dimension of examples, whose groups would be others
         found = [it for it in found if len(it.batch) == 1]
-    if isinstance(epsilon, torch.nn.Module):
+    if subject.keeps_a_state:
         found = [attrs.evolve(it, before=Before.NOTHING) for it in found]
     return found
 
 
-def _of(subject: Subject) -> list[Circumstance]:
+def _all_of(subject: Subject) -> list[Circumstance]:
     """Those of all subjects, and batches with as many examples as there are variables, in each dimension."""
-    sizes = dict.fromkeys(subject.space.noise_shape)
-    plain = CIRCUMSTANCES[0]
     alike = [
-        attrs.evolve(plain, batch=(size,), scale=scale)
-        for size in sizes
+        attrs.evolve(CIRCUMSTANCES[0], batch=(size,), scale=scale)
+        for size in dict.fromkeys(subject.space.noise_shape)
         for scale in (Scale.PER_EXAMPLE, Scale.SHARED)
         if size
     ]
     return [it for it in (*CIRCUMSTANCES, *alike) if it.rows <= most_rows(subject.space)]
 
 
-_circumstances = listed(_of)
+_circumstances = listed(_all_of)
 
 
 @law(circumstance=_circumstances, share=3)

@@ -21,10 +21,9 @@ from structpred.testing.law import ViolationError, law
 def gradients_follow_the_unit_of_the_loss(subject: LayerSubject, case: Case) -> None:
     """Twice the loss has twice the gradients, and the mean over the batch those of the sum divided by its size."""
     module, _ = subject.recording(case)
-    keeps_a_state = isinstance(getattr(module, "epsilon", None), torch.nn.Module)
 
     def gradients(reduced: Callable[[Tensor], Tensor]) -> list[Tensor]:
-        own = subject.recording(case)[0] if keeps_a_state else module  # the same, whatever unit came before
+        own = subject.recording(case)[0] if subject.keeps_a_state else module  # the same, whatever unit came before
         return _gradients(own, subject, case, reduced)
 
     expected = gradients(lambda losses: losses.sum())

@@ -81,6 +81,11 @@ class Subject(abc.ABC):
         return hasattr(self.module, "epsilon")
 
     @property
+    def keeps_a_state(self) -> bool:
+        """Whether the step may be another one at each call."""
+        return isinstance(getattr(self.module, "epsilon", None), torch.nn.Module)
+
+    @property
     def sample_counts(self) -> list[int | None]:
         """The numbers of samples that laws try: those of a few that the module does not refuse."""
         return [count for count in self.few_samples if self._takes(count)]

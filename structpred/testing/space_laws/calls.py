@@ -100,24 +100,27 @@ def _met(space: StructuredSpace, scores: Tensor, others: Tensor) -> Iterator[tup
     """
     code = getattr(type(space)._argmax, "__code__", None)
     met: list[int] = []
+    failures: list[Exception] = []
     another = threading.Thread()
 
-    def before(line: int) -> None:
+    def solve_others() -> None:
+        try:
+            space.argmax(others)
+        except Exception as error:
+            failures.append(error)
+
+    def at_line(frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
         nonlocal another
-        if line not in met:
-            met.append(line)
+        if event == "line" and len(met) == count and frame.f_lineno not in met:
+            met.append(frame.f_lineno)
             sys.settrace(None)
-            another = threading.Thread(target=space.argmax, args=(others,), daemon=True)
+            another = threading.Thread(target=solve_others, daemon=True)
             another.start()
             another.join(_SECONDS_FOR_ANOTHER)
-
-    def local(frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
-        if event == "line" and len(met) == count:
-            before(frame.f_lineno)
-        return local
+        return at_line
 
     def trace(frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
-        return local if frame.f_code is code else None
+        return at_line if frame.f_code is code else None
 
     with threads(1):
         for count in range(_MOST_LINES):
@@ -130,4 +133,6 @@ def _met(space: StructuredSpace, scores: Tensor, others: Tensor) -> Iterator[tup
             if len(met) == count:
                 return
             another.join(_SECONDS_AT_MOST)
+            if failures:
+                raise failures[0]
             yield met[-1], y
