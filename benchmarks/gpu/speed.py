@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import statistics
+from typing import Any
 
-from benchmarks.rows.neighbours import Parts
-from tasks.knn.config import Execution, Training
+from attrs import frozen
+
+from benchmarks.rows.neighbours import K, Parts
+from tasks.knn.config import Execution, Method, Training
 
 
-def measure(
-    name: str, training: Training, rounds: int, execution: Execution, count: int | None
-) -> dict[str, float | str]:
+@frozen
+class Step:
+    """A training step, and how it is computed."""
+
+    training: Training
+    execution: Execution
+    k: int = K
+    method: Method = Method.DIRECT
+
+
+def measure(step: Step, rounds: int, count: int | None) -> dict[str, Any]:
     """Medians over ``rounds`` of the whole step, the networks alone and the objective alone, taken in turn.
 
-    The images are as many as in the set unless ``count`` says otherwise.
+    The images are noise, as many as in the set unless ``count`` says otherwise.
     """
-    parts = Parts(training, execution, count)
-    parts.trainer.step()
+    parts = Parts(step.training, step.execution, count, k=step.k, method=step.method)
     rows = []
-    for _ in range(rounds):
+    for warm in range(-3, rounds):
         objective = parts.objective()
-        rows.append([parts.seconds(part) for part in (parts.trainer.step, parts.networks, objective)])
-    step, networks, objective_alone = (statistics.median(times) for times in zip(*rows, strict=True))
+        times = [parts.seconds(part) for part in (parts.trainer.step, parts.networks, objective)]
+        if warm >= 0:
+            rows.append(times)
+    whole, networks, objective_alone = (statistics.median(times) for times in zip(*rows, strict=True))
+    queries, candidates = step.training.queries, step.training.candidates
     return {
-        "training": name,
-        "queries": training.queries,
-        "candidates": training.candidates,
-        "step_ms": 1e3 * step,
+        "queries": queries,
+        "candidates": candidates,
+        "k": step.k,
+        "step_ms": 1e3 * whole,
         "networks_ms": 1e3 * networks,
         "objective_ms": 1e3 * objective_alone,
         "objective_share": statistics.median(objective / step for step, _, objective in rows),
-        "images_per_second": (training.queries + training.candidates) / step,
+        "images_per_second": (queries + candidates) / whole,
     }

@@ -129,10 +129,14 @@ def _cut_short(line: bytes) -> bool:
 
 
 def commit() -> str:
-    """The commit of this checkout, with a plus if files differ from it; "unknown" outside of git."""
+    """The commit of this checkout, with a plus if files differ from it.
+
+    Outside of git, where the files were copied to another machine, what the environment's ``STRUCTPRED_COMMIT`` says,
+    or "unknown".
+    """
     describe = ["git", "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+"]
     try:
         run = subprocess.run(describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return "unknown"
+        return os.environ.get("STRUCTPRED_COMMIT", "unknown")
     return run.stdout.strip()

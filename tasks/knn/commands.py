@@ -60,7 +60,7 @@ class Train:
     checkpoint: Path = DEFAULT_FOLDER / "knn.pt"
     """The file that holds the training; if it exists, it goes on from there."""
     save_every: float = field(default=60.0, validator=validators.ge(0.0))
-    """Seconds between two saves within an epoch."""
+    """Seconds between two saves; the end is saved too."""
     source: Source = _SOURCE
     execution: Execution = _EXECUTION
 
@@ -128,7 +128,7 @@ class Table:
     results: Path = DEFAULT_FOLDER / "knn.jsonl"
     """The file that results are read from and appended to; checkpoints of unfinished runs lie beside it."""
     save_every: float = field(default=60.0, validator=validators.ge(0.0))
-    """Seconds between two saves within an epoch."""
+    """Seconds between two saves; the end is saved too."""
     source: Source = _SOURCE
     execution: Execution = _EXECUTION
     workers: Workers = _WORKERS

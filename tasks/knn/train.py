@@ -228,13 +228,12 @@ def epochs_of(state: State) -> list[Epoch]:
 
 
 def go(trainer: Trainer, observe: Callable[[], None], save: Callable[[State], None], save_every: float) -> None:
-    """Trains to the end, and saves after it, after every epoch, and when ``save_every`` seconds have passed."""
+    """Trains to the end, and saves there and whenever ``save_every`` seconds have passed."""
     saved = time.monotonic()
     while not trainer.finished:
         trainer.step()
         observe()
-        epoch_ends = trainer.steps % trainer.batches.steps_per_epoch == 0
-        if epoch_ends or time.monotonic() - saved >= save_every:
+        if trainer.finished or time.monotonic() - saved >= save_every:
             save(trainer.state())
             saved = time.monotonic()
 

@@ -48,14 +48,15 @@ def test_a_rehearsal_measures_all_and_a_second_call_what_the_files_lack(
     path = tmp_path / "gpu.jsonl"
     records = ResultsFile(path, Record).read()
     names = {
-        stage: [record.name for record in records if record.stage == stage] for stage in ("smoke", "speed", "table-3")
+        stage: [record.name for record in records if record.stage == stage]
+        for stage in ("smoke", "speed", "table-3", "paper")
     }
     assert set(names["smoke"]) == set(smoke.cases())
-    assert len(names["speed"]) == 3 * 3
-    assert names["table-3"] == [f"{name}, k = {k}" for name, k in (
-        ("fashion-mnist", 5), ("mnist", 5), ("fashion-mnist", 1), ("mnist", 1), ("cifar-10", 5), ("cifar-10", 1)
-    )]  # fmt: skip
-    assert len(ResultsFile(tmp_path / "gpu-knn.jsonl", Result).read()) == 6
+    assert len(names["speed"]) == 3 * (3 + 2)
+    sets = ["cifar-10", "fashion-mnist", "mnist"]
+    assert names["table-3"] == [f"{name}, short, k = {k}" for name in sets for k in (5, 1)]
+    assert names["paper"] == [f"{name}, paper, k = {k}" for k in (5, 1) for name in sets]
+    assert len(ResultsFile(tmp_path / "gpu-knn.jsonl", Result).read()) == 12
     assert sorted(file.name for file in tmp_path.iterdir()) == ["gpu-knn.jsonl", "gpu.jsonl"]
     whole = path.read_bytes()
     path.write_bytes(whole.replace(whole.splitlines(keepends=True)[3], b"")[:-7])  # one is gone, and the last cut short
@@ -64,7 +65,7 @@ def test_a_rehearsal_measures_all_and_a_second_call_what_the_files_lack(
     again = ResultsFile(path, Record).read()
     assert {(record.stage, record.name) for record in again} == {(record.stage, record.name) for record in records}
     assert len(again) == len(records)
-    assert len(ResultsFile(tmp_path / "gpu-knn.jsonl", Result).read()) == 6
+    assert len(ResultsFile(tmp_path / "gpu-knn.jsonl", Result).read()) == 12
     assert len(capsys.readouterr().out.splitlines()) < 10
 
 

@@ -66,7 +66,7 @@ class Train:
     checkpoint: Path
     """The file that holds the training; if it exists, it goes on from there."""
     save_every: float = field(default=60.0, validator=validators.ge(0.0))
-    """Seconds between two saves within an epoch."""
+    """Seconds between two saves; the end is saved too."""
     files: Files = _FILES
 
     def run(self, console: Console) -> None:
@@ -115,7 +115,7 @@ class Table:
     results: Path
     """The file that results are read from and appended to; checkpoints of unfinished runs lie beside it."""
     save_every: float = field(default=60.0, validator=validators.ge(0.0))
-    """Seconds between two saves within an epoch."""
+    """Seconds between two saves; the end is saved too."""
     files: Files = _FILES
 
     def run(self, console: Console) -> None:

@@ -74,7 +74,7 @@ def test_train_is_done_at_once_if_its_checkpoint_is_finished(command: RunCommand
     assert Path("results/knn.pt").read_bytes() == content
 
 
-@pytest.mark.parametrize(("save_every", "lost"), [("0", 0), ("1000", 1)])
+@pytest.mark.parametrize(("save_every", "lost"), [("0", 0), ("1000", 4)])
 def test_a_stopped_training_goes_on_from_its_last_save(
     save_every: str, lost: int, command: RunCommand, steps: list[Run], interrupt_at: Callable[[int], None]
 ) -> None:
@@ -83,7 +83,7 @@ def test_a_stopped_training_goes_on_from_its_last_save(
     interrupt_at(4)  # of six; the third ends an epoch
     options = ["--checkpoint", "stopped.pt", "--save-every", save_every]
     assert "stopped; the same command goes on from what its files hold" in command(*TRAIN, *options, ends=130)
-    assert load_checkpoint("stopped.pt").state["steps"] == 4 - lost
+    assert Path("stopped.pt").exists() == (lost == 0)
     steps.clear()
     command(*TRAIN, *options)
     assert len(steps) == 2 + lost
@@ -188,10 +188,10 @@ def test_a_stopped_table_goes_on_within_the_training_where_it_was(
     command(*TABLE, *cells, "--results", "whole.jsonl")
     steps.clear()
     interrupt_at(9 + 4)
-    command(*TABLE, *cells, ends=130)
+    command(*TABLE, *cells, "--save-every", 0, ends=130)
     assert [result.run.seed for result in in_file()] == [0]
     steps.clear()
     command(*TABLE, *cells)
-    assert [run.seed for run in steps] == [1] * 6  # the first epoch was saved
+    assert [run.seed for run in steps] == [1] * 5
     assert timeless(in_file()) == timeless(in_file("whole.jsonl"))
     assert files(Path()) == ["results.jsonl", "whole.jsonl"]

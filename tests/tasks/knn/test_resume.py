@@ -155,8 +155,8 @@ def test_an_epochs_seconds_are_those_of_its_steps_alone(monkeypatch: pytest.Monk
     assert trainer.images_per_second == 0  # of the epoch that has not begun
 
 
-@pytest.mark.parametrize(("save_every", "expected"), [(math.inf, [5, 10]), (2.0, [2, 4, 5, 7, 9, 10])])
-def test_a_run_is_saved_after_each_epoch_and_whenever_the_time_has_come(
+@pytest.mark.parametrize(("save_every", "expected"), [(math.inf, [10]), (4.0, [4, 8, 10])])
+def test_a_run_is_saved_at_its_end_and_whenever_the_time_has_come(
     save_every: float, expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     trainer = trainer_of(run_of(candidates=12, epochs=2))  # five steps an epoch, each of a second
