@@ -47,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--datasets", nargs="+", type=DataSet, default=list(trainings.PAPER), help="what to train on; all unless named"
     )
+    parser.add_argument("--ks", nargs="+", type=int, default=trainings.KS, help="how many neighbours vote")
     parser.add_argument("--epochs", type=int, default=trainings.EPOCHS, help="of the short schedules of large networks")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tiny", action="store_true", help="a rehearsal of seconds, on images of noise")
@@ -72,12 +73,12 @@ def main(arguments: list[str] | None = None) -> int:
             records.make(stage, name, partial(_train, run, options.output / "gpu-knn.jsonl", session, console))
 
     if "table-3" in options.stages:
-        train("table-3", trainings.short_runs(options.datasets, options.epochs, options.tiny))
+        train("table-3", trainings.short_runs(options.datasets, options.ks, options.epochs, options.tiny))
     if "compiled" in options.stages and not options.tiny:
         for name, step in trainings.compiled_steps(options.device).items():
             records.make("compiled", name, partial(measure, step, rounds, count))
     if "paper" in options.stages:
-        train("paper", trainings.paper_runs(options.datasets, options.tiny))
+        train("paper", trainings.paper_runs(options.datasets, options.ks, options.tiny))
     for failed in records.errors():
         console.print(f"failed: {failed}", style="red", markup=False)
     return 1 if records.errors() else 0

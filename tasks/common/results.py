@@ -129,14 +129,15 @@ def _cut_short(line: bytes) -> bool:
 
 
 def commit() -> str:
-    """The commit of this checkout, with a plus if files differ from it.
+    """The commit of this checkout, with a plus if files differ from it; "unknown" outside of git.
 
-    Outside of git, where the files were copied to another machine, what the environment's ``STRUCTPRED_COMMIT`` says,
-    or "unknown".
+    Where the files were copied to a machine without their repository, the environment's ``STRUCTPRED_COMMIT`` names it.
     """
+    if named := os.environ.get("STRUCTPRED_COMMIT"):
+        return named
     describe = ["git", "describe", "--always", "--abbrev=10", "--exclude=*", "--dirty=+"]
     try:
         run = subprocess.run(describe, cwd=Path(__file__).parent, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
-        return os.environ.get("STRUCTPRED_COMMIT", "unknown")
+        return "unknown"
     return run.stdout.strip()

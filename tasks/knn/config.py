@@ -103,7 +103,7 @@ class Training:
     scale_rate: float = field(validator=positive)
     """Its learning rate."""
     initial_scale: float | None = field(validator=validators.optional(positive))
-    """Where sigma starts; the network's own initialisation, about 0.7, if None."""
+    """Where sigma starts; 1 if None, or where a network learns it about 0.7, as that is initialised."""
     candidates: int = field(validator=at_least_one)
     """Images a step to choose the neighbours from."""
     queries: int = field(default=100, validator=at_least_one)

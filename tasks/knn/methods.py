@@ -41,7 +41,7 @@ def objective(run: Run) -> sp.Objective:
         space,
         epsilon=epsilon,
         noise=noise,
-        scale=sp.AdaptiveScale() if run.scale is Scale.ADAPTIVE else 1.0,
+        scale=sp.AdaptiveScale(training.initial_scale or 1.0) if run.scale is Scale.ADAPTIVE else 1.0,
         num_samples=training.num_samples,
     )
 

@@ -1,0 +1,92 @@
+"""What the documentation shows of the committed visit."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+from benchmarks.gpu.records import Record
+from benchmarks.interval import Interval
+from benchmarks.page import markdown
+from tasks.common.results import ResultsFile
+from tasks.common.settings import Scale
+from tasks.knn.config import DataSet, Method
+from tasks.knn.report import PAPER_TABLE_3
+from tasks.knn.results import Result
+
+_HERE = Path(__file__).parent
+_NAMES = {DataSet.MNIST: "MNIST", DataSet.FASHION_MNIST: "Fashion-MNIST", DataSet.CIFAR_10: "CIFAR-10"}
+_TEST_IMAGES = 10_000
+_TABLE_4 = ", k = 3, "
+
+
+@functools.cache
+def records() -> list[Record]:
+    return ResultsFile(_HERE / "gpu.jsonl", Record).read()
+
+
+@functools.cache
+def accuracies() -> list[Result]:
+    return ResultsFile(_HERE / "gpu-knn.jsonl", Result).read()
+
+
+def answers() -> list[str]:
+    """How many cases were compared with the CPU, and which differ."""
+    cases = [record for record in records() if record.stage == "smoke"]
+    same = sum("equal" in record.values for record in cases)
+    machine, commit = cases[0].machine, cases[0].commit
+    return [f"{same} of {len(cases)} cases answer as on the CPU ({machine}, commit {commit})."]
+
+
+def speeds() -> list[str]:
+    """A row for each set and way of computing."""
+    rows = []
+    for record in records():
+        if record.stage in ("speed", "compiled") and _TABLE_4 not in record.name:
+            values = record.values
+            milliseconds = [f"{values[name]:.1f} ms" for name in ("step_ms", "networks_ms", "objective_ms")]
+            share = f"**{100 * values['objective_share']:.0f} %**"
+            rows.append([_named(record.name), *milliseconds, share, f"{values['images_per_second']:,.0f}"])
+    return markdown(["set, networks in", "step", "networks", "objective", "its share", "images/s"], *rows)
+
+
+def table_4() -> list[str]:
+    """Whole steps, and the objectives alone, of the direct loss and of stochastic NeuralSort."""
+    steps = {record.name: record.values for record in records() if _TABLE_4 in record.name}
+    rows = []
+    for dataset, name in _NAMES.items():
+        direct, rival = (
+            steps[f"{dataset.value}{_TABLE_4}{method.value}"]
+            for method in (Method.DIRECT, Method.STOCHASTIC_NEURAL_SORT)
+        )
+        for part, key in (("whole step", "step_ms"), ("without networks", "objective_ms")):
+            ours, theirs = direct[key], rival[key]
+            rows.append([f"{name}: {part}", f"{ours:.1f} ms", f"{theirs:.1f} ms", f"**{ours / theirs:.2f}**"])
+    return markdown(["k = 3, on a GPU", "direct", "stochastic NeuralSort", "ratio"], *rows)
+
+
+def table_3() -> list[str]:
+    """The test images in the right class, beside the paper's figure of a learned sigma."""
+    rows = []
+    for result in accuracies():
+        run, training = result.run, result.run.training
+        assert result.test is not None
+        interval = Interval.wilson(round(result.test * _TEST_IMAGES), _TEST_IMAGES)
+        paper = PAPER_TABLE_3[training.dataset, Scale.LEARNED, run.k]
+        seconds = sum(epoch.seconds for epoch in result.epochs)
+        rows.append(
+            [
+                f"{_NAMES[training.dataset]}, k = {run.k}",
+                f"{paper:.2f}",
+                f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]",
+                str(training.epochs),
+                str(training.num_samples),
+                f"{seconds:.0f} s",
+            ]
+        )
+    return markdown(["direct, on a GPU", "paper, 220 epochs", "here", "epochs", "draws", "steps' time"], *rows)
+
+
+def _named(name: str) -> str:
+    dataset, _, way = name.partition(", ")
+    return f"{_NAMES[DataSet(dataset)]}, {way}"
