@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from benchmarks.gpu import tables as on_a_gpu
 from benchmarks.page import Tables
 from benchmarks.reproduction import accuracy, seconds, sorting
 
@@ -12,5 +13,7 @@ TABLES: Tables = {
     "table 2": seconds.of_sorting,
     "table 3": accuracy.table,
     "verdict 3": accuracy.verdict,
+    "table 3 on a GPU": on_a_gpu.table_3,
     "table 4": seconds.of_neighbours,
+    "table 4 on a GPU": on_a_gpu.table_4,
 }
