@@ -135,7 +135,7 @@ def eval_mode_is_without_noise(subject: Subject, case: Case) -> None:
     """After ``.eval()`` no noise is drawn, and the result is that of training mode under noise of 0.
 
     Of scores from near 0 to large, so that no noise is so small or large that it changes nothing, and of others that
-    only float64 tells apart. Back in training mode, there is noise again.
+    only float64 tells apart. Back in training mode, there is noise again. Either mode may be set twice.
     """
     shape = (_MANY, *subject.space.shape)
     sizes = 2.0 ** torch.linspace(-12, 4, _MANY, dtype=torch.float64)
@@ -147,7 +147,7 @@ def eval_mode_is_without_noise(subject: Subject, case: Case) -> None:
     scale = case.scale.flatten()[0]
     case = attrs.evolve(case, scores=scores, loss=loss, scale=scale)
     module, noise = subject.recording(case)
-    got, y = subject.value(module.eval(), case, scores, scale)
+    got, y = subject.value(module.eval().eval(), case, scores, scale)
     if noise is not None and noise.draws:
         raise ViolationError("noise is drawn; the shapes of the samples", got=[tuple(it.shape) for it in noise.draws])
     quiet = {} if subject.noise is None else {"noise": _Zero()}
@@ -155,7 +155,7 @@ def eval_mode_is_without_noise(subject: Subject, case: Case) -> None:
     if y is not None and plain is not None:
         got, expected = y, plain if plain.ndim == scores.ndim else plain[:1]  # equal without noise
     expect_close(got, expected, "the result differs from that under noise of 0")
-    subject.value(module.train(), case, scores, scale)
+    subject.value(module.train().train(), case, scores, scale)
     if noise is not None and not noise.draws:
         raise ViolationError("back in training mode, no noise is drawn", got=[], expected="one sample")
 

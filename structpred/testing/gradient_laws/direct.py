@@ -67,11 +67,20 @@ def subgradient_inequality_holds_for_any_step(subject: ObjectiveSubject, case: C
 
 @law(case=cases)
 def value_is_the_mean_loss_under_noise(subject: ObjectiveSubject, case: Case) -> None:
-    """The value is the mean task loss of the plain argmax under noise, without the loss added."""
+    """The value is the mean task loss of the plain argmax under noise, without the loss added.
+
+    That is the prediction of ``solve``, if the objective has it.
+    """
     case = attrs.evolve(case, scores=case.generic_scores())
     at = subject.call(case)
     y = subject.space.argmax(subject.perturbed(case.scores, case.scale, at.noise))
     expect_near(at.value, case.loss(y).mean(), "the value is not the mean loss")
+    module, noise = subject.recording(case)
+    if hasattr(module, "solve"):
+        prediction = module.solve(case.scores, case.loss, **subject.keywords(case.seed, case.scale)).prediction
+        drawn = at.noise if noise is None else noise.draws[-1]
+        y = subject.space.argmax(subject.perturbed(case.scores, case.scale, drawn))
+        expect_close(prediction, y, "the prediction of solve is not the argmax under the noise that was drawn")
 
 
 @law(case=cases)

@@ -18,8 +18,9 @@ from __future__ import annotations
 import math
 
 import torch
+from torch import Tensor
 
-from structpred.noise import Gumbel
+from structpred.noise import Gumbel, Noise
 from structpred.testing.gradient_laws.means import FALSE_ALARM, chi_square_tail, expect_equal_means
 from structpred.testing.gradient_laws.problem import Problem, expect_means
 from structpred.testing.gradient_laws.subject import Subject
@@ -155,10 +156,26 @@ def _noisy(subject: Subject) -> str | None:
 
 @law(needs=_noisy)
 def noise_is_what_it_says(subject: Subject, *, draws: int = 40_000, seed: int = 0) -> None:
-    """Draws of the noise have mean 0 and the variance it states, and are distributed as its ``cdf``, if it has one."""
+    """Draws of the noise have mean 0 and the variance it states, and are distributed as its ``cdf``, if it has one.
+
+    With a generator and from torch's own, in float64 and float32, of one and of several dimensions.
+    """
     assert subject.noise is not None
     noise, count = subject.noise, _NOISE_PER_DRAW * draws
-    sample = noise.sample((count,), dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
+    _expect_stated(noise, noise.sample((count,), dtype=torch.float64, generator=_seeded(seed)), seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        own = noise.sample((count // 50, 5, 10), dtype=torch.float32, generator=None)
+    _expect_stated(noise, own.double().flatten(), seed)
+
+
+def _seeded(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def _expect_stated(noise: Noise, sample: Tensor, seed: int) -> None:
+    """Raises unless a sample of one dimension has the moments and the distribution that the noise states."""
+    count = len(sample)
     square, variance = sample.square(), torch.tensor([noise.variance], dtype=torch.float64)
     expect_equal_means(sample[:, None], torch.zeros(1, dtype=torch.float64), 0.0, "the noise", seed)
     expect_equal_means(square[:, None], variance, 0.0, "the square of the noise", seed)

@@ -20,6 +20,7 @@ from structpred.testing.strategies import FINEST, HAIRS, LARGEST
 
 COUNT = 61  # a prime, so that no chunk or period of a batch fits
 _MOST_ENTRIES = 4_000_000  # of a batch
+_PATTERNS = 6  # of signs
 
 
 class Rows(enum.Enum):
@@ -38,8 +39,8 @@ class Rows(enum.Enum):
     MIXED = enum.auto()
     """Examples of all kinds above."""
     FINE = enum.auto()
-    """Near 1 and 2, with differences that the next coarser dtype does not resolve. In float64 some are of 2^-44, and
-    some of 2^-17 beside 2^30."""
+    """Near 1 and 2, in most examples with the signs of one of a few patterns, and with differences that the next
+    coarser dtype does not resolve. In float64 some are of 2^-44, and some of 2^-17 beside 2^30."""
 
 
 @frozen(eq=False)
@@ -87,6 +88,11 @@ def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtyp
         if dtype == torch.float64:
             fine[::2] = 1 + FINEST * integers(-2, 2)[::2]
             fine[1::4] = _beside_a_large_one(1 + 2.0**-17 * integers(-2, 2)[1::4], generator)
+        # Where signs are mixed, sums near 0 decide; and some examples have the same signs, and differ in the least.
+        signs = 1 - 2.0 * integers(0, 1, (_PATTERNS, *space.shape))
+        signs[0].flatten()[::2], signs[0].flatten()[1::2] = 1.0, -1.0
+        for start, pattern in enumerate(signs):
+            fine[start :: _PATTERNS + 1] *= pattern
         return fine
     if rows is Rows.TIES:
         return integers(-2, 2).where(torch.rand(shape, generator=generator) < 0.8, -0.0)

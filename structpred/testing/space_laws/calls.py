@@ -95,10 +95,11 @@ def threads_do_not_matter(space: StructuredSpace, scores: Tensor, rows: int, *, 
 def _met(space: StructuredSpace, scores: Tensor, others: Tensor) -> Iterator[tuple[int, Tensor]]:
     """Each line of ``_argmax``, and the answer to the scores where another thread solves for others just before it.
 
-    Threads may meet at any line, and seldom do. Only what is written in Python is seen. The other thread is not waited
-    for long: a lock may keep it until this one is done.
+    Threads may meet at any line, and seldom do. Only what is written in Python is seen, there and in what it calls of
+    the same file. The other thread is not waited for long: a lock may keep it until this one is done.
     """
     code = getattr(type(space)._argmax, "__code__", None)
+    file = None if code is None else code.co_filename
     met: list[int] = []
     failures: list[Exception] = []
     another = threading.Thread()
@@ -120,7 +121,7 @@ def _met(space: StructuredSpace, scores: Tensor, others: Tensor) -> Iterator[tup
         return at_line
 
     def trace(frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
-        return at_line if frame.f_code is code else None
+        return at_line if frame.f_code.co_filename == file else None
 
     with threads(1):
         for count in range(_MOST_LINES):

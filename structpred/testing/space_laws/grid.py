@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import enum
 import functools
 import math
@@ -53,6 +54,8 @@ class Before(enum.Enum):
     """The same examples in another order, whose answer is kept."""
     ONE_EXAMPLE = enum.auto()
     """One without batch dimensions, whose answer is kept."""
+    IN_INFERENCE_MODE = enum.auto()
+    """Other scores, in inference mode, on a space that was just made."""
 
 
 @frozen
@@ -114,15 +117,17 @@ def argmax_holds_under_every_circumstance(
     it = circumstance
     scores, best, others = _examples(space, it, seed)
     written = scores.clone()
+    if it.before is Before.IN_INFERENCE_MODE:
+        space = _new(space)
     with default_dtype(it.default), it.mode.on(), leaving_torch_alone():
         given, kept = _call_before(space, it, scores, others)
         y = space.argmax(given)
     _expect_like(given, y, it.mode)
     if not _equal(given.detach(), written):
         raise ViolationError("argmax changed the scores", got=given.detach(), expected=written)
-    for earlier, copy in kept:
-        if not torch.equal(earlier, copy):
-            raise ViolationError("a later call wrote into an earlier answer", got=earlier, expected=copy)
+    for earlier, as_it_was in kept:
+        if not torch.equal(earlier, as_it_was):
+            raise ViolationError("a later call wrote into an earlier answer", got=earlier, expected=as_it_was)
     expect_members(space, y, "contains says that the answer is not in the space")
     got = value(space, written, y)
     for index in first(~((got - best).abs() <= slack(space, written, tolerance))):
@@ -130,6 +135,14 @@ def argmax_holds_under_every_circumstance(
             "the answer to an example has another value than its best structure", example=index, scores=written[index],
             got=got[index].item(), answer=y[index], expected=best[index].item(),
         )  # fmt: skip
+
+
+def _new(space: StructuredSpace) -> StructuredSpace:
+    """The space made anew, where its fields tell how; so it has seen no call."""
+    try:
+        return attrs.evolve(space)  # type: ignore[misc]
+    except Exception:  # no attrs class, or one with an initialiser of its own, which may refuse in any way
+        return copy.deepcopy(space)
 
 
 @functools.lru_cache(maxsize=256)
@@ -165,6 +178,9 @@ def _call_before(
         kept = [space.argmax(scores.reshape(-1, *space.shape).flip(0).reshape(scores.shape))]
     elif it.before is Before.ONE_EXAMPLE:
         kept = [space.argmax(others.reshape(-1, *space.shape)[0])]
+    elif it.before is Before.IN_INFERENCE_MODE:
+        with torch.inference_mode():
+            kept = [space.argmax(others.clone())]
     if it.mode is Mode.REQUIRES_GRAD:
         given.requires_grad_()
     return given, [(earlier, earlier.clone()) for earlier in kept]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Callable
 
 import torch
@@ -20,6 +21,8 @@ from structpred.testing.space_laws._rows import structures
 from structpred.testing.space_laws.grid import leaving_torch_alone
 from structpred.testing.strategies import HAIRS, Layout
 
+_PARTS_TRIED = 8
+
 
 @law(scores=per_example(strategies.scores, dtype=torch.float64), target=per_example(strategies.targets))
 def score_is_the_inner_product(space: StructuredSpace, scores: Tensor, target: Tensor) -> None:
@@ -30,12 +33,16 @@ def score_is_the_inner_product(space: StructuredSpace, scores: Tensor, target: T
 
 @law(scores=per_example(strategies.scores, dtype=torch.float64), target=per_example(strategies.targets))
 def the_gradient_of_score_is_the_structure(space: StructuredSpace, scores: Tensor, target: Tensor) -> None:
-    """The gradient of score(scores, y) for the scores is y times what comes after, and 0 at parts y does not use."""
-    for upstream in (1.0, -2.0):
-        leaf, wanted = scores.clone().requires_grad_(), upstream * target
-        (got,) = torch.autograd.grad(upstream * space.score(leaf, target).sum(), leaf)
+    """The gradient of score(scores, y) for the scores is y times what comes after, and 0 at parts y does not use.
+
+    What comes after is another number for each example.
+    """
+    for sign in (1.0, -2.0):
+        upstream = sign * torch.arange(1.0, 1 + len(scores), dtype=torch.float64)
+        leaf, wanted = scores.clone().requires_grad_(), upstream.reshape(-1, *(1,) * len(space.shape)) * target
+        (got,) = torch.autograd.grad((upstream * space.score(leaf, target)).sum(), leaf)
         for index in first((got != wanted).flatten(1).any(1)):
-            message = f"the gradient of {upstream:g} times the score is not {upstream:g} y"
+            message = f"the gradient of {upstream[index]:g} times the score is not {upstream[index]:g} y"
             raise ViolationError(message, example=index, got=got[index], expected=wanted[index])
 
 
@@ -138,7 +145,9 @@ def losses_take_any_dtype_and_batch(
     given: list[tuple[str, Callable[[Tensor], LinearLoss], Tensor, Tensor, float]]
     given = [("hamming", space.hamming, target.to(place.dtype), (target != other).double().sum(parts), 1e-9)]
     if place.dtype in FLOATING:
-        costs = torch.randint(-8, 9, shape, generator=generator).double() / 4
+        costs = torch.randint(-7, 8, shape, generator=generator).double() / 4
+        if place.dtype.itemsize == 2:  # numbers whose sums that dtype does not resolve
+            costs += torch.finfo(place.dtype).eps * torch.randint(-2, 3, shape, generator=generator)
         regrets = value(space, costs, other) - value(space, costs, space.argmax(-costs))
         bound = (1e-9 + tolerance) * float(1 + costs.abs().sum(parts).amax())
         given += [("regret", space.regret, costs.to(place.dtype), regrets, bound)]
@@ -155,15 +164,29 @@ def losses_take_any_dtype_and_batch(
 
 @law(target=per_example(strategies.targets))
 def hamming_refuses_targets_outside(space: StructuredSpace, target: Tensor) -> None:
-    """A target that is not in the space is refused by an ArgumentError, wherever it is in the batch."""
-    for row in range(len(target)):
+    """A target that is not in the space is refused by an ArgumentError, of any dtype, wherever it is in the batch."""
+    for row, dtype in itertools.product(range(len(target)), (torch.float64, *ANY)):
         spoilt = target.clone()
-        spoilt[row] = 2
+        # Bytes would hold a 2, truth values would not: for these a structure with one part more or less.
+        spoilt[row] = 2 if dtype != torch.bool else _neighbor_outside(space, target[row])
+        if dtype == torch.bool and torch.equal(spoilt, target):
+            continue
         try:
-            loss = space.hamming(spoilt)
+            loss = space.hamming(spoilt.to(dtype))
         except ArgumentError:
             continue
-        raise ViolationError("a target outside the space is not refused", got=loss, expected="ArgumentError")
+        message = f"a target of dtype {dtype} outside the space is not refused"
+        raise ViolationError(message, got=loss, expected="ArgumentError")
+
+
+def _neighbor_outside(space: StructuredSpace, y: Tensor) -> Tensor:
+    """The structure with the first of its parts changed that makes it none; as it is if there is no such part."""
+    flat = y.flatten()
+    for part in range(min(len(flat), _PARTS_TRIED)):
+        turned = torch.where(torch.arange(len(flat)) == part, 1 - flat, flat).reshape(y.shape)
+        if not space.contains(turned):
+            return turned
+    return y
 
 
 @law(loss=strategies.losses, target=strategies.targets)

@@ -9,6 +9,7 @@ import itertools
 import pickle
 import sys
 import time
+import types
 from collections.abc import Iterator
 from typing import Any
 
@@ -19,7 +20,7 @@ from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.law import ViolationError, law
-from structpred.testing.space_laws._rows import Rows, bank
+from structpred.testing.space_laws._rows import Rows, bank, structures
 
 _MOST_SECONDS = 2.0
 _CALLS_BEFORE = 150  # a cache of as many as 128 answers is no leak
@@ -44,12 +45,18 @@ def pickles(space: StructuredSpace) -> None:
 
 @law()
 def equals_its_copies(space: StructuredSpace) -> None:
-    """A copy is equal and has an equal hash, before and after calls; something else is not equal."""
+    """A copy is equal and has an equal hash, before and after calls; something else is not equal.
+
+    That may have the same fields.
+    """
     before = hash(space)
     again = copy.deepcopy(space)
     again.argmax(torch.zeros(2, *space.shape))
-    if again != space or space == object():
+    if again != space:
         raise ViolationError("a copy is not equal; make the class attrs.frozen", got=again, expected=space)
+    for other in (object(), types.SimpleNamespace(**_fields(space), shape=space.shape)):
+        if space == other:
+            raise ViolationError("something that is no such space is equal", got=other, expected=space)
     if hash(again) != before or hash(space) != before:
         raise ViolationError("an equal copy has another hash", got=hash(again), expected=before)
 
@@ -130,7 +137,7 @@ def _difference(one: StructuredSpace, other: StructuredSpace) -> str | None:
 
 @law()
 def reads_well(space: StructuredSpace) -> None:
-    """The repr is one short line with the class's name and no address, equal for equal spaces."""
+    """The repr is one short line with the class's name and no address, equal for equal spaces, and after calls."""
     text = repr(space)
     if type(space).__name__ not in text or " at 0x" in text or "\n" in text or len(text) > 300:
         raise ViolationError(
@@ -138,6 +145,9 @@ def reads_well(space: StructuredSpace) -> None:
         )
     if repr(copy.deepcopy(space)) != text:
         raise ViolationError("a copy reads differently", got=repr(copy.deepcopy(space)), expected=text)
+    space.argmax(torch.zeros(2, *space.shape))
+    if repr(space) != text:
+        raise ViolationError("the space reads differently after a call", got=repr(space), expected=text)
 
 
 def _too_slow(space: StructuredSpace) -> str | None:
@@ -150,9 +160,16 @@ def _too_slow(space: StructuredSpace) -> str | None:
 
 @law(needs=_too_slow)
 def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> None:
-    """After hundreds of calls, further ones keep no more tensors or other memory."""
+    """After hundreds of calls, further ones keep no more tensors or other memory.
+
+    Every second example has forbidden parts, others in each call.
+    """
     generator = torch.Generator().manual_seed(seed)
-    batches = torch.randn(_CALLS_BEFORE + len(_WINDOWS) * _CALLS, 2, *space.shape, generator=generator)
+    count = _CALLS_BEFORE + len(_WINDOWS) * _CALLS
+    batches = torch.randn(count, 2, *space.shape, generator=generator)
+    some = structures(space, 7, generator)
+    spared = torch.rand(count, *space.shape, generator=generator) < 0.5
+    batches[:, 1].masked_fill_(~spared & (some[torch.arange(count) % len(some)] == 0), -torch.inf)
     for index in range(_CALLS_BEFORE):
         _call(space, batches[index])
     held, was_frozen = list[int](), gc.get_freeze_count() > 0
@@ -181,7 +198,7 @@ def _call(space: StructuredSpace, scores: Tensor) -> None:
     space.contains(scores)  # no structures, and others each time
     space.score(scores, y)
     space.hamming(y)
-    space.regret(scores, y, validate=False)
+    space.regret(scores.where(scores.isfinite(), 0), y, validate=False)
 
 
 def _live_tensors() -> int:

@@ -66,3 +66,35 @@ class RegretInHalfPrecision(Pairs):
         if costs.dtype == torch.bfloat16:
             costs = costs.reshape(-1, self.n)[:1].expand_as(costs)
         return super().regret(costs, best, validate=validate)
+
+
+@broken("losses_take_any_dtype_and_batch", 8)
+class LeastCostInTheTypeOfTheCosts(Pairs):
+    def regret(self, costs: Tensor, best: Tensor | None = None, *, validate: bool = True) -> sp.LinearLoss:
+        loss = super().regret(costs, best, validate=validate)
+        assert loss.best is not None
+        least = (costs * loss.best.to(costs.dtype)).sum(-1)
+        return attrs.evolve(loss, constant=-least.to(loss.coefficients.dtype))
+
+
+@broken("hamming_refuses_targets_outside", 5)
+class TakesAnyTargetOfIntegers(Pairs):
+    def hamming(self, target: Tensor) -> sp.LinearLoss:
+        return super().hamming(target) if target.is_floating_point() else sp.LinearLoss.hamming(target, event_dims=1)
+
+
+@broken("hamming_refuses_targets_outside", 5)
+class TakesAnyTargetOfTruthValues(Pairs):
+    def hamming(self, target: Tensor) -> sp.LinearLoss:
+        return super().hamming(target) if target.dtype != torch.bool else sp.LinearLoss.hamming(target, event_dims=1)
+
+
+@broken("the_gradient_of_score_is_the_structure", 5)
+class TheMeanOfWhatComesAfter(Pairs):
+    def score(self, scores: Tensor, y: Tensor) -> Tensor:
+        value = super().score(scores, y)
+        if not value.requires_grad:
+            return value
+        value = value * 1.0
+        value.register_hook(lambda upstream: upstream.mean().expand_as(upstream))
+        return value

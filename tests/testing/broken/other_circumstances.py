@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import attrs
 import torch
 
+import structpred as sp
 from structpred.testing import (
     DIFFERENCE_LAYER_LAWS,
+    DIRECT_LAWS,
     IDENTITY_LAYER_LAWS,
     MEAN_LAYER_LAWS,
     POTENTIAL_LAWS,
@@ -17,6 +20,7 @@ from tests.testing.broken.score_functions import PlainScoreFunction
 from tests.testing.broken.shared import layers, objectives
 
 HALF = (torch.float16, torch.bfloat16)
+direct = objectives(DIRECT_LAWS)
 
 
 # --- potentials
@@ -156,3 +160,48 @@ class WithoutADerivativeInSinglePrecision(PlainMean):
     def log_density(self, scores, scale, noise):
         log = super().log_density(scores, scale, noise)
         return log.detach() if scores.dtype == torch.float32 else log
+
+
+# --- modes, noise and what solve returns
+
+
+@direct("eval_mode_is_without_noise")
+class ForgetsTheNoiseInTheSecondEval(sp.PerturbedDirectLoss):
+    """The noise is put aside in eval mode, and given back in training mode: None after a second ``.eval()``."""
+
+    def __init__(self, space: sp.StructuredSpace) -> None:
+        super().__init__(space, epsilon=-1.0, scale=1.0)
+        self.aside = None
+
+    def train(self, mode=True):
+        if mode:
+            self.noise = self.aside or self.noise
+        else:
+            self.aside, self.noise = self.noise, None
+        return super().train(mode)
+
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        scale = scale if self.training else None
+        return super().solve(scores, supervision, scale=scale, generator=generator)
+
+
+@direct("value_is_the_mean_loss_under_noise")
+class PredictsWhatIsAugmented(sp.PerturbedDirectLoss):
+    def __init__(self, space: sp.StructuredSpace, **settings) -> None:
+        super().__init__(space, **{"epsilon": -1.0, "scale": 1.0} | settings)
+
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        found = super().solve(scores, supervision, scale=scale, generator=generator)
+        return attrs.evolve(found, prediction=found.augmented)
+
+
+@attrs.frozen(eq=False)
+class NormalWithAWord(sp.Normal):
+    """Draws from torch's own generator are half as large as they should be."""
+
+    def _fill(self, draws, generator):
+        super()._fill(draws, generator)
+        return draws if generator is not None else draws.mul_(0.5)
+
+
+direct("noise_is_what_it_says", epsilon=-1.0, scale=1.0, noise=NormalWithAWord())(sp.PerturbedDirectLoss)
