@@ -195,6 +195,12 @@ _NUMBERS = {factor: values[:1] for factor, values in _FACTORS.items()} | {
     "mode": [Mode.ALL, Mode.EVAL],
     "epsilon": [-1.0, 1.0, -4.0],
 }
+# And where steps are small or large, with as many examples as half precision can sum.
+_STEPS = {factor: values[:1] for factor, values in _FACTORS.items()} | {
+    "batch": [(_MOST_IN_HALF // 2,)],
+    "dtype": _FACTORS["dtype"],
+    "epsilon": [-(2.0**-20), 1024.0],
+}
 CIRCUMSTANCES = tuple(
-    _circumstance(**it) for factors in (_FACTORS, _BROADCASTING, _NUMBERS) for it in pairwise(**factors)
+    _circumstance(**it) for factors in (_FACTORS, _BROADCASTING, _NUMBERS, _STEPS) for it in pairwise(**factors)
 )

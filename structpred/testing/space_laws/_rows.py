@@ -35,7 +35,7 @@ class Rows(enum.Enum):
     ONE_FORBIDDEN = enum.auto()
     TWO_FORBIDDEN = enum.auto()
     MANY_FORBIDDEN = enum.auto()
-    """Little more than the parts of one structure is left."""
+    """Of the parts, those of one structure are left, and a tenth to six tenths of the others."""
     MIXED = enum.auto()
     """Examples of all kinds above."""
     FINE = enum.auto()
@@ -106,10 +106,12 @@ def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtyp
         return -scores.abs() - 1
     if rows is Rows.GENERIC:
         return scores
-    scores[::2] = integers(-1, 1)[::2]  # where a part of score 0 might pass for none
+    few = torch.arange(COUNT) % 4 != 3
+    scores[few] = integers(-1, 1)[few]  # where a part of score 0 might pass for none
     kept = structures(space, COUNT, generator) != 0
     if rows is Rows.MANY_FORBIDDEN:
-        kept |= torch.rand(shape, generator=generator) < 0.2
+        share = torch.linspace(0.1, 0.6, COUNT)[torch.randperm(COUNT, generator=generator)]
+        kept |= torch.rand(shape, generator=generator) < share.reshape(COUNT, *(1,) * len(space.shape))
         return scores.masked_fill(~kept, -math.inf)
     # Of the parts that can be spared, those that the best structure uses come first.
     wanted = torch.stack([space.argmax(example) for example in scores]).double()

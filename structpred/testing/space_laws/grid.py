@@ -6,6 +6,7 @@ import contextlib
 import copy
 import enum
 import functools
+import itertools
 import math
 from collections.abc import Iterator
 
@@ -90,11 +91,13 @@ CIRCUMSTANCES = (
             default=[torch.float32, torch.float64, torch.float16],
         )
     ),
-    # For each dtype in large batches too: in one of few examples, rounding seldom changes a structure.
+    # In large batches too, which have all examples: of few, rounding or a zero seldom changes a structure.
     *(
-        Circumstance(batch, Rows.FINE, dtype, Layout.CONTIGUOUS, Mode.PLAIN, torch.float32, Before.NOTHING)
-        for batch in ((257,), (1000,))
-        for dtype in _DTYPES
+        Circumstance(batch, rows, dtype, Layout.CONTIGUOUS, Mode.PLAIN, torch.float32, Before.NOTHING)
+        for batch, rows, dtype in (
+            *itertools.product([(257,), (1000,)], [Rows.FINE], _DTYPES),
+            *itertools.product([(513,)], [Rows.ONE_FORBIDDEN, Rows.TWO_FORBIDDEN, Rows.MANY_FORBIDDEN], _DTYPES[:1]),
+        )
     ),
 )
 

@@ -173,7 +173,7 @@ class TwoPartsShareAVariable(sp.OneHot):
 # --- found by another set of such spaces
 
 
-@broken(ANY, 3)
+@broken(ANY, 5)
 class SparseWithoutZeros(sp.Matching):
     """Where a third of the parts are forbidden, a part of score 0 is taken for one, if there is another way."""
 
