@@ -88,7 +88,9 @@ def enumerate_lists_anew(space: StructuredSpace) -> None:
     one, other = space.enumerate(), space.enumerate()
     before = other.clone()
     one.fill_(7)
-    for again in (other, space.enumerate()):
+    found = [other.clone(), space.enumerate().clone()]
+    one.copy_(before)  # a space that is wrong is left as it was
+    for again in found:
         if not torch.equal(again, before):
             raise ViolationError("what was written into the list is listed", got=again[:1], expected=before[:1])
 
