@@ -132,3 +132,5 @@ def test_the_commit_is_that_of_this_checkout_and_unknown_outside_of_git(monkeypa
     assert here == "unknown" or len(here.rstrip("+")) >= 10
     monkeypatch.setenv("PATH", "")
     assert commit() == "unknown"
+    monkeypatch.setenv("STRUCTPRED_COMMIT", "0123456789")  # on a machine that has the files alone
+    assert commit() == "0123456789"
