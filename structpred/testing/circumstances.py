@@ -63,11 +63,13 @@ def restoring_torch() -> Iterator[None]:
     """Afterwards torch's settings are what they were, whatever a broken subject made of them."""
     dtype, threads, grad = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled()
     precision = torch.get_float32_matmul_precision()
+    flushed = not torch.full((1,), 1e-310, dtype=torch.float64).mul(1.0)
     try:
         yield
     finally:
         torch.set_default_dtype(dtype)
         torch.set_float32_matmul_precision(precision)
+        torch.set_flush_denormal(flushed)
         torch.set_grad_enabled(grad)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)

@@ -31,6 +31,7 @@ from structpred.testing.quadrature import OneHotExpectation, edges_of_support
 _SIGMAS = (0.1, 0.5, 1.0, 3.0, 10.0)  # of the chi-square tests
 _MOST_PARTS = 50  # for quadrature
 _NOISE_PER_DRAW = 10  # drawing alone is cheap
+_SINGLE = 100  # calls for one example
 
 
 def _on_the_whole_line(subject: Subject) -> str | None:
@@ -201,16 +202,23 @@ def _estimates(subject: Subject) -> str | None:
 def many_draws_have_the_mean_of_few(subject: Subject, *, draws: int = 40_000, seed: int = 0) -> None:
     """In the mean, gradients are those of the leave-one-out estimate from the same draws, of however many samples.
 
-    As both see the same draws, their difference shows a wrong factor that is lost in the noise of each.
+    As both see the same draws, their difference shows a wrong factor that is lost in the noise of each. Two samples of
+    one example too: there what is taken from a whole batch shows.
     """
     for samples in (2, 3, 12, 40):
-        problem = Problem(subject, draws // samples, seed)
-        got, expected = problem.beside_the_leave_one_out_estimate(samples)
-        for what, one, other in zip(("the scores", "sigma"), got, expected, strict=True):
-            off = (one - other).flatten(1)
-            off = off.where(off.abs() > 1e-9 * other.abs().max(), 0.0)  # what is only rounded has no spread
-            message = f"{samples} samples: gradients for {what}, less those of the leave-one-out estimate"
-            expect_equal_means(off, torch.zeros(off.shape[1], dtype=torch.float64), 0.0, message, seed)
+        off = Problem(subject, draws // samples, seed).off_the_leave_one_out_estimate(samples)
+        _expect_no_mean(off, f"{samples} samples", seed)
+    problem = Problem(subject, draws // 10, seed)
+    found = [problem.off_the_leave_one_out_estimate(2, draws=1) for _ in range(_SINGLE)]
+    if any(off.any() for pair in found for off in pair):  # else it is that estimate
+        found += [problem.off_the_leave_one_out_estimate(2, draws=1) for _ in range(problem.draws - _SINGLE)]
+    _expect_no_mean((torch.cat([off for off, _ in found]), torch.cat([off for _, off in found])), "one example", seed)
+
+
+def _expect_no_mean(off: tuple[Tensor, Tensor], where: str, seed: int) -> None:
+    for what, it in zip(("the scores", "sigma"), off, strict=True):
+        message = f"{where}: gradients for {what}, less those of the leave-one-out estimate"
+        expect_equal_means(it, torch.zeros(it.shape[1], dtype=torch.float64), 0.0, message, seed)
 
 
 @law(needs=_noisy)

@@ -130,10 +130,11 @@ class Problem:
         for_sigma = loss * (-slope * gamma - 1).flatten(1).sum(1) / self.sigma
         return for_shifts, for_sigma
 
-    def beside_the_leave_one_out_estimate(self, samples: int) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """The gradients for scores ``(draws, *shape)`` and sigma ``(draws, 1)``, and that estimate from their noise."""
+    def off_the_leave_one_out_estimate(self, samples: int, draws: int | None = None) -> tuple[Tensor, Tensor]:
+        """By how much the gradients for scores ``(draws, parts)`` and sigma ``(draws, 1)`` differ from that estimate's
+        from their noise; 0 where they are only rounded."""
         space, recorded = self.subject.space, Recorded(self.noise)
-        none = torch.zeros(self.draws, dtype=torch.float64)
+        none = torch.zeros(self.draws if draws is None else draws, dtype=torch.float64)
         for_scores, for_sigma = self.gradients_at(self._on_parts(none), none, num_samples=samples, noise=recorded)
         gamma = recorded.draws[0].requires_grad_()  # (samples, draws, *shape), as each part is a variable
         (slope,) = torch.autograd.grad(self.noise.log_prob(gamma).sum(), gamma)
@@ -143,7 +144,7 @@ class Problem:
         worth = (loss - others_mean(loss)) / samples
         expected = (-slope * worth.reshape(*worth.shape, *(1,) * len(space.shape)) / self.sigma).sum(0)
         expected_for_sigma = (worth * (-slope * gamma - 1).flatten(2).sum(2) / self.sigma).sum(0)
-        return (for_scores, for_sigma[:, None]), (expected, expected_for_sigma[:, None])
+        return _off(for_scores, expected), _off(for_sigma[:, None], expected_for_sigma[:, None])
 
     def reach(self, epsilon: float) -> float:
         """How far the gradients of two draws for one part can lie from each other; 0 where that has no bound."""
@@ -167,6 +168,11 @@ class Problem:
         along = self.on_shifts(for_scores).mean(0).flatten()
         around = torch.randn(len(along), _PROJECTIONS, generator=self.generator, dtype=torch.float64)
         return torch.cat([along[:, None] / along.norm().clamp(min=1e-12), around], 1)
+
+
+def _off(got: Tensor, expected: Tensor) -> Tensor:
+    off = (got - expected).flatten(1)
+    return off.where(off.abs() > 1e-9 * expected.abs().max(), 0.0)  # what is only rounded has no spread
 
 
 def expect_means(problem: Problem, epsilon: float, expected: tuple[Tensor, Tensor]) -> None:

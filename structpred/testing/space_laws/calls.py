@@ -88,7 +88,7 @@ def threads_do_not_matter(space: StructuredSpace, scores: Tensor, rows: int, *, 
         expect_same_value(space, many, y, expected, tolerance, message)
     if space.placement is SolverPlacement.IN_THREADS and rows == _MANY:
         for line, y in _met(space, scores, -scores.where(scores.isfinite(), 0)):
-            message = f"where another thread solves while this one is at line {line} of _argmax, another value"
+            message = f"where another thread solves while this one is at line {line}, another value"
             expect_same_value(space, scores, y, expected[: len(scores)], tolerance, message)
 
 

@@ -171,10 +171,14 @@ def one_example_is_refused_in_any_batch(space: StructuredSpace, place: Place, *,
 
 @law()
 def what_are_no_scores_is_refused(space: StructuredSpace) -> None:
-    """Another shape, a type that is not floating point, and what is no tensor are refused by an ArgumentError."""
+    """Another shape, be it one that broadcasts, a type that is not floating point, and what is no tensor are refused
+    by an ArgumentError."""
     good = torch.zeros(2, *space.shape)
     _expect_refusal(space, torch.zeros(2, *space.shape[:-1], space.shape[-1] + 1), "one part too many")
     _expect_refusal(space, good[0, ..., 0] if len(space.shape) == 1 else good[0, 0], "a dimension too few")
+    for dim, size in enumerate(space.shape):
+        if size > 1:
+            _expect_refusal(space, good.narrow(1 + dim, 0, 1), f"a dimension {dim} of size 1, which would broadcast")
     for dtype in (torch.int64, torch.int32, torch.int8, torch.uint8, torch.bool, torch.complex64):
         _expect_refusal(space, good.to(dtype), f"a dtype of {dtype}")
     _expect_refusal(space, good.tolist(), "a list")

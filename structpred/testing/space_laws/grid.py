@@ -234,4 +234,5 @@ def _settings() -> dict[str, object]:
         "precision of float32 products": torch.get_float32_matmul_precision(),
         "default device": torch.get_default_device(),
         "anomaly detection": torch.is_anomaly_enabled(),
+        "denormal numbers": bool(torch.full((1,), 1e-310, dtype=torch.float64).mul(1.0)),
     }

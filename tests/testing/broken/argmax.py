@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
@@ -271,3 +271,18 @@ class NeverTheIdentity(sp.Matching):
         one = y.diagonal(dim1=1, dim2=2).all(-1)
         y[one] = y[one].roll(1, -1)
         return y
+
+
+@broken(ANY, 5)
+class FlushesDenormalNumbers(Pairs):
+    def _argmax(self, scores: Tensor) -> Tensor:
+        torch.set_flush_denormal(True)
+        return super()._argmax(scores)
+
+
+@broken("what_are_no_scores_is_refused", 5)
+class TakesAShapeThatBroadcasts(Pairs):
+    def argmax(self, scores: Any) -> Tensor:
+        if isinstance(scores, Tensor) and scores.ndim and scores.shape[-1] == 1:
+            scores = scores.expand(*scores.shape[:-1], self.n)
+        return super().argmax(scores)

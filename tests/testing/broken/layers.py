@@ -299,3 +299,10 @@ class StraightThrough(PlainMean):
     def __call__(self, scores, *, scale, generator=None):
         y = super().__call__(scores, scale=scale, generator=generator)
         return y + scores - scores.detach()
+
+
+@broken_mean("many_draws_have_the_mean_of_few")
+class MeanBaselineOfTheWholeBatch(PlainMean):
+    def baseline(self, y):
+        dims = len(self.space.shape)
+        return y.flatten(0, -1 - dims).mean(0)

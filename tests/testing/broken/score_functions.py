@@ -89,3 +89,11 @@ class BaselineFromNewDraws(PlainScoreFunction):
 
     def baseline(self, worth):
         return self.other
+
+
+@broken("many_draws_have_the_mean_of_few")
+class BaselineOfTheWholeBatch(PlainScoreFunction):
+    """With each example's own share, of which little is seen where there are many."""
+
+    def baseline(self, worth):
+        return worth.mean()
