@@ -87,6 +87,22 @@ def table_3() -> list[str]:
     return markdown(["direct, on a GPU", "paper, 220 epochs", "here", "epochs", "draws", "steps' time"], *rows)
 
 
+def choice() -> list[str]:
+    """Held-out images of CIFAR-10 in the right class after short trainings on a CPU, by draws and first sigma."""
+    path = _HERE.parents[1] / "tasks" / "knn" / "results" / "cifar.jsonl"
+    rows: dict[tuple[str, int, float], dict[int, str]] = {}
+    for result in ResultsFile(path, Result).read():
+        training, scale = result.run.training, result.run.scale
+        start = training.initial_scale or (0.7 if scale is Scale.LEARNED else 1.0)
+        row = rows.setdefault((scale.value, training.num_samples, start), {})
+        row[result.run.k] = f"{100 * (result.held_out or 0.0):.1f}"
+    lines = [
+        [f"{scale}, {samples}, {start:g}", *(row.get(k, "") for k in (5, 1))]
+        for (scale, samples, start), row in sorted(rows.items())
+    ]
+    return markdown(["sigma, draws, sigma at the start", "k = 5", "k = 1"], *lines)
+
+
 def _named(name: str) -> str:
     dataset, _, way = name.partition(", ")
     return f"{_NAMES[DataSet(dataset)]}, {way}"

@@ -28,12 +28,14 @@ _TEST_IMAGES = 10_000
 
 @functools.cache
 def _cells() -> dict[Run, list[Result]]:
-    """Those with a test accuracy, by what they share but for the seed."""
+    """Those with a test accuracy, by what they share but for the seed; of a run in two files, the first's."""
     found: dict[Run, list[Result]] = {}
     for path in sorted(_RESULTS.glob("*.jsonl")):
         for result in ResultsFile(path, Result).read():
             if result.test is not None and result.run.training in TRAININGS.values():
-                found.setdefault(cell_of(result.run), []).append(result)
+                cell = found.setdefault(cell_of(result.run), [])
+                if all(known.run != result.run for known in cell):
+                    cell.append(result)
     return found
 
 
