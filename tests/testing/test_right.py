@@ -91,7 +91,7 @@ def test_a_space_that_is_right_in_its_own_way_passes(space, tolerance, examples)
 
 def test_a_lock_keeps_threads_apart_that_meet():
     scores = torch.randn(3, 5, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
-    threads_do_not_matter(Locked(5), scores=scores, rows=257)
+    threads_do_not_matter(Locked(5), scores=scores)
 
 
 def test_a_thread_that_fails_where_it_meets_another_is_told():
