@@ -54,7 +54,7 @@ def equals_its_copies(space: StructuredSpace) -> None:
     again.argmax(torch.zeros(2, *space.shape))
     if again != space:
         raise ViolationError("a copy is not equal; make the class attrs.frozen", got=again, expected=space)
-    for other in (object(), types.SimpleNamespace(**_fields(space), shape=space.shape)):
+    for other in (object(), types.SimpleNamespace(**{"shape": space.shape} | _fields(space))):
         if space == other:
             raise ViolationError("something that is no such space is equal", got=other, expected=space)
     if hash(again) != before or hash(space) != before:

@@ -68,7 +68,7 @@ def test_every_baseline_stands_on_the_page() -> None:
 def printed(shown: list[Result]) -> list[list[str]]:
     """The words of each row of the table."""
     output = io.StringIO()
-    print_table(TITLE, COLUMNS, shown, Console(file=output, width=80))
+    print_table(TITLE, COLUMNS, shown, Console(file=output, width=120))
     return [line.split() for line in output.getvalue().splitlines() if line.split() and line.split()[0].isdigit()]
 
 
