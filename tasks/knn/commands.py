@@ -22,7 +22,7 @@ from tasks.common.settings import Scale, Seeds, at_least_one, not_negative, some
 from tasks.common.table import complete, progress_bar
 from tasks.common.workers import Workers
 from tasks.knn.config import PAPER_CIFAR_10, PAPER_FASHION_MNIST, PAPER_MNIST, QUICK, Execution, Method, Run, Training
-from tasks.knn.report import COLUMNS, TITLE, print_result
+from tasks.knn.report import COLUMNS, TITLE, WIDTH, print_result
 from tasks.knn.results import Result
 from tasks.knn.session import Session, Source
 from tasks.knn.train import epochs_of
@@ -153,7 +153,7 @@ class Table:
 
         with open_results(self.results, Result, console) as file:
             results = complete(file, runs, trainings, console, workers=self.workers, counts=counts, written=written)
-        print_table(TITLE, COLUMNS, results, console)
+        print_table(TITLE, COLUMNS, results, console, WIDTH)
 
 
 @frozen

@@ -15,7 +15,7 @@ from tasks.common.report import print_table
 from tasks.common.results import ResultsFile
 from tasks.common.settings import Scale
 from tasks.knn.config import QUICK, Growth, Loss, Training
-from tasks.knn.report import COLUMNS, TITLE
+from tasks.knn.report import COLUMNS, TITLE, WIDTH
 from tasks.knn.results import Result
 
 ROOT = Path(__file__).parents[3]
@@ -68,7 +68,7 @@ def test_every_baseline_stands_on_the_page() -> None:
 def printed(shown: list[Result]) -> list[list[str]]:
     """The words of each row of the table."""
     output = io.StringIO()
-    print_table(TITLE, COLUMNS, shown, Console(file=output, width=120))
+    print_table(TITLE, COLUMNS, shown, Console(file=output, width=WIDTH), WIDTH)
     return [line.split() for line in output.getvalue().splitlines() if line.split() and line.split()[0].isdigit()]
 
 
