@@ -3,7 +3,7 @@
 1. ``smoke``: every space, objective and layer there against the CPU;
 2. ``speed``: the objective's share of a step, and images a second, for three image sets in three ways of computing, and
    Table 4's step against stochastic NeuralSort's;
-3. ``table-3``: accuracies of direct loss minimization for k = 5 and 1, on short schedules, 8 minutes on an H200;
+3. ``table-3``: accuracies of direct loss minimization for k = 5 and 1, on short schedules;
 4. ``compiled``: the speeds through a compiler, a minute for each network;
 5. ``paper``: accuracies by the paper's protocol, which takes hours for the residual networks.
 

@@ -6,8 +6,8 @@ import functools
 from pathlib import Path
 
 from benchmarks.gpu.records import Record
-from benchmarks.interval import Interval
 from benchmarks.page import markdown
+from benchmarks.reproduction.accuracy import interval_of
 from tasks.common.results import ResultsFile
 from tasks.common.settings import Scale
 from tasks.knn.config import DataSet, Method
@@ -16,7 +16,6 @@ from tasks.knn.results import Result
 
 _HERE = Path(__file__).parent
 _NAMES = {DataSet.MNIST: "MNIST", DataSet.FASHION_MNIST: "Fashion-MNIST", DataSet.CIFAR_10: "CIFAR-10"}
-_TEST_IMAGES = 10_000
 _TABLE_4 = ", k = 3, "
 
 
@@ -70,8 +69,7 @@ def table_3() -> list[str]:
     rows = []
     for result in accuracies():
         run, training = result.run, result.run.training
-        assert result.test is not None
-        interval = Interval.wilson(round(result.test * _TEST_IMAGES), _TEST_IMAGES)
+        interval = interval_of([result])
         paper = PAPER_TABLE_3[training.dataset, Scale.LEARNED, run.k]
         seconds = sum(epoch.seconds for epoch in result.epochs)
         rows.append(

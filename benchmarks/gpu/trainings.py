@@ -56,7 +56,9 @@ def compiled_steps(device: str) -> dict[str, Step]:
 def short_runs(datasets: Iterable[DataSet], ks: Iterable[int], epochs: int, tiny: bool) -> dict[str, Run]:
     """Trainings of minutes at most, with the library's default step and scale."""
     return {
-        f"{dataset.value}, short, k = {k}": Run(_small(training) if tiny else training, k, Scale.ADAPTIVE, seed=0)
+        f"{dataset.value}, {training.epochs} epochs, k = {k}": Run(
+            _small(training) if tiny else training, k, Scale.ADAPTIVE, seed=0
+        )
         for dataset in datasets
         for k in ks
         for training in [_short(dataset, epochs)]

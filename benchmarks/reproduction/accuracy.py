@@ -39,7 +39,7 @@ def _cells() -> dict[Run, list[Result]]:
     return found
 
 
-def _interval(results: list[Result]) -> Interval:
+def interval_of(results: list[Result]) -> Interval:
     """Of several seeds Student's; of one Wilson's, over the images, which leaves the seed's own share out."""
     accuracies = [result.test for result in results if result.test is not None]
     if len(accuracies) == 1:
@@ -60,7 +60,7 @@ def table() -> list[str]:
         ours = []
         for name in shown:
             results = columns[name][1] if name in columns else []
-            ours.append(told(_interval(results), len(results), paper, 2) if results else "")
+            ours.append(told(interval_of(results), len(results), paper, 2) if results else "")
         lines.append([f"{k}, {method}", "" if paper is None else f"{paper:.2f}", *ours])
     return markdown(["k, method", "paper", *shown], *lines)
 
@@ -72,5 +72,5 @@ def verdict() -> list[str]:
         paper = paper_percent(run)
         if paper is not None:
             name = next(name for name, training in TRAININGS.items() if training == run.training)
-            marks[name].append(_interval(results).beside(paper))
+            marks[name].append(interval_of(results).beside(paper))
     return [counted(name, of) for name, of in marks.items() if of]

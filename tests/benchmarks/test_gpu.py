@@ -53,9 +53,9 @@ def test_a_rehearsal_measures_all_and_a_second_call_what_the_files_lack(
     }
     assert set(names["smoke"]) == set(smoke.cases())
     assert len(names["speed"]) == 3 * (3 + 2)
-    sets = ["cifar-10", "fashion-mnist", "mnist"]
-    assert names["table-3"] == [f"{name}, short, k = {k}" for name in sets for k in (5, 1)]
-    assert names["paper"] == [f"{name}, paper, k = {k}" for k in (5, 1) for name in sets]
+    epochs = {"cifar-10": 60, "fashion-mnist": 60, "mnist": 20}
+    assert names["table-3"] == [f"{name}, {count} epochs, k = {k}" for name, count in epochs.items() for k in (5, 1)]
+    assert names["paper"] == [f"{name}, paper, k = {k}" for k in (5, 1) for name in epochs]
     assert len(ResultsFile(tmp_path / "gpu-knn.jsonl", Result).read()) == 12
     assert sorted(file.name for file in tmp_path.iterdir()) == ["gpu-knn.jsonl", "gpu.jsonl"]
     whole = path.read_bytes()

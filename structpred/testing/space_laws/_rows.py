@@ -90,7 +90,7 @@ def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtyp
             fine[1::4] = _beside_a_large_one(1 + 2.0**-17 * integers(-2, 2)[1::4], generator)
         # Where signs are mixed, sums near 0 decide; and some examples have the same signs, and differ in the least.
         signs = 1 - 2.0 * integers(0, 1, (_PATTERNS, *space.shape))
-        signs[0].flatten()[::2], signs[0].flatten()[1::2] = 1.0, -1.0
+        signs[0].view(-1)[::2], signs[0].view(-1)[1::2] = 1.0, -1.0
         for start, pattern in enumerate(signs):
             fine[start :: _PATTERNS + 1] *= pattern
         return fine

@@ -196,7 +196,7 @@ class PredictsWhatIsAugmented(sp.PerturbedDirectLoss):
 
 
 @attrs.frozen(eq=False)
-class NormalWithAWord(sp.Normal):
+class HalfTheNoiseWithoutAGenerator(sp.Normal):
     """Draws from torch's own generator are half as large as they should be."""
 
     def _fill(self, draws, generator):
@@ -204,4 +204,4 @@ class NormalWithAWord(sp.Normal):
         return draws if generator is not None else draws.mul_(0.5)
 
 
-direct("noise_is_what_it_says", epsilon=-1.0, scale=1.0, noise=NormalWithAWord())(sp.PerturbedDirectLoss)
+direct("noise_is_what_it_says", epsilon=-1.0, scale=1.0, noise=HalfTheNoiseWithoutAGenerator())(sp.PerturbedDirectLoss)
