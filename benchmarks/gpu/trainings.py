@@ -53,15 +53,18 @@ def compiled_steps(device: str) -> dict[str, Step]:
     return {name: _on(device, step, tiny=False) for name, step in _in(_COMPILED).items()}
 
 
-def short_runs(datasets: Iterable[DataSet], ks: Iterable[int], epochs: int, tiny: bool) -> dict[str, Run]:
-    """Trainings of minutes at most, with the library's default step and scale."""
+def short_runs(
+    datasets: Iterable[DataSet], ks: Iterable[int], epochs: int, methods: Iterable[Method], tiny: bool
+) -> dict[str, Run]:
+    """Trainings of minutes at most, on the same images by each method; direct with the library's step and scale."""
     return {
-        f"{dataset.value}, {training.epochs} epochs, k = {k}": Run(
-            _small(training) if tiny else training, k, Scale.ADAPTIVE, seed=0
+        f"{dataset.value}, {training.epochs} epochs, k = {k}, {method.value}": Run(
+            _small(training) if tiny else training, k, method.scale or Scale.ADAPTIVE, seed=0, method=method
         )
         for dataset in datasets
         for k in ks
         for training in [_short(dataset, epochs)]
+        for method in methods
     }
 
 
@@ -78,7 +81,7 @@ def paper_runs(datasets: Iterable[DataSet], ks: Iterable[int], tiny: bool) -> di
 def _short(dataset: DataSet, epochs: int) -> Training:
     """What short trainings of residual networks have: one cycle of the rate, moved and mirrored images, decay.
 
-    Fifty draws and a sigma that starts low were chosen on held-out images, with a network a quarter as wide.
+    Queries, draws and a sigma that starts low were chosen on held-out images, with the small network.
     """
     if dataset is DataSet.MNIST:
         return attrs.evolve(QUICK, epochs=20, validate_every=5)
@@ -92,7 +95,8 @@ def _short(dataset: DataSet, epochs: int) -> Training:
         augment=True,
         weight_decay=0.05,
         validate_every=10,
-        num_samples=50,
+        queries=600,
+        num_samples=10,
         initial_scale=0.1,
     )
 
