@@ -3,7 +3,8 @@
 1. ``smoke``: every space, objective and layer there against the CPU;
 2. ``speed``: the objective's share of a step, and images a second, for three image sets in three ways of computing, and
    Table 4's step against stochastic NeuralSort's;
-3. ``table-3``: accuracies of direct loss minimization, and of baselines if asked for, for k = 5 and 1, on short schedules;
+3. ``table-3``: accuracies of direct loss minimization, and of baselines if asked for, for k = 5 and 1, on short
+   schedules;
 4. ``compiled``: the speeds through a compiler, a minute for each network;
 5. ``paper``: accuracies by the paper's protocol, which takes hours for the residual networks.
 
@@ -76,7 +77,9 @@ def main(arguments: list[str] | None = None) -> int:
             records.make(stage, name, partial(_train, run, options.output / "gpu-knn.jsonl", session, console))
 
     if "table-3" in options.stages:
-        train("table-3", trainings.short_runs(options.datasets, options.ks, options.epochs, options.methods, options.tiny))
+        train(
+            "table-3", trainings.short_runs(options.datasets, options.ks, options.epochs, options.methods, options.tiny)
+        )
     if "compiled" in options.stages and not options.tiny:
         for name, step in trainings.compiled_steps(options.device).items():
             records.make("compiled", name, partial(measure, step, rounds, count))
