@@ -20,6 +20,7 @@ from tasks.knn.augmentation import crop_and_flip
 from tasks.knn.batches import Batches, Stream
 from tasks.knn.config import Execution, Run, Schedule
 from tasks.knn.data import Images
+from tasks.knn.distances import distances
 from tasks.knn.methods import objective, supervised
 from tasks.knn.neighbours import accuracy
 from tasks.knn.networks import networks_of
@@ -138,10 +139,10 @@ class Trainer:
         self, embedded: Tensor, scale: Tensor | float | None, queries: Tensor, candidates: Tensor
     ) -> tuple[sp.Solution, Tensor]:
         """The objective's part of a step: distances, noise, both top-k; and the fraction of right neighbours."""
-        distances = torch.cdist(embedded[: len(queries)], embedded[len(queries) :])  # (queries, candidates)
+        apart = distances(embedded[: len(queries)], embedded[len(queries) :])  # (queries, candidates)
         same_class = self.images.labels[queries][:, None] == self.images.labels[candidates]
         itself = queries[:, None] == candidates  # an image is no neighbour of its own
-        scores, loss = supervised(self.run, distances, same_class, itself)
+        scores, loss = supervised(self.run, apart, same_class, itself)
         noise = self._seeded(self._noise, Stream.NOISE)
         solution = self.objective.solve(scores, loss, scale=scale, generator=noise)
         return solution, (solution.prediction.detach() * same_class).sum(-1).mean() / self.run.k
