@@ -52,6 +52,19 @@ def test_fixed_is_the_same_everywhere_and_never_grows():
     assert grow(FixedEpsilon(-2.5), epsilon) is None
 
 
+@pytest.mark.parametrize("name", ["tiny", "max"])
+def test_fixed_is_any_normal_number_of_the_scores_dtype(name):
+    value = getattr(torch.finfo(torch.float32), name)
+    assert start(FixedEpsilon(value)).eq(value).all()
+
+
+def test_a_single_part_has_no_spread():
+    """Without noise the unit is the scores' spread, or 1 where they have none."""
+    scores = torch.full((*BATCH, *SHAPE), -torch.inf)
+    scores[..., 1] = 3.0
+    assert start(RelativeToNoise(-2.0), scores).eq(-2.0).all()
+
+
 @pytest.mark.parametrize("policy", [FixedEpsilon(-2), GrowUntilNonzero(-2), RelativeToScores(-2), RelativeToNoise(-2)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("batch", [(), (0,), (3,), (2, 0), (2, 3)])

@@ -161,6 +161,14 @@ def test_the_uniform_interval_is_open(dtype, value, monkeypatch):
     assert (draws < 1).all()
 
 
+@fine_dtypes
+def test_uniform_draws_inside_the_interval_stay_as_they_are(dtype, monkeypatch):
+    step = torch.finfo(dtype).eps / 2  # of what torch draws
+    drawn = torch.tensor([step, 0.5, 1 - step], dtype=dtype)
+    monkeypatch.setattr(torch.Tensor, "uniform_", lambda draws, *, generator=None: draws.copy_(drawn))
+    assert torch.equal(_fill_open_uniform(torch.empty(3, dtype=dtype), None), drawn)
+
+
 @pytest.mark.parametrize("dtype", [torch.int64, torch.bool], ids=str)
 def test_a_dtype_that_is_not_floating_point_is_refused(dtype):
     with pytest.raises(sp.ArgumentError, match="dtype: expected a floating point"):

@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import types
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -94,9 +94,11 @@ def record(path: Path) -> Iterator[int]:
 
 
 def read(path: Path) -> list[Reach]:
-    """What was recorded; a line that was cut short is left out."""
+    """What was recorded of tests whose files are still there; a line that was cut short is left out."""
     lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
-    return [Reach(**json.loads(line)) for line in lines]
+    reaches = [Reach(**json.loads(line)) for line in lines]
+    there = set(_files(reach.test for reach in reaches))
+    return [reach for reach in reaches if reach.test.partition("::")[0] in there]
 
 
 def judges_of(mutant: Mutant, reaches: Sequence[Reach], seconds: float) -> list[Reach]:
@@ -183,7 +185,7 @@ def _all_files() -> list[str]:
     return [str(path.relative_to(ROOT)) for pattern in _JUDGES for path in sorted(ROOT.glob(pattern))]
 
 
-def _files(tests: dict[str, int]) -> list[str]:
+def _files(tests: Iterable[str]) -> list[str]:
     files = dict.fromkeys(test.partition("::")[0] for test in tests)
     return [file for file in files if (ROOT / file).exists()]
 
@@ -248,18 +250,19 @@ class _Recorder:
     def pytest_runtest_setup(self) -> None:
         self._codes.clear()
 
+    def pytest_sessionstart(self) -> None:
+        threading.settrace(self._trace)  # ahead of all threads, since a pool's live on from test to test
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self) -> Any:
-        def trace(frame: types.FrameType, event: str, argument: object) -> None:
-            self._codes.add(frame.f_code)
-
-        threading.settrace(trace)
-        sys.settrace(trace)
+        sys.settrace(self._trace)
         try:
             return (yield)
         finally:
             sys.settrace(None)
-            threading.settrace(None)
+
+    def _trace(self, frame: types.FrameType, event: str, argument: object) -> None:
+        self._codes.add(frame.f_code)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if report.when == "call" and report.passed:

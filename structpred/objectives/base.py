@@ -20,7 +20,7 @@ from structpred.spaces.base import StructuredSpace
 Reduction = Literal["mean", "sum", "none"]
 
 
-@frozen(eq=False, repr=False)
+@frozen(eq=False)
 class Solution:
     """What one call of an objective solved. ``samples`` is ``num_samples``, or 1 without noise."""
 

@@ -228,6 +228,19 @@ def test_no_warning_where_only_rounding_could_be_gained():
         watch(torch.zeros(2, 4), torch.tensor([[3.000001, 1.0]]), lambda: torch.tensor([3.0, 1.0]))
 
 
+def test_no_warning_where_only_rounding_could_be_gained_on_a_negative_loss():
+    watch = ZeroGradientWatch()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(100):
+            watch(torch.zeros(1, 4), torch.tensor([[-3.0]]), lambda: torch.tensor([-3.000001]))
+
+
+def test_a_solution_says_its_mean_and_sizes_alone():
+    solution = sp.ScoreFunctionLoss(SPACE, num_samples=2).solve(torch.zeros(3, 4), lambda y: 0 * y.sum(-1) + 2)
+    assert repr(solution) == f"{type(solution).__name__}(mean loss 2, samples=2, batch=(3,))"
+
+
 # --- the device
 
 

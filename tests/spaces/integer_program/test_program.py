@@ -139,6 +139,12 @@ def test_cp_sat_is_given_integers():
     assert costs[0, 0] / costs[0, 2] == pytest.approx(-1 / 3, rel=1e-14)
 
 
+@pytest.mark.parametrize("solver", Solver, ids=repr)
+def test_what_forbidden_parts_cost_scales_no_others(solver):
+    costs = as_costs(np.array([[1e-9, -np.inf, -2e-9], [1e-9, 0.0, -2e-9]]), solver)
+    assert costs[0].tolist() == costs[1].tolist()
+
+
 def test_an_objective_of_zeros_does_not_keep_the_former_one():
     space = subset(3, 1)
     scores = torch.tensor([[0.0, 0.0, 5.0], [0.0, 1.0, 0.0], [-1.0, -1.0, 0.0]])
