@@ -14,13 +14,14 @@ from torch import nn
 
 from tasks.common.checkpoint import Checkpoint, State, damage_named
 from tasks.common.results import commit
+from tasks.common.training import go
 from tasks.knn.config import DataSet, Execution, Run
 from tasks.knn.data import Data, load
 from tasks.knn.neighbours import accuracy
 from tasks.knn.networks import deployed
 from tasks.knn.report import described
 from tasks.knn.results import Result
-from tasks.knn.train import Trainer, epochs_of, go
+from tasks.knn.train import Trainer, epochs_of
 from tasks.knn.world import World
 
 _ALONE = World()

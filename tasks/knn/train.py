@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable
 from typing import Any
 
 import attrs
@@ -226,17 +225,6 @@ def epochs_of(state: State) -> list[Epoch]:
     """
     epochs: list[Epoch] = structure(list[Epoch], state["epochs"], "epochs")
     return epochs
-
-
-def go(trainer: Trainer, observe: Callable[[], None], save: Callable[[State], None], save_every: float) -> None:
-    """Trains to the end, and saves there and whenever ``save_every`` seconds have passed."""
-    saved = time.monotonic()
-    while not trainer.finished:
-        trainer.step()
-        observe()
-        if trainer.finished or time.monotonic() - saved >= save_every:
-            save(trainer.state())
-            saved = time.monotonic()
 
 
 def _schedule(

@@ -11,9 +11,10 @@ from rich.progress import Progress
 
 import structpred as sp
 from tasks.common.checkpoint import Checkpoint, State, damage_named
+from tasks.common.training import go
 from tasks.common.treebank.conllu_files import Sentence, read_sentences
 from tasks.common.treebank.settings import Files
-from tasks.common.treebank.trainer import AnyLearner, AnyRun, Trainer, epochs_of, go
+from tasks.common.treebank.trainer import AnyLearner, AnyRun, Trainer, epochs_of
 from tasks.common.treebank.vocabulary import Vocabulary
 
 

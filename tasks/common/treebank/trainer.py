@@ -174,17 +174,6 @@ def epochs_of(state: State) -> list[Epoch]:
     return epochs
 
 
-def go(trainer: Trainer[Any], observe: Callable[[], None], save: Callable[[State], None], save_every: float) -> None:
-    """Trains to the end, and saves there and whenever ``save_every`` seconds have passed."""
-    saved = time.monotonic()
-    while not trainer.finished:
-        trainer.step()
-        observe()
-        if trainer.finished or time.monotonic() - saved >= save_every:
-            save(trainer.state())
-            saved = time.monotonic()
-
-
 def batches(sentences: Sequence[Sentence], words: int, seed: int, epoch: int) -> list[list[int]]:
     """The sentences of each step: of about the same length, in an order that is new in every epoch.
 

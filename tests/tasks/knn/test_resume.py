@@ -1,6 +1,5 @@
 """A training that was stopped anywhere and goes on is, bit for bit, the one that never was; what it keeps and saves."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,7 +13,7 @@ from tasks.common.settings import Optimizer, Scale
 from tasks.knn import train as train_module
 from tasks.knn.config import Run, Schedule
 from tasks.knn.networks import deployed
-from tasks.knn.train import Trainer, go
+from tasks.knn.train import Trainer
 from tests.tasks.knn.tiny import CPU, TINY, differences, images
 
 TRAIN, HELD_OUT = images(60, seed=0), images(20, seed=1)
@@ -34,7 +33,7 @@ class Clock:
 @pytest.fixture(autouse=True)
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(train_module, "time", SimpleNamespace(perf_counter=clock, monotonic=clock))
+    monkeypatch.setattr(train_module, "time", SimpleNamespace(perf_counter=clock))
     return clock
 
 
@@ -153,15 +152,3 @@ def test_an_epochs_seconds_are_those_of_its_steps_alone(monkeypatch: pytest.Monk
     finish(trainer)
     assert [epoch.seconds for epoch in trainer.epochs] == [3.0] * 3
     assert trainer.images_per_second == 0  # of the epoch that has not begun
-
-
-@pytest.mark.parametrize(("save_every", "expected"), [(math.inf, [10]), (4.0, [4, 8, 10])])
-def test_a_run_is_saved_at_its_end_and_whenever_the_time_has_come(
-    save_every: float, expected: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    trainer = trainer_of(run_of(candidates=12, epochs=2))  # five steps an epoch, each of a second
-    monkeypatch.setattr(train_module.time, "monotonic", lambda: 100.0 + trainer.steps)
-    saved, seen = [], []
-    go(trainer, lambda: seen.append(trainer.steps), lambda state: saved.append(state["steps"]), save_every)
-    assert trainer.finished
-    assert (saved, seen) == (expected, [*range(1, 11)])
