@@ -12,7 +12,7 @@ from benchmarks.page import markdown
 from benchmarks.reproduction.layout import counted, told
 from tasks.common.results import ResultsFile
 from tasks.common.settings import Scale
-from tasks.sorting.config import AUTHORS, BEST, PAPER, Method, Training
+from tasks.sorting.config import AUTHORS, BEST, LONG, PAPER, Method, Training
 from tasks.sorting.report import PAPER_GUMBEL_SINKHORN, PAPER_TABLE_1, described
 from tasks.sorting.results import Result
 
@@ -22,6 +22,7 @@ COLUMNS = {
     "`paper`": {Method.DIRECT: PAPER, Method.GUMBEL_SINKHORN: PAPER},
     "`authors`": {Method.DIRECT: AUTHORS},
     "`best`": {Method.DIRECT: BEST, Method.GUMBEL_SINKHORN: attrs.evolve(_AT_A_TENTH, temperature=3.0)},
+    "`long`": {Method.DIRECT: LONG},
     "its epsilon, its temperature": {
         Method.DIRECT: attrs.evolve(_AT_A_TENTH, epsilon=-12.0),
         Method.GUMBEL_SINKHORN: _AT_A_TENTH,

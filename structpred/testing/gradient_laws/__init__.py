@@ -2,7 +2,17 @@
 
 from types import ModuleType
 
-from structpred.testing.gradient_laws import calls, direct, grid, in_expectation, layers, objectives, potentials, units
+from structpred.testing.gradient_laws import (
+    calls,
+    direct,
+    grid,
+    in_expectation,
+    layers,
+    objectives,
+    potentials,
+    score_functions,
+    units,
+)
 from structpred.testing.law import Law
 
 
@@ -40,6 +50,7 @@ POTENTIAL_LAWS = (grid.potential_calls_follow_their_definition, *_laws_in(potent
 SCORE_FUNCTION_LAWS = (
     grid.estimates_do_not_depend_on_circumstances,
     direct.value_is_the_mean_loss_under_noise,
+    *_laws_in(score_functions),
     *OBJECTIVE_LAWS,
     *_UNBIASED,
 )

@@ -97,7 +97,8 @@ class Arguments:
         it, noise_shape = self.it, self.subject.space.noise_shape
         if self.subject.noise is None:
             return None
-        one = float(self.given.scale.reshape(-1)[0])
+        one: float = self.given.scale.reshape(-1)[0].item()
+        one = int(one) if one.is_integer() and it.seeded else one  # either is a number
         if self.has_own_scale:
             tensor = torch.tensor(one, dtype=it.dtype)
             module.scale = one if it.scale is Scale.OWN_NUMBER else torch.nn.Parameter(tensor)

@@ -165,12 +165,12 @@ _MOST_IN_HALF = 100
 _MOST_ROWS = 3000
 
 _FACTORS: dict[str, list[Any]] = {
-    "batch": [(7,), (), (1,), (2,), (64,), (65,), (256,), (257,), (513,), (1000,), (3, 5), (2, 3, 4)],
+    "batch": [(7,), (), (1,), (2,), (64,), (65,), (256,), (257,), (513,), (1001,), (3, 5), (2, 3, 4)],
     "scale": list(Scale),
     "loss": list(Loss),
     "scores": list(Scores),
     "epsilon": [-1.0, 1.0, -4.0, 0.25, -(2.0**-20), 1024.0],
-    "samples": [2, 1, 3, 5, 33],
+    "samples": [2, 1, 3, 5, 65],
     "before": list(Before),
     "mode": [Mode.ALL, Mode.ALL, Mode.ALL, *list(Mode)[1:]],
     "dtype": [torch.float64, torch.float32, torch.float16, torch.bfloat16],

@@ -19,7 +19,7 @@ from structpred.testing.law import ViolationError, law
 
 @law(needs=has_a_relative_step, case=cases)
 def gradients_follow_the_unit_of_the_loss(subject: LayerSubject, case: Case) -> None:
-    """Twice the loss has twice the gradients, and the mean over the batch those of the sum divided by its size."""
+    """Twice the loss has twice the gradients, 0 times the loss none, the mean those of the sum divided by its size."""
     module, _ = subject.recording(case)
 
     def gradients(reduced: Callable[[Tensor], Tensor]) -> list[Tensor]:
@@ -30,6 +30,7 @@ def gradients_follow_the_unit_of_the_loss(subject: LayerSubject, case: Case) -> 
     for what, factor, loss in (
         ("twice the loss", 2.0, lambda losses: 2 * losses.sum()),
         ("the loss times 2^-20", 2.0**-20, lambda losses: 2.0**-20 * losses.sum()),
+        ("0 times the loss", 0.0, lambda losses: 0 * losses.sum()),
         ("the mean over the batch", 1 / BATCH[0], lambda losses: losses.mean(-1).sum()),
         ("the loss again", 1.0, lambda losses: losses.sum()),
     ):

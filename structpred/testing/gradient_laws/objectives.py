@@ -24,14 +24,15 @@ def _solves(subject: ObjectiveSubject) -> str | None:
 
 @law(case=cases)
 def what_comes_after_multiplies_the_gradients(subject: ObjectiveSubject, case: Case) -> None:
-    """-3 times the value has -3 times the gradients."""
+    """-3 times the value has -3 times the gradients, and 2^20 and 2^-40 times the value so many times them."""
     plain = subject.call(case)
-    scores, scale = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()
-    value, _ = subject.value(subject.recording(case)[0], case, scores, scale)
-    for_scores, for_scale = torch.autograd.grad(-3 * value, [scores, scale], allow_unused=True)
-    expect_close(for_scores, -3 * plain.for_scores, "times -3, the gradient for the scores differs")
-    for_scale = torch.zeros_like(scale) if for_scale is None else for_scale
-    expect_close(for_scale, -3 * plain.for_scale, "times -3, the gradient for the scale differs")
+    for factor in (-3.0, 2.0**20, 2.0**-40):
+        scores, scale = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()
+        value, _ = subject.value(subject.recording(case)[0], case, scores, scale)
+        for_scores, for_scale = torch.autograd.grad(factor * value, [scores, scale], allow_unused=True)
+        expect_close(for_scores / factor, plain.for_scores, f"times {factor:g}, the gradient for the scores differs")
+        for_scale = torch.zeros_like(scale) if for_scale is None else for_scale
+        expect_close(for_scale / factor, plain.for_scale, f"times {factor:g}, the gradient for the scale differs")
 
 
 @law(needs=_reduces, case=cases)

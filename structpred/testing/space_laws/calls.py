@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 import threading
@@ -28,9 +29,10 @@ _SECONDS_FOR_ANOTHER, _SECONDS_AT_MOST = 0.05, 10.0
 
 @law(scores=strategies.scores, target=per_example(strategies.targets), examples=2)
 def arguments_are_left_alone(space: StructuredSpace, scores: Tensor, target: Tensor) -> None:
-    """Neither argmax nor contains changes its argument, and the answer does not share the scores' memory."""
+    """Neither argmax nor contains changes its argument, and the answer shares no memory, with the scores or within."""
     for given in (scores, target.clone()):  # a structure as scores: it is its own answer
         _expect_left_alone(space, given)
+    _expect_apart(space, target[:1].expand(3, *space.shape))
 
 
 def _expect_left_alone(space: StructuredSpace, scores: Tensor) -> None:
@@ -47,6 +49,15 @@ def _expect_left_alone(space: StructuredSpace, scores: Tensor) -> None:
         raise ViolationError("writing into the answer writes into the scores", got=scores, expected=before)
 
 
+def _expect_apart(space: StructuredSpace, scores: Tensor) -> None:
+    y = space.argmax(scores)
+    others = y[1:].clone()
+    y[0] = 7
+    if not torch.equal(y[1:], others):
+        message = "writing into the answer for one example writes into those for others that have the same scores"
+        raise ViolationError(message, got=y[1:], expected=others)
+
+
 def _repeated(examples: Tensor, batch: Sequence[int]) -> Tensor:
     """A batch of this shape that has the examples in turn."""
     return examples[(torch.arange(math.prod(batch)) % len(examples)).reshape(batch)]
@@ -54,19 +65,18 @@ def _repeated(examples: Tensor, batch: Sequence[int]) -> Tensor:
 
 @law()
 def an_empty_batch_has_an_empty_answer(space: StructuredSpace) -> None:
-    """For a batch without examples, argmax, contains and score return tensors without entries."""
-    for batch in [(0,), (3, 0), (0, 2)]:
-        scores = torch.zeros(*batch, *space.shape)
+    """For a batch without examples, argmax, contains and score return tensors without entries, of the usual dtype."""
+    for batch, dtype in itertools.product([(0,), (3, 0), (0, 2)], (torch.float64, torch.float32, torch.float16)):
+        scores = torch.zeros(*batch, *space.shape, dtype=dtype)
         y = space.argmax(scores)
-        for what, got, expected in [
-            ("argmax", y, (*batch, *space.shape)),
-            ("contains", space.contains(y), batch),
-            ("score", space.score(scores, y), batch),
+        for what, it, expected in [
+            ("argmax", y, (dtype, (*batch, *space.shape))),
+            ("contains", space.contains(y), (torch.bool, batch)),
+            ("score", space.score(scores, y), (dtype, batch)),
         ]:
-            if tuple(got.shape) != expected:
-                raise ViolationError(
-                    f"{what} of an empty batch: another shape", got=tuple(got.shape), expected=expected
-                )
+            got = it.dtype, tuple(it.shape)
+            if got != expected:
+                raise ViolationError(f"{what} of an empty batch: another dtype or shape", got=got, expected=expected)
 
 
 @law(scores=per_example(strategies.scores), examples=4)

@@ -129,6 +129,11 @@ def regret_is_what_a_structure_costs_more(
             for index in first(~((got - wanted).abs() <= rounding * largest)):
                 message = f"the regret of {what} differs{how}"
                 raise ViolationError(message, example=index, got=got[index].item(), expected=wanted[index].item())
+    turned = torch.stack([costs, costs, -costs])  # of which only two have the same best structures
+    got, wanted = (loss(other) for loss in (space.regret(turned, space.argmax(-turned)), space.regret(turned)))
+    for index in first(~((got - wanted).abs() <= rounding * largest)):
+        message = "the regret differs in a batch of two dimensions, given the best"
+        raise ViolationError(message, example=index, got=got[index].item(), expected=wanted[index].item())
 
 
 @law(place=listed(lambda space: places(space, ANY)))

@@ -18,6 +18,7 @@ from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import Same, enumerable, first, structures_of
 from structpred.testing.space_laws._places import ANY, Place, places
 from structpred.testing.space_laws._rows import structures
+from structpred.testing.space_laws.accepted import accepted_near
 from structpred.testing.space_laws.exchanges import Chunk, exchanges
 from structpred.testing.space_laws.grid import leaving_torch_alone
 from structpred.testing.strategies import Layout
@@ -73,9 +74,9 @@ def enumerate_is_complete(space: StructuredSpace, chunk: Chunk, *, seed: int = 0
                 raise ViolationError(message, y=tried[index], got=not accepted[index], expected=accepted[index])
         inside = tried[accepted]
     else:
-        structure = structures_of(space)[chunk.start]
-        extremes = torch.stack([torch.zeros_like(structure), torch.ones_like(structure), 1 - structure])
-        inside = torch.cat([exchanges(space, structure, seed + chunk.start), extremes[space.contains(extremes)]])
+        every = structures_of(space)
+        structure, number = every[chunk.start], seed + chunk.start
+        inside = torch.cat([exchanges(space, structure, number), accepted_near(space, structure, every, number)])
     listed = keys_of(space)
     for structure, key in zip(inside, _keys_in_order(inside), strict=True):
         if key not in listed:

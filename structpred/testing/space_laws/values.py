@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import enum
 import gc
 import itertools
+import math
 import pickle
 import sys
 import time
@@ -18,6 +20,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from structpred.errors import InfeasibleError
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.law import ViolationError, law
 from structpred.testing.space_laws._rows import Rows, bank, structures
@@ -105,6 +108,14 @@ def _others(value: Any) -> Iterator[Any]:
         yield value + "_"
     elif isinstance(value, int | float):
         yield from (value + 1, value - 1, 2 * value)
+        if isinstance(value, float):
+            yield from (math.nextafter(value, -math.inf), math.nextafter(value, math.inf), 0.99 * value, 1.01 * value)
+    elif isinstance(value, StructuredSpace):
+        for name, inner in _fields(value).items():
+            for other in _others(inner):
+                changed = _with(value, name, other)
+                if changed is not None:
+                    yield changed
     elif isinstance(value, Tensor | np.ndarray):
         yield value + 1
         yield value * 0
@@ -162,7 +173,8 @@ def _too_slow(space: StructuredSpace) -> str | None:
 def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> None:
     """After hundreds of calls, further ones keep no more tensors or other memory.
 
-    Every second example has forbidden parts, others in each call.
+    Every second example has forbidden parts, others in each call; and every call comes after one for an example in
+    which all are.
     """
     generator = torch.Generator().manual_seed(seed)
     count = _CALLS_BEFORE + len(_WINDOWS) * _CALLS
@@ -193,6 +205,8 @@ def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> No
 
 
 def _call(space: StructuredSpace, scores: Tensor) -> None:
+    with contextlib.suppress(InfeasibleError):
+        space.argmax(torch.full_like(scores[0], -math.inf))
     y = space.argmax(scores)
     space.contains(y)
     space.contains(scores)  # no structures, and others each time

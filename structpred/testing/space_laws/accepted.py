@@ -1,0 +1,58 @@
+"""What might pass for a structure: zeros and ones near some or far from all, of which contains accepts few."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from structpred.spaces.base import StructuredSpace
+from structpred.testing._examples import listed
+from structpred.testing.law import ViolationError, law
+from structpred.testing.oracles import first, slack, value
+from structpred.testing.space_laws._rows import structures
+from structpred.testing.space_laws.exchanges import Chunk
+
+_BASES, _MOST_TRIED, _MOST_SOLVED = 20, 400, 50
+_A_BYTE = 256  # a count of that many more is the same in eight bits
+
+
+def accepted_near(space: StructuredSpace, y: Tensor, others: Tensor, seed: int) -> Tensor:
+    """Those that ``contains`` accepts of tensors that a loose test takes for structures: ``(count, *shape)``.
+
+    They are a structure y but for one part, or with 256 further ones; none and all parts; and y + b - c, where b and c
+    are among ``others``: of zeros and ones, these have the right sums wherever structures have equal ones.
+    """
+    flat, generator = y.flatten(), torch.Generator().manual_seed(seed)
+    parts = torch.randperm(len(flat), generator=generator)[:_MOST_TRIED]
+    but_one = flat.repeat(len(parts), 1)
+    but_one[torch.arange(len(parts)), parts] = 1 - flat[parts]
+    more = flat.clone()
+    more[(flat == 0).nonzero().flatten()[:_A_BYTE]] = 1
+    b, c = (
+        others[torch.randint(len(others), (_MOST_TRIED,), generator=generator)].flatten(1).to(flat.dtype)
+        for _ in range(2)
+    )
+    mixed = flat + b - c
+    mixed = mixed[((mixed == 0) | (mixed == 1)).all(1)]
+    extremes = torch.stack([more, torch.zeros_like(flat), torch.ones_like(flat), 1 - flat])
+    tried = torch.cat([but_one, mixed, extremes]).unique(dim=0).reshape(-1, *y.shape)
+    inside: Tensor = tried[space.contains(tried)]
+    return inside
+
+
+@law(chunk=listed(lambda space: [Chunk(start, 1) for start in range(_BASES)]))
+def what_contains_accepts_is_an_answer(
+    space: StructuredSpace, chunk: Chunk, *, seed: int = 0, tolerance: float = 0.0
+) -> None:
+    """What ``contains`` accepts is the answer where its parts score 1 and all others -1."""
+    some = structures(space, _BASES, torch.Generator().manual_seed(seed))
+    inside = accepted_near(space, some[chunk.start], some, seed + chunk.start)
+    if not len(inside):
+        return
+    inside = inside[torch.randperm(len(inside), generator=torch.Generator().manual_seed(seed))[:_MOST_SOLVED]]
+    scores = 2 * inside - 1
+    y = space.argmax(scores)
+    wanted = inside.flatten(1).sum(1)
+    for (index,) in first(value(space, scores, y) < wanted - slack(space, scores, tolerance)):
+        message = "contains accepts what argmax does not answer, though all its parts score 1 and all others -1"
+        raise ViolationError(message, structure=inside[index], answer=y[index])

@@ -1,0 +1,73 @@
+"""Objectives and layers that are wrong for many samples, large and zero gradients, whole numbers, or functions."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+from torch import Tensor
+
+import structpred as sp
+from structpred.testing import DIFFERENCE_LAYER_LAWS, POTENTIAL_LAWS, SCORE_FUNCTION_LAWS
+from tests.testing.broken.shared import layers, objectives
+
+potential, estimate = objectives(POTENTIAL_LAWS), objectives(SCORE_FUNCTION_LAWS)
+difference = layers(DIFFERENCE_LAYER_LAWS)
+FOLLOWS = "potential_calls_follow_their_definition"
+
+
+class _Clipped(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, loss: Tensor) -> Tensor:
+        return loss.view_as(loss)
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor) -> Tensor:
+        return upstream.clamp(-1000, 1000)
+
+
+@potential("what_comes_after_multiplies_the_gradients")
+class ClipsWhatArrives(sp.PerturbedFenchelYoungLoss):
+    def solve(self, scores, supervision, **given):
+        found = super().solve(scores, supervision, **given)
+        return attrs.evolve(found, loss=_Clipped.apply(found.loss))
+
+
+@potential(FOLLOWS)
+class WholeNumbersAreNoScale(sp.PerturbedFenchelYoungLoss):
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        known = scale if isinstance(scale, float | Tensor) else None
+        return super().solve(scores, supervision, scale=known, generator=generator)
+
+
+@potential(FOLLOWS)
+class SamplesInWholePiecesOfFortyEight(sp.PerturbedFenchelYoungLoss):
+    def solve(self, scores, supervision, **given):
+        found = super().solve(scores, supervision, **given)
+        whole = len(found.loss) // 48 * 48
+        if not whole:
+            return found
+        rest = found.loss[:whole].mean(0).expand(len(found.loss) - whole, *found.loss.shape[1:])
+        return attrs.evolve(found, loss=torch.cat([found.loss[:whole], rest]))
+
+
+@estimate("a_function_is_as_good_as_its_loss", num_samples=3)
+class FunctionsAreRewards(sp.ScoreFunctionLoss):
+    def solve(self, scores, supervision, **given):
+        found = super().solve(scores, supervision, **given)
+        if isinstance(supervision, sp.LinearLoss):
+            return found
+        return attrs.evolve(found, loss=2 * found.loss.detach() - found.loss)
+
+
+@attrs.frozen
+class ByTheNormOfTheBatch(sp.Epsilon):
+    """Not a number where nothing arrives."""
+
+    def start(self, scores, direction, noise_std, event_dims):
+        norm = direction.flatten(-event_dims).norm(dim=-1)
+        return -1.0 / norm.mean() * torch.ones_like(norm)
+
+
+@difference("gradients_follow_the_unit_of_the_loss", epsilon=ByTheNormOfTheBatch())
+class StepByTheNormOfTheBatch(sp.ImplicitMLE):
+    pass
