@@ -147,7 +147,10 @@ def eval_mode_is_without_noise(subject: Subject, case: Case) -> None:
     scale = case.scale.flatten()[0]
     case = attrs.evolve(case, scores=scores, loss=loss, scale=scale)
     module, noise = subject.recording(case)
-    got, y = subject.value(module.eval().eval(), case, scores, scale)
+    module.eval().eval()
+    if isinstance(module, torch.nn.Module):  # whose parents set it by the other method
+        module.train().train(False)
+    got, y = subject.value(module, case, scores, scale)
     if noise is not None and noise.draws:
         raise ViolationError("noise is drawn; the shapes of the samples", got=[tuple(it.shape) for it in noise.draws])
     quiet = {} if subject.noise is None else {"noise": _Zero()}

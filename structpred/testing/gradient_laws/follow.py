@@ -203,7 +203,10 @@ class _Call:
             module(scores, **keywords)
 
     def gradients(self, value: Tensor, leaves: dict[str, Tensor], *, twice: bool = False) -> list[Tensor | None]:
-        """One for each leaf. With ``twice``, a second backward pass has the same: only where nothing is tied."""
+        """One for each leaf. With ``twice``, a second backward pass has the same: only where nothing is tied.
+
+        That one is to be differentiated again, as far as it can be.
+        """
         if not leaves:
             return []
         if not value.requires_grad:
@@ -211,7 +214,7 @@ class _Call:
         found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, retain_graph=True)
         if not twice or self.subject.keeps_a_state:  # its policy may have taken another step
             return list(found)
-        again = torch.autograd.grad(value, list(leaves.values()), allow_unused=True)
+        again = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, create_graph=True)
         for name, one, other in zip(leaves, found, again, strict=True):
             if one is not None and other is not None and not torch.equal(one, other):
                 raise ViolationError(f"a second backward pass has another gradient for {name}", got=other, expected=one)

@@ -59,7 +59,7 @@ def value_is_its_definition(subject: ObjectiveSubject, case: Case) -> None:
 def a_target_is_as_good_as_its_loss(subject: ObjectiveSubject, case: Case) -> None:
     """The target structure itself has the value and the gradients of a loss whose best structure it is.
 
-    Of any dtype, unless the objective refuses that.
+    Of any dtype, and one for all examples, unless the objective refuses that.
     """
     one, target = subject.call(case), _target(subject, case)
     for dtype in (target.dtype, torch.bool, torch.uint8, torch.int64, torch.float16):
@@ -72,6 +72,14 @@ def a_target_is_as_good_as_its_loss(subject: ObjectiveSubject, case: Case) -> No
         for name in ("value", "for_scores", "for_scale"):
             message = f"with the target given, as {dtype}, {name} differs"
             expect_close(getattr(other, name), getattr(one, name), message)
+    try:
+        shared = subject.call(case, supervision=target[0])
+    except (ArgumentError, RuntimeError):
+        return
+    alike = subject.call(case, supervision=target[:1].expand_as(target).clone())
+    for name in ("value", "for_scores", "for_scale"):
+        message = f"with one target for all examples, without their dimension, {name} differs"
+        expect_close(getattr(shared, name), getattr(alike, name), message)
 
 
 @law(case=cases)

@@ -7,11 +7,11 @@ import torch
 from torch import Tensor
 
 import structpred as sp
-from structpred.testing import DIFFERENCE_LAYER_LAWS, POTENTIAL_LAWS, SCORE_FUNCTION_LAWS
+from structpred.testing import DIFFERENCE_LAYER_LAWS, DIRECT_LAWS, POTENTIAL_LAWS, SCORE_FUNCTION_LAWS
 from tests.testing.broken.shared import layers, objectives
 
 potential, estimate = objectives(POTENTIAL_LAWS), objectives(SCORE_FUNCTION_LAWS)
-difference = layers(DIFFERENCE_LAYER_LAWS)
+direct, difference = objectives(DIRECT_LAWS), layers(DIFFERENCE_LAYER_LAWS)
 FOLLOWS = "potential_calls_follow_their_definition"
 
 
@@ -48,6 +48,43 @@ class SamplesInWholePiecesOfFortyEight(sp.PerturbedFenchelYoungLoss):
             return found
         rest = found.loss[:whole].mean(0).expand(len(found.loss) - whole, *found.loss.shape[1:])
         return attrs.evolve(found, loss=torch.cat([found.loss[:whole], rest]))
+
+
+@potential("a_target_is_as_good_as_its_loss")
+class OneTargetIsForTheFirstAlone(sp.PerturbedFenchelYoungLoss):
+    def solve(self, scores, supervision, **given):
+        if isinstance(supervision, Tensor) and supervision.ndim < scores.ndim:
+            other = self.space.argmax(-scores.detach().nan_to_num(neginf=0)).to(supervision.dtype)
+            supervision = torch.cat([supervision[None], other[1:]])
+        return super().solve(scores, supervision, **given)
+
+
+@potential("eval_mode_is_without_noise")
+class EvaluatesByOneMethodAlone(sp.PerturbedFenchelYoungLoss):
+    def eval(self):
+        return super().train(False)
+
+    def train(self, mode=True):
+        return super().train(True) if mode else self
+
+
+class _TwiceToBeDifferentiated(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, loss: Tensor) -> Tensor:
+        return loss.view_as(loss)
+
+    @staticmethod
+    def backward(ctx, upstream: Tensor) -> Tensor:
+        return upstream * (2 if torch.is_grad_enabled() else 1)
+
+
+@direct("direct_calls_follow_their_definition", epsilon=-1.0, scale=1.0)
+class TwiceWhereItIsDifferentiatedAgain(sp.PerturbedDirectLoss):
+    def solve(self, scores, supervision, **given):
+        found = super().solve(scores, supervision, **given)
+        return (
+            attrs.evolve(found, loss=_TwiceToBeDifferentiated.apply(found.loss)) if found.loss.requires_grad else found
+        )
 
 
 @estimate("a_function_is_as_good_as_its_loss", num_samples=3)
