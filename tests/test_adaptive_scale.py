@@ -46,6 +46,11 @@ def test_noise_grows_where_scores_are_wrong_and_shrinks_where_they_are_right(sig
     assert (adaptive.scale() < 1) == (sign > 0)
 
 
+def test_it_starts_at_one_and_moves_by_a_tenth():
+    scale = sp.AdaptiveScale()
+    assert (float(scale()), scale.rate) == (1.0, 0.1)
+
+
 def test_the_first_step_is_the_rate_and_later_ones_are_adagrads():
     scale = sp.AdaptiveScale(2.0, rate=0.1)
     slopes = [3.0, -1.0, 0.5]

@@ -184,6 +184,11 @@ def test_a_noise_is_a_value(noise):
     assert [other for other in DISTRIBUTIONS if other == noise] == [noise]
 
 
+def test_the_terms_of_a_sum_are_named():
+    with pytest.raises(TypeError, match="positional"):
+        sp.SumOfGamma(2, 5)
+
+
 def test_a_noise_must_say_how_to_draw_and_its_variance():
     class Silent(sp.Noise):
         pass

@@ -46,3 +46,11 @@ def test_without_noise_there_is_one_sample_of_the_scores_themselves():
     perturbed = perturb(SPACE, scores, None, 1.0, 4)
     assert torch.equal(perturbed.scores, scores[None])
     assert (perturbed.noise_std, perturbed.noise) == (None, None)
+    assert not perturbed.unperturbed.requires_grad
+
+
+def test_there_is_one_draw_unless_more_are_asked_for():
+    scores = torch.zeros(2, 3, requires_grad=True)
+    perturbed = perturb(SPACE, scores, sp.Logistic(), 1.0)
+    assert perturbed.scores.shape == (1, 2, 3)
+    assert not perturbed.unperturbed.requires_grad

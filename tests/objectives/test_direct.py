@@ -140,6 +140,13 @@ def test_grow_until_nonzero_works_without_batch_dimensions():
     assert solution.nonzero_fraction == 1
 
 
+def test_grow_until_nonzero_stays_where_there_is_nothing_to_gain():
+    space, scores, _ = stuck_problem()
+    loss = space.hamming(space.argmax(scores))
+    solution = sp.PerturbedDirectLoss(space, epsilon=sp.GrowUntilNonzero(-0.1), noise=None).solve(scores, loss)
+    assert solution.epsilon.eq(-0.1).all()
+
+
 def test_grow_until_nonzero_gives_up_at_its_limit():
     space, scores, loss = stuck_problem()
     policy = sp.GrowUntilNonzero(-0.1, limit=3)

@@ -112,6 +112,13 @@ def test_a_target_that_is_forbidden_is_refused(kind):
         kind(space)(scores, space.hamming(torch.tensor([[0, 1, 0], [1, 0, 0]])))
 
 
+def test_a_target_that_is_forbidden_is_named_among_several_dimensions():
+    space, scores = sp.OneHot(3), torch.zeros(2, 2, 3)
+    scores[1, 0, 2] = -torch.inf
+    with pytest.raises(sp.ArgumentError, match=re.escape("got -inf in example (1, 0); allow")):
+        sp.StructuredPerceptronLoss(space)(scores, space.hamming(torch.tensor([0, 0, 1]).expand(2, 2, 3)))
+
+
 @pytest.mark.parametrize("kind", POTENTIALS)
 def test_gradients_are_finite_beside_forbidden_parts(kind):
     space = sp.KSubset(4, 2)

@@ -112,6 +112,7 @@ def test_on_the_device_numbers_whose_sums_could_overflow_are_solved_in_float64()
         (torch.tensor([1e38, 0, 0, 0]), torch.float64),
         (torch.tensor([-1e38, 0, 0, -torch.inf]), torch.float64),
         (torch.tensor([1e30, 0, 0, -torch.inf]), torch.float32),
+        (torch.tensor([-1e38, 0, 0, 0]), torch.float64),
         (torch.tensor([1e38, 0, 0, 0], dtype=torch.bfloat16), torch.float64),
         (torch.tensor([65504.0, 0, 0, 0], dtype=torch.float16), torch.float32),
     ]:

@@ -381,7 +381,7 @@ def test_fractional_targets_of_a_relaxation_are_refused():
     relaxed = sp.IntegerProgram(2, LinearConstraint([[1.0, 1.0]], 1, 1), integrality=0)
     spaces = sp.SpaceBatch([relaxed, relaxed])
     with pytest.raises(sp.ArgumentError, match=r"^target: expected zeros and ones"):
-        spaces.hamming(torch.full((2, 2), 0.5))
+        spaces.hamming(torch.tensor([[0.5, 0.5], [1.0, 0.0]]))
 
 
 def test_noise_in_the_padding_is_taken_away_where_variables_are_parts():
