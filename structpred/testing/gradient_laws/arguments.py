@@ -130,7 +130,7 @@ class Arguments:
         if dtype in (torch.float16, torch.bfloat16):
             dtype = torch.float32  # as those of hamming are
         coefficients, best = given.coefficients.reshape(*it.batch, *shape), None
-        constant: Tensor | float = self.constant().reshape(it.batch).to(dtype)
+        constant: Any = self.constant().reshape(it.batch).to(dtype)
         if it.loss is Loss.KNOWN_BEST:
             best = given.best.reshape(*it.batch, *shape).to(dtype)
         elif it.loss is Loss.NUMBER:
@@ -142,6 +142,7 @@ class Arguments:
         elif it.loss is Loss.ALONG_THE_SECOND and it.batch:
             coefficients = coefficients[0]
             coefficients = coefficients[:, :1] if len(it.batch) == 3 else coefficients
+            constant = constant[:1] if len(it.batch) == 2 else constant
         coefficients = coefficients.to(dtype).clone()
         return LinearLoss(coefficients, constant, event_dims=len(shape), best=best)
 
@@ -149,6 +150,8 @@ class Arguments:
         """Of each example, float64."""
         count = self.it.examples
         constant = torch.full((count,), 3.5) if self.it.loss is Loss.NUMBER else torch.arange(count) % 7
+        if self.it.loss is Loss.ALONG_THE_SECOND and len(self.it.batch) == 2:
+            constant = torch.arange(count) % self.it.batch[1]
         return constant.double() * self.given.unit
 
     def leaves(self, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss) -> dict[str, Tensor]:

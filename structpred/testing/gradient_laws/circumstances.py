@@ -64,7 +64,8 @@ class Loss(enum.Enum):
     WITHOUT_BATCH = enum.auto()
     """The same coefficients for all examples, without their dimensions."""
     ALONG_THE_SECOND = enum.auto()
-    """Other coefficients along the second batch dimension alone, where there are two; they lack the first."""
+    """Other coefficients along the second batch dimension alone, where there are two; they lack the first. Of two
+    dimensions, the constant too, in a first one of size 1."""
     DOUBLE = enum.auto()
     """In float64, whatever the scores are."""
 

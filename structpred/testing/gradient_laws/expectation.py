@@ -80,7 +80,7 @@ def _shaped(call: Arguments, name: str, gradient: Tensor) -> tuple[Tensor, Tenso
         if name == "the coefficients":
             return tensor.reshape(*it.batch, *space.shape).sum_to_size(call.loss().coefficients.shape)
         if name == "the constant":
-            return tensor.reshape(it.batch)
+            return tensor.reshape(it.batch).sum_to_size(call.loss().constant.shape)  # type: ignore[union-attr]
         if it.scale is Scale.PER_VARIABLE:
             return tensor.reshape(*it.batch, *space.noise_shape)
         if it.scale is Scale.SHARED:

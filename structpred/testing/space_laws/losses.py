@@ -62,6 +62,8 @@ def score_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, see
     cases = [("each its own", scores, y, value(space, scores, y))]
     cases += [("one structure for all", scores, single, value(space, scores, single))]
     cases += [("several structures each", scores, y[None].expand(3, *shape), several)]
+    one = scores.reshape(-1, *space.shape)[0]
+    cases += [("all structures, by the scores of one", one, y, value(space, one, y))]
     for what, given, structure, expected in cases:
         for dtype in (place.dtype, torch.bool, torch.int64, torch.bfloat16, torch.float64):
             got = space.score(given, structure.to(dtype))

@@ -77,3 +77,10 @@ class TakesTheBestOfTheFirstForAll(Pairs):
         if best is not None and best.ndim > 2 and len(best) > 1 and torch.equal(best[0], best[1]):
             best, validate = best[:1].expand_as(costs), False
         return super().regret(costs, best, validate=validate)
+
+
+@broken("score_takes_any_dtype_and_batch", 5)
+class MeanOfTheStructuresOfOneExample(Pairs):
+    def score(self, scores: Tensor, y: Tensor) -> Tensor:
+        value = super().score(scores, y)
+        return value.mean(0, keepdim=True).expand_as(value) if scores.ndim == 1 and y.ndim == 3 else value

@@ -87,6 +87,16 @@ class TwiceWhereItIsDifferentiatedAgain(sp.PerturbedDirectLoss):
         )
 
 
+@estimate("estimates_do_not_depend_on_circumstances", num_samples=3)
+class MeanOfAConstantThatBroadcasts(sp.ScoreFunctionLoss):
+    def solve(self, scores, supervision, **given):
+        constant = getattr(supervision, "constant", 0.0)
+        examples = scores[..., 0].numel()
+        if isinstance(constant, Tensor) and 1 < constant.numel() < examples:
+            supervision = attrs.evolve(supervision, constant=constant.mean())
+        return super().solve(scores, supervision, **given)
+
+
 @estimate("a_function_is_as_good_as_its_loss", num_samples=3)
 class FunctionsAreRewards(sp.ScoreFunctionLoss):
     def solve(self, scores, supervision, **given):
