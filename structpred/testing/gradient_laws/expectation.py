@@ -80,7 +80,9 @@ def _shaped(call: Arguments, name: str, gradient: Tensor) -> tuple[Tensor, Tenso
         if name == "the coefficients":
             return tensor.reshape(*it.batch, *space.shape).sum_to_size(call.loss().coefficients.shape)
         if name == "the constant":
-            return tensor.reshape(it.batch).sum_to_size(call.loss().constant.shape)  # type: ignore[union-attr]
+            constant = call.loss().constant
+            each = tensor.reshape(it.batch)
+            return each.sum_to_size(constant.shape) if isinstance(constant, Tensor) else each
         if it.scale is Scale.PER_VARIABLE:
             return tensor.reshape(*it.batch, *space.noise_shape)
         if it.scale is Scale.SHARED:

@@ -13,7 +13,7 @@ from rich.console import Console
 from tasks.common.report import print_table
 from tasks.common.results import ResultsFile
 from tasks.common.settings import Scale
-from tasks.sorting.config import BEST, PAPER
+from tasks.sorting.config import BEST, LONG, PAPER
 from tasks.sorting.report import COLUMNS, TITLE
 from tasks.sorting.results import Result
 
@@ -38,6 +38,7 @@ def committed(name: str) -> list[Result]:
         ("docs/sorting.md", BEST, "best", [(d, Scale.ADAPTIVE) for d in LENGTHS[3:5]], 50),
         ("docs/sorting.md", BEST, "best", [(100, Scale.ADAPTIVE)], 30),
         ("docs/sorting.md", BEST, "best", [(200, Scale.ADAPTIVE)], 2),
+        ("docs/sorting.md", LONG, "long", [(200, Scale.ADAPTIVE)], 40),
         ("README.md", BEST, "best", [(100, Scale.ADAPTIVE)], 30),
         ("docs/sorting.md", FIXED, "fixed_step", [(d, Scale.LEARNED) for d in LENGTHS], 200),
         ("docs/sorting.md", FIXED, "fixed_step", [*NOT_LEARNED, (100, Scale.NONE), (100, Scale.ONE)], 50),
