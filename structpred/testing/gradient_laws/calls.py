@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
+from typing import Any
 
 import attrs
 import torch
@@ -146,21 +147,29 @@ def eval_mode_is_without_noise(subject: Subject, case: Case) -> None:
     loss = LinearLoss(coefficients, event_dims=len(subject.space.shape), best=subject.space.argmax(-coefficients))
     scale = case.scale.flatten()[0]
     case = attrs.evolve(case, scores=scores, loss=loss, scale=scale)
-    module, noise = subject.recording(case)
-    module.eval().eval()
-    if isinstance(module, torch.nn.Module):  # whose parents set it by the other method
-        module.train().train(False)
-    got, y = subject.value(module, case, scores, scale)
-    if noise is not None and noise.draws:
-        raise ViolationError("noise is drawn; the shapes of the samples", got=[tuple(it.shape) for it in noise.draws])
     quiet = {} if subject.noise is None else {"noise": _Zero()}
     expected, plain = subject.value(subject.recording(case, **quiet)[0].train(), case, scores, scale)
-    if y is not None and plain is not None:
-        got, expected = y, plain if plain.ndim == scores.ndim else plain[:1]  # equal without noise
-    expect_close(got, expected, "the result differs from that under noise of 0")
+    for sets in (_as_its_parent_does, lambda module: module.eval().eval()):
+        module, noise = subject.recording(case)
+        sets(module)
+        got, y = subject.value(module, case, scores, scale)
+        if noise is not None and noise.draws:
+            drawn = [tuple(it.shape) for it in noise.draws]
+            raise ViolationError("noise is drawn; the shapes of the samples", got=drawn)
+        if y is not None and plain is not None:
+            got, expected = y, plain if plain.ndim == scores.ndim else plain[:1]  # equal without noise
+        expect_close(got, expected, "the result differs from that under noise of 0")
     subject.value(module.train().train(), case, scores, scale)
     if noise is not None and not noise.draws:
         raise ViolationError("back in training mode, no noise is drawn", got=[], expected="one sample")
+
+
+def _as_its_parent_does(module: Any) -> None:
+    """Sets eval mode by the method that a module around it calls; by its own where it is no torch module."""
+    if isinstance(module, torch.nn.Module):
+        module.train(False)
+    else:
+        module.eval()
 
 
 @law(case=cases)
