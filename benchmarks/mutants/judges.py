@@ -34,6 +34,8 @@ _JUDGES = (
     "tests/layers",
     "tests/testing/test_shipped.py",
 )
+_ALWAYS = "tests/test_signatures.py::"
+"""They look at defaults, and run nothing of what has them."""
 _NO_JUDGES = ("test_architecture", "test_docs", "compiled", "ranks", "interrupt")
 """They look at the files, or start processes, which would not see the change."""
 
@@ -105,7 +107,7 @@ def judges_of(mutant: Mutant, reaches: Sequence[Reach], seconds: float) -> list[
     """The tests that run what was changed, the fastest first, as many as take so many seconds.
 
     What runs at import, as default values and validators do, has the tests of all functions of its class, or of its
-    file, or all there are; and those of the test file that is named after it.
+    file, or all there are; and those of the test file that is named after it. Those of signatures judge every change.
     """
     place = f"{mutant.file}::{mutant.scope}"
     every = {name for reach in reaches for name in reach.functions}
@@ -116,7 +118,8 @@ def judges_of(mutant: Mutant, reaches: Sequence[Reach], seconds: float) -> list[
         names = names or {name for name in every if name.startswith(beginning)}
     chosen, total = [], 0.0
     for reach in sorted(reaches, key=lambda reach: reach.seconds):
-        if (mirror and mirror in reach.test) or not names.isdisjoint(reach.functions):
+        mirrors = bool(mirror) and mirror in reach.test
+        if mirrors or reach.test.startswith(_ALWAYS) or not names.isdisjoint(reach.functions):
             total += reach.seconds
             if total > seconds:
                 break

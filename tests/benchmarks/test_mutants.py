@@ -93,6 +93,8 @@ def test_judges_run_what_was_changed_and_the_fastest_come_first():
     assert judges_of(of_f, [slow, fast, other, mirror], seconds=10) == [fast, slow]
     assert judges_of(attrs.evolve(of_f, scope="A.g"), [slow, fast, other], seconds=10) == [slow]
     assert judges_of(attrs.evolve(of_f, file="c.py"), [slow, fast, other], seconds=10) == [other, fast, slow]
+    signatures = Reach("tests/test_signatures.py::test", 0.5, [])
+    assert judges_of(of_f, [slow, fast, signatures], seconds=10) == [signatures, fast, slow]
 
 
 CODE = """
