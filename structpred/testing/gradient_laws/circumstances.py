@@ -188,6 +188,13 @@ _BROADCASTING = {factor: values[:1] for factor, values in _FACTORS.items()} | {
     "loss": list(Loss),
     "upstream": list(Upstream),
 }
+# And where the mean over the batch hides which example has which constant.
+_WEIGHTS = {factor: values[:1] for factor, values in _FACTORS.items()} | {
+    "batch": [(3, 5)],
+    "loss": [Loss.ALONG_THE_SECOND, Loss.PLAIN],
+    "upstream": [Upstream.WEIGHTED],
+    "samples": [2, 5],
+}
 # And where only large and fine numbers can: in a batch of few examples they seldom change a structure.
 _NUMBERS = {factor: values[:1] for factor, values in _FACTORS.items()} | {
     "batch": [(257,), (64,)],
@@ -203,5 +210,7 @@ _STEPS = {factor: values[:1] for factor, values in _FACTORS.items()} | {
     "epsilon": [-(2.0**-20), 1024.0],
 }
 CIRCUMSTANCES = tuple(
-    _circumstance(**it) for factors in (_FACTORS, _BROADCASTING, _NUMBERS, _STEPS) for it in pairwise(**factors)
+    _circumstance(**it)
+    for factors in (_FACTORS, _BROADCASTING, _WEIGHTS, _NUMBERS, _STEPS)
+    for it in pairwise(**factors)
 )
