@@ -114,9 +114,10 @@ class RelativeToNoise(Epsilon):
             spread = _std(scores, torch.isfinite(scores), event_dims)
             noise_std = spread.where(spread > 0, 1.0)
         forbidden = scores == -torch.inf
-        width = direction.masked_fill(forbidden, -torch.inf).flatten(-event_dims).amax(-1)  # (*batch)
-        width = width - direction.masked_fill(forbidden, torch.inf).flatten(-event_dims).amin(-1)
-        size = direction.masked_fill(forbidden, 0).flatten(-event_dims).abs().amax(-1)
+        largest = direction.masked_fill(forbidden, -torch.inf).flatten(-event_dims).amax(-1)  # (*batch)
+        smallest = direction.masked_fill(forbidden, torch.inf).flatten(-event_dims).amin(-1)
+        width = largest - smallest
+        size = torch.maximum(largest.abs(), smallest.abs()).masked_fill(width < 0, 0)  # where all is forbidden
         groups = _groups(size, self.group_dims)
         flat = (*groups, math.prod(size.shape[self.group_dims :]))
         varies = (width > _rounding(size)).reshape(flat)

@@ -35,14 +35,17 @@ class _Distances(torch.autograd.Function):
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor]:
         queries, candidates, found = ctx.saved_tensors
         (grad,) = grads
-        along = torch.where(found == 0, 0, grad / found)  # of the difference of the two places
-        if int(along.count_nonzero()) * _FEW > along.numel():
+        moved = grad.flatten().nonzero()[:, 0]
+        if len(moved) * _FEW > grad.numel():
+            along = torch.where(found == 0, 0, grad / found)  # of the difference of the two places
             return (
                 along.sum(1, keepdim=True) * queries - along @ candidates,
                 along.sum(0)[:, None] * candidates - along.T @ queries,
             )
-        query, candidate = along.nonzero(as_tuple=True)
-        of_each = along[query, candidate][:, None] * (queries[query] - candidates[candidate])
+        query, candidate = moved // grad.shape[1], moved % grad.shape[1]
+        apart, pull = found.flatten()[moved], grad.flatten()[moved]
+        of_each = queries.index_select(0, query).sub_(candidates.index_select(0, candidate))
+        of_each.mul_(torch.where(apart == 0, 0, pull / apart)[:, None])
         return (
             torch.zeros_like(queries).index_add_(0, query, of_each),
             torch.zeros_like(candidates).index_add_(0, candidate, of_each, alpha=-1),

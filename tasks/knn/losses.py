@@ -29,11 +29,11 @@ def linear_loss(loss: Loss, distances: Tensor, same_class: Tensor, k: int) -> sp
     distances = distances.detach()
     match loss:
         case Loss.MATCH:
-            weights = torch.ones_like(distances)
+            weights = torch.ones((), dtype=distances.dtype, device=distances.device)
         case Loss.DISTANCE:
             weights = distances
         case Loss.SCALED_MATCH:
-            weights = distances.mean().expand_as(distances)
-    coefficients = -weights * same_class
+            weights = distances.mean()
+    coefficients = same_class * -weights
     # Less what the best k candidates are charged, so that epsilon can grow for as long as there is something to gain.
     return sp.KSubset(coefficients.shape[-1], k).regret(coefficients)
