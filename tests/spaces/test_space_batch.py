@@ -377,6 +377,14 @@ def test_targets_with_ones_in_the_padding_are_refused():
         spaces.hamming(target)
 
 
+def test_subsets_of_several_rows_are_told_apart():
+    spaces = sp.SpaceBatch([sp.KSubset(3, (1, 2)), sp.KSubset(3, (2, 1)), sp.KSubset(3, (1, 1))])
+    y = spaces.argmax(torch.randn(3, 2, 3, generator=torch.Generator().manual_seed(0)))
+    assert spaces.contains(y).tolist() == [True, True, True]
+    y[1, 0] = 1
+    assert spaces.contains(y).tolist() == [True, False, True]
+
+
 def test_fractional_targets_of_a_relaxation_are_refused():
     relaxed = sp.IntegerProgram(2, LinearConstraint([[1.0, 1.0]], 1, 1), integrality=0)
     spaces = sp.SpaceBatch([relaxed, relaxed])
