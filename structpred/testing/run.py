@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import copy
+import sysconfig
 import textwrap
 import time
+import traceback
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -21,6 +23,7 @@ from structpred.testing.code import expression, reproduction
 from structpred.testing.law import Law, LawError, ViolationError
 from structpred.testing.report import Outcome, Result
 
+_NOT_THE_SUBJECTS = (Path(__file__).parents[1], sysconfig.get_path("stdlib"))
 _SCHEDULED = Path("/proc/self/schedstat")  # of Linux
 PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
 
@@ -227,6 +230,16 @@ def title(subject: object) -> str:
     return repr(getattr(subject, "module", subject))
 
 
+def _where(error: BaseException) -> str:
+    """Which method of the subject raised it, and in which line; nothing where only libraries' code did."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        path = Path(frame.filename)
+        others = "site-packages" in path.parts or any(path.is_relative_to(place) for place in _NOT_THE_SUBJECTS)
+        if path.is_file() and not others:
+            return f" in {frame.name} ({path.name}, line {frame.lineno})"
+    return ""
+
+
 def _failure(law: Law, subject: Any, broken: _Broken, effort: Effort) -> LawError:
     error, inputs = broken.error, broken.inputs
     if isinstance(error, ViolationError):
@@ -236,7 +249,7 @@ def _failure(law: Law, subject: Any, broken: _Broken, effort: Effort) -> LawErro
             for name, value in error.shown.items()
         ]
     else:
-        message, shown = f"{type(error).__name__}: {error}", []
+        message, shown = f"{type(error).__name__}{_where(error)}: {error}", []
     options = {
         name: value for name, value in effort.options_of(law).items() if name != "tolerance" or value
     }  # as long as the solver is exact there is nothing to say
