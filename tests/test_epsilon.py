@@ -65,6 +65,12 @@ def test_a_single_part_has_no_spread():
     assert start(RelativeToNoise(-2.0), scores).eq(-2.0).all()
 
 
+def test_an_example_without_allowed_parts_has_no_size():
+    scores = torch.zeros(2, *SHAPE)
+    scores[1] = -torch.inf
+    assert start(RelativeToNoise(-2.0), scores, noise_std=torch.tensor(1.0)).eq(-4.0).all()  # of (1 + 0) / 2
+
+
 @pytest.mark.parametrize("policy", [FixedEpsilon(-2), GrowUntilNonzero(-2), RelativeToScores(-2), RelativeToNoise(-2)])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("batch", [(), (0,), (3,), (2, 0), (2, 3)])

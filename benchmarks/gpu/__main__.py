@@ -51,7 +51,11 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--ks", nargs="+", type=int, default=trainings.KS, help="how many neighbours vote")
     parser.add_argument("--epochs", type=int, default=trainings.EPOCHS, help="of the short schedules of large networks")
     parser.add_argument(
-        "--methods", nargs="+", type=Method, default=[Method.DIRECT], help="what short schedules train on; direct alone"
+        "--methods",
+        nargs="+",
+        type=Method,
+        default=[Method.DIRECT],
+        help="what short ones train on; direct if not said",
     )
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tiny", action="store_true", help="a rehearsal of seconds, on images of noise")

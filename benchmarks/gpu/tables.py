@@ -19,7 +19,7 @@ from tasks.knn.results import Result
 _HERE = Path(__file__).parent
 _NAMES = {DataSet.MNIST: "MNIST", DataSet.FASHION_MNIST: "Fashion-MNIST", DataSet.CIFAR_10: "CIFAR-10"}
 _TABLE_4 = ", k = 3, "
-_TRAINED_ON, _CANDIDATES = 45_000, 600  # of CIFAR-10's images, and of a step's
+_CIFAR_10 = 50_000  # training images
 
 
 @functools.cache
@@ -99,11 +99,12 @@ def choice() -> list[str]:
     for result in ResultsFile(path, Result).read():
         training, scale = result.run.training, result.run.scale
         start = training.initial_scale or (0.7 if scale is Scale.LEARNED else 1.0)
-        row = rows.setdefault((training.queries, scale.value, training.num_samples, start, training.epochs), {})
+        steps = training.epochs * ((_CIFAR_10 - training.held_out) // training.candidates)
+        images = steps * result.run.images_a_step
+        row = rows.setdefault((training.queries, scale.value, training.num_samples, start, images), {})
         row[result.run.k] = f"{100 * (result.held_out or 0.0):.1f}"
     lines = []
-    for (queries, sigma, samples, start, epochs), row in sorted(rows.items()):
-        images = epochs * (_TRAINED_ON // _CANDIDATES) * (queries + _CANDIDATES)
+    for (queries, sigma, samples, start, images), row in sorted(rows.items()):
         lines.append(
             [f"{queries}, {sigma}, {samples}, {start:g}", f"{images:,}", *(row.get(k, "") for k in (5, 1))],
         )

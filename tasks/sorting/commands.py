@@ -26,7 +26,7 @@ from tasks.sorting.train import Observer, train
 
 Preset = (
     Annotated[Training, tyro.conf.subcommand("best", default=BEST, description="This project's own training.")]
-    | Annotated[Training, tyro.conf.subcommand("long", default=LONG, description="That for lists of 200 numbers.")]
+    | Annotated[Training, tyro.conf.subcommand("long", default=LONG, description="That for long lists.")]
     | Annotated[Training, tyro.conf.subcommand("paper", default=PAPER, description="The paper's, 5.1 and C.1.")]
     | Annotated[Training, tyro.conf.subcommand("authors", default=AUTHORS, description="Their published code's.")]
 )

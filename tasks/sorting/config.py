@@ -174,5 +174,5 @@ BEST = Training(
     initial_scale=6.0,
 )
 
-# For lists of 200 numbers, which 250 epochs are too few for; a draw of noise then says as much as five.
+# For lists of 100 numbers and more, which 250 epochs are few for; a draw of noise then says as much as five.
 LONG = attrs.evolve(BEST, epochs=500, average_from=250, num_samples=1)

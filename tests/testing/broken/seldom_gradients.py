@@ -15,21 +15,18 @@ direct, difference = objectives(DIRECT_LAWS), layers(DIFFERENCE_LAYER_LAWS)
 FOLLOWS = "potential_calls_follow_their_definition"
 
 
-class _Clipped(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, loss: Tensor) -> Tensor:
-        return loss.view_as(loss)
-
-    @staticmethod
-    def backward(ctx, upstream: Tensor) -> Tensor:
-        return upstream.clamp(-1000, 1000)
+def hooked(solution, hook):
+    """The solution, the gradient of whose loss passes through a hook."""
+    loss = 1.0 * solution.loss
+    if loss.requires_grad:
+        loss.register_hook(hook)
+    return attrs.evolve(solution, loss=loss)
 
 
 @potential("what_comes_after_multiplies_the_gradients")
 class ClipsWhatArrives(sp.PerturbedFenchelYoungLoss):
     def solve(self, scores, supervision, **given):
-        found = super().solve(scores, supervision, **given)
-        return attrs.evolve(found, loss=_Clipped.apply(found.loss))
+        return hooked(super().solve(scores, supervision, **given), lambda upstream: upstream.clamp(-1000, 1000))
 
 
 @potential(FOLLOWS)
@@ -68,23 +65,11 @@ class EvaluatesByOneMethodAlone(sp.PerturbedFenchelYoungLoss):
         return super().train(True) if mode else self
 
 
-class _TwiceToBeDifferentiated(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx, loss: Tensor) -> Tensor:
-        return loss.view_as(loss)
-
-    @staticmethod
-    def backward(ctx, upstream: Tensor) -> Tensor:
-        return upstream * (2 if torch.is_grad_enabled() else 1)
-
-
 @direct("direct_calls_follow_their_definition", epsilon=-1.0, scale=1.0)
 class TwiceWhereItIsDifferentiatedAgain(sp.PerturbedDirectLoss):
     def solve(self, scores, supervision, **given):
         found = super().solve(scores, supervision, **given)
-        return (
-            attrs.evolve(found, loss=_TwiceToBeDifferentiated.apply(found.loss)) if found.loss.requires_grad else found
-        )
+        return hooked(found, lambda upstream: upstream * (2 if torch.is_grad_enabled() else 1))
 
 
 @estimate("estimates_do_not_depend_on_circumstances", num_samples=3)
