@@ -97,7 +97,8 @@ class Result:
     commit: str
 
 
-_UNSEEN = 50
+# Of sorting: lists of the test, and draws where a setting does not say.
+_UNSEEN, _DRAWS = 50, 5
 
 Outcome = tuple[float, float]
 """Error, and sigma at the end."""
@@ -145,7 +146,7 @@ def _sorting(cell: Cell, setting: Setting, seeds: Sequence[int]) -> Iterator[Out
     streams: Any = [own.noise for own in random]
     noise = NoiseOfRuns(sp.Gumbel(), streams)
     space = sp.Matching(cell.length)
-    learner = Learner(setting, space, noise=noise, draws=BEST.num_samples, rate=rate, runs=len(seeds))
+    learner = Learner(setting, space, noise=noise, draws=_DRAWS, rate=rate, runs=len(seeds))
     loss = linear_loss(Decomposition.HAMMING, train_x)
     mean = AveragedFrom(networks, BEST.average_from)
     for _ in range(BEST.epochs):

@@ -172,7 +172,8 @@ BEST = Training(
     scale_optimizer=Optimizer.ADAM,
     scale_rate=2e-4,
     initial_scale=6.0,
+    num_samples=1,
 )
 
-# For lists of 100 numbers and more, which 250 epochs are few for; a draw of noise then says as much as five.
-LONG = attrs.evolve(BEST, epochs=500, average_from=250, num_samples=1)
+# For lists of 200 numbers, which 250 epochs are few for.
+LONG = attrs.evolve(BEST, epochs=500, average_from=250)
