@@ -55,6 +55,14 @@ class Weights(enum.Enum):
     """The mean over the epochs from ``average_from`` on."""
 
 
+class Schedule(enum.Enum):
+    """How the score network's learning rate changes over the epochs."""
+
+    CONSTANT = "constant"
+    COSINE = "cosine"
+    """Half a cosine, from the rate to 0."""
+
+
 @frozen
 class Training:
     """One repetition: ten fixed training sequences, one batch an epoch, one unseen test sequence."""
@@ -93,6 +101,8 @@ class Training:
     """Of the noise where sigma is 1; that of the Gumbel distribution, pi^2 / 6, if None."""
     temperature: float = field(default=1.0, validator=positive)
     """Of Gumbel-Sinkhorn's soft matchings."""
+    schedule: Schedule = Schedule.CONSTANT
+    """How the score network's learning rate changes over the epochs."""
 
     def objective(self, method: Method, scale: Scale, length: int) -> sp.Objective:
         """The objective for sequences of this length, whose first batch dimension is the repetitions."""
