@@ -73,3 +73,18 @@ def restoring_torch() -> Iterator[None]:
         torch.set_grad_enabled(grad)
         if torch.get_num_threads() != threads:
             torch.set_num_threads(threads)
+
+
+def torch_settings() -> dict[str, object]:
+    """What a call might change for all others, by name."""
+    return {
+        "default dtype": torch.get_default_dtype(),
+        "number of threads": torch.get_num_threads(),
+        "grad mode": torch.is_grad_enabled(),
+        "inference mode": torch.is_inference_mode_enabled(),
+        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
+        "precision of float32 products": torch.get_float32_matmul_precision(),
+        "default device": torch.get_default_device(),
+        "anomaly detection": torch.is_anomaly_enabled(),
+        "denormal numbers": bool(torch.full((1,), 1e-310, dtype=torch.float64).mul(1.0)),
+    }

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 
 import attrs
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -118,8 +119,9 @@ def _named_in(value: object) -> list[object]:
     text = expression(value)
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)} if _is_code(text) else set()
     public = [getattr(structpred, name) for name in sorted(names) if hasattr(structpred, name)]
+    arrays = [getattr(np, name) for name in sorted(names) if "array" in names and hasattr(np, name)]  # and their dtypes
     own = [type(it) for it in vars(value).values() if type(it).__name__ in names] if hasattr(value, "__dict__") else []
-    return [type(value), *public, *own]
+    return [type(value), *public, *arrays, *own]
 
 
 def _imports(used: list[object]) -> list[str]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from attrs import field, frozen
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from structpred.testing._examples import Listed, PerExample, in_turns, runs
+from structpred.testing.circumstances import torch_settings
 
 Input = Callable[[Any], SearchStrategy[Any]] | PerExample | Listed
 Inputs = Mapping[str, Input]
@@ -29,6 +31,17 @@ class ViolationError(AssertionError):
         self.shown = shown
         lines = [message, *(f"{name}: {value}" for name, value in shown.items())]
         super().__init__("\n".join(lines))
+
+
+@contextmanager
+def leaving_settings_alone() -> Iterator[None]:
+    """Raises ``ViolationError`` where torch's settings are others at the end."""
+    before = torch_settings()
+    yield
+    after = torch_settings()
+    for name, expected in before.items():
+        if after[name] != expected:
+            raise ViolationError(f"the call changed torch's {name}", got=after[name], expected=expected)
 
 
 class LawError(AssertionError):
@@ -108,7 +121,8 @@ class Law:
         return f"<law {self.name}>"
 
     def __call__(self, subject: Any, **inputs: Any) -> None:
-        self.check(subject, **inputs)
+        with leaving_settings_alone():
+            self.check(subject, **inputs)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return _law_of, (self.check.__module__, self.name)

@@ -19,12 +19,12 @@ from hypothesis.errors import HypothesisDeprecationWarning, UnsatisfiedAssumptio
 from structpred._validation import validate_finite_number, validate_positive_int
 from structpred.errors import argument_error
 from structpred.testing.circumstances import restoring_torch
+from structpred.testing.clock import Clock
 from structpred.testing.code import expression, reproduction
-from structpred.testing.law import Law, LawError, ViolationError
+from structpred.testing.law import Law, LawError, ViolationError, leaving_settings_alone
 from structpred.testing.report import Outcome, Result
 
 _NOT_THE_SUBJECTS = (Path(__file__).parents[1], sysconfig.get_path("stdlib"))
-_SCHEDULED = Path("/proc/self/schedstat")  # of Linux
 PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)
 
 
@@ -96,34 +96,13 @@ class _Broken:
     error: Exception
 
 
-class _Clock:
-    """The seconds spent: of the processor, so that a busy machine tries as much as an idle one, or a third of all.
-
-    A solver in another process, or one that sleeps, takes none of this process's. Seconds for which this process was
-    ready, and others ran, are not counted, where the system tells.
-    """
-
-    def __init__(self) -> None:
-        self._waited, self._worked = self._own(), time.process_time()
-
-    def __call__(self) -> float:
-        return max(time.process_time() - self._worked, (self._own() - self._waited) / 3)
-
-    def _own(self) -> float:
-        try:
-            _, queued, _ = _SCHEDULED.read_text().split()  # nanoseconds
-        except (OSError, ValueError):
-            queued = "0"
-        return time.perf_counter() - int(queued) / 1e9
-
-
 class _Search:
     """The test function that Hypothesis calls; remembers the last inputs that failed, which it makes the smallest."""
 
     def __init__(self, law: Law, subject: Any, effort: Effort) -> None:
         self.law, self.subject, self.effort = law, subject, effort
         self.options = effort.options_of(law)
-        self.spent = _Clock()
+        self.spent = Clock()
         self.examples = 0
         self.untried = 0
         self.broken: _Broken | None = None
@@ -150,13 +129,14 @@ class _Search:
     def run(self) -> _Broken | None:
         """The smallest inputs found that break the law, if any do."""
         try:
-            listed = self.law.listed(self.subject)
-            if listed is not None:
-                self._try_each(listed)
-            elif self.law.inputs:
-                self._search()
-            else:
-                self.attempt({})
+            with restoring_torch(), leaving_settings_alone():  # inputs come from calls of the subject, too
+                listed = self.law.listed(self.subject)
+                if listed is not None:
+                    self._try_each(listed)
+                elif self.law.inputs:
+                    self._search()
+                else:
+                    self.attempt({})
         except Exception as error:
             # Without broken, the inputs could not even be made: the subject failed while it gave a structure.
             # With another error, the failure did not come again on the same input: what broke counts all the same.
@@ -205,7 +185,8 @@ def run(law: Law, subject: Any, effort: Effort, expected_failure: str | None = N
     search = _Search(law, subject, effort)
     broken: _Broken | None = None
     try:
-        out_of_reach = law.needs(subject)
+        with restoring_torch(), leaving_settings_alone():
+            out_of_reach = law.needs(subject)
     except Exception as error:
         out_of_reach, broken = None, _Broken({}, error)
     if not (broken or out_of_reach):

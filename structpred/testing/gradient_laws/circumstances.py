@@ -152,7 +152,7 @@ def _circumstance(
     batch: tuple[int, ...], samples: int, epsilon: float, dtype: torch.dtype, unit: float, **others: Any
 ) -> Circumstance:
     made = Circumstance(batch=batch, samples=samples, epsilon=epsilon, dtype=dtype, unit=unit, **others)
-    made = attrs.evolve(made, samples=min(samples, _MOST_ROWS // made.examples))
+    made = attrs.evolve(made, samples=min(samples, max(2, _MOST_ROWS // made.examples)))
     if made.mode is Mode.EVAL and made.scores is Scores.EQUAL:  # all structures would be tied
         made = attrs.evolve(made, scores=Scores.GENERIC)
     if dtype not in (torch.float16, torch.bfloat16):
@@ -171,7 +171,7 @@ _FACTORS: dict[str, list[Any]] = {
     "loss": list(Loss),
     "scores": list(Scores),
     "epsilon": [-1.0, 1.0, -4.0, 0.25, -(2.0**-20), 1024.0],
-    "samples": [2, 1, 3, 5, 65],
+    "samples": [2, 1, 3, 5, 131],  # a prime, so that no chunk of them fits
     "before": list(Before),
     "mode": [Mode.ALL, Mode.ALL, Mode.ALL, *list(Mode)[1:]],
     "dtype": [torch.float64, torch.float32, torch.float16, torch.bfloat16],
@@ -209,8 +209,14 @@ _STEPS = {factor: values[:1] for factor, values in _FACTORS.items()} | {
     "dtype": _FACTORS["dtype"],
     "epsilon": [-(2.0**-20), 1024.0],
 }
+# And in a batch that is worth another way of computing; a mean over it hides what rounding does.
+_LARGE = {factor: values[:1] for factor, values in _FACTORS.items()} | {
+    "batch": [(33_000,)],
+    "dtype": [torch.float64, torch.float32],
+    "upstream": [Upstream.WEIGHTED],
+}
 CIRCUMSTANCES = tuple(
     _circumstance(**it)
-    for factors in (_FACTORS, _BROADCASTING, _WEIGHTS, _NUMBERS, _STEPS)
+    for factors in (_FACTORS, _BROADCASTING, _WEIGHTS, _NUMBERS, _STEPS, _LARGE)
     for it in pairwise(**factors)
 )

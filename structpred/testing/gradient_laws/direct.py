@@ -15,7 +15,7 @@ from torch import Tensor
 from structpred.testing.gradient_laws.calls import expect_close
 from structpred.testing.gradient_laws.case import Call, Case, cases
 from structpred.testing.gradient_laws.lines import TOLERANCE, expect_near, slope
-from structpred.testing.gradient_laws.subject import ObjectiveSubject
+from structpred.testing.gradient_laws.subject import ObjectiveSubject, Subject
 from structpred.testing.law import ViolationError, law
 
 
@@ -81,6 +81,33 @@ def value_is_the_mean_loss_under_noise(subject: ObjectiveSubject, case: Case) ->
         drawn = at.noise if noise is None else noise.draws[-1]
         y = subject.space.argmax(subject.perturbed(case.scores, case.scale, drawn))
         expect_close(prediction, y, "the prediction of solve is not the argmax under the noise that was drawn")
+
+
+def _tells_its_step(subject: Subject) -> str | None:
+    return None if hasattr(subject.module, "solve") else "only for what has a method solve, whose solution has epsilon"
+
+
+@law(needs=_tells_its_step, case=cases)
+def gradient_is_the_difference_over_the_step_taken(subject: ObjectiveSubject, case: Case) -> None:
+    """With the objective's own step, which may have grown, gradients are the difference divided by what ``solve`` says.
+
+    From scores near one another, and from some so far apart that a policy has reason to grow the step.
+    """
+    for factor in (1.0, 64.0):
+        scores = (factor * case.generic_scores()).requires_grad_()
+        module, noise = subject.recording(case)
+        solution = module.solve(scores, case.loss, **subject.keywords(case.seed, case.scale))
+        (got,) = torch.autograd.grad(solution.loss.mean(), scores)
+        dims = len(subject.space.shape)
+        step = solution.epsilon.double().reshape(*solution.epsilon.shape, *(1,) * dims)
+        drawn = torch.zeros(1, *case.scores.shape[:1], *subject.space.noise_shape) if noise is None else noise.draws[0]
+        perturbed = subject.perturbed(scores.detach(), case.scale, drawn.double())
+        low, high = (
+            subject.space.argmax(perturbed + at * step * case.loss.coefficients) for at in (-subject.margin, 1.0)
+        )
+        expected = ((high - low) / ((1 + subject.margin) * step)).mean(0) / len(scores)
+        message = f"at scores of {factor:g} times the size, the gradient is not (y(eps) - y) / eps for solve's epsilon"
+        expect_close(got, expected, message)
 
 
 @law(case=cases)

@@ -87,9 +87,12 @@ def examples(
     rows = usable[torch.randint(len(usable), (it.examples,), generator=generator)]
     if len(it.batch) > 1 and (it.loss is LossKind.ALONG_THE_SECOND or it.scale is Scale.ALONG_THE_SECOND):
         rows = rows.reshape(*it.batch[:2], -1)[:1, :, :1].expand(*it.batch[:2], math.prod(it.batch[2:])).flatten()
-    picks = [settled[:, row].nonzero().flatten() for row in rows.tolist()]
-    random = torch.rand(it.samples, it.examples, generator=generator).T
-    draws = torch.stack([pick[(part * len(pick)).long()] for pick, part in zip(picks, random, strict=True)], 1)
+    counts, order = (
+        settled.sum(0),
+        settled.int().argsort(dim=0, descending=True, stable=True),
+    )  # those that are come first
+    random = torch.rand(it.samples, it.examples, generator=generator)
+    draws = order[(random * counts[rows]).long(), rows]  # (samples, n)
     best = space.argmax(costs)
     # A projection takes the unit of the scores away, and leaves that of the noise.
     unit = it.unit if getattr(subject.module, "projection", Projection.NONE) is Projection.NONE else 1.0

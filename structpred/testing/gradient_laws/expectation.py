@@ -96,22 +96,27 @@ def _shaped(call: Arguments, name: str, gradient: Tensor) -> tuple[Tensor, Tenso
 
 
 def _of_the_plain_call(call: Arguments) -> list[Tensor]:
-    """The gradients for scores and scale of a call in float64, for one dimension of examples."""
+    """The gradients for scores and scale of a call in float64, for one dimension of examples.
+
+    An estimate's have the unit of the loss, by that of the scores, which are one: it is called with numbers near 1.
+    """
     subject, given = call.subject, call.given
+    unit = 1.0 if call.own_step else given.unit
     module = call.module(given.noise)
-    scores, scale = given.scores.clone().requires_grad_(), given.scale.clone().requires_grad_()
+    scores, scale = (given.scores / unit).requires_grad_(), (given.scale / unit).requires_grad_()
     keywords: dict[str, Any] = {"generator": call.generator(0)}
     if subject.noise is not None:
         keywords["scale"] = scale
     if isinstance(subject, ObjectiveSubject):
         if hasattr(module, "reduction"):
             module.reduction = "none"
-        loss = LinearLoss(given.coefficients, call.constant(), event_dims=len(subject.space.shape))
+        coefficients, constant = given.coefficients / unit, call.constant() / unit
+        loss = LinearLoss(coefficients, constant, event_dims=len(subject.space.shape))
         each = module(scores, loss, **keywords)
         number = _reduced(call, each[None])[1] if each.ndim else each
     else:
         y = module(scores, **keywords)
-        number = (y * call.arriving().reshape(y.shape)).sum()
+        number = (y * call.arriving().reshape(y.shape) / unit).sum()
     return _gradients(number, [scores, scale])
 
 

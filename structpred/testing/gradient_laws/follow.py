@@ -95,7 +95,7 @@ class _Call:
         if self.has_projection:  # of scores that are near one another
             finite = self.given.scores.masked_fill(self.given.scores.isinf(), 0)
             tolerance *= 1 + float(finite.abs().max())
-            arrived = float(self.given.coefficients.abs().max())
+            arrived = float(self.arguments.arriving().abs().sum(0).max())  # over the samples
             bounds = {name: bound.clamp(min=arrived) for name, bound in bounds.items()}
         pairs = [("value", got.value, wanted.value, bounds["value"])]
         pairs += [
@@ -203,19 +203,24 @@ class _Call:
             module(scores, **keywords)
 
     def gradients(self, value: Tensor, leaves: dict[str, Tensor], *, twice: bool = False) -> list[Tensor | None]:
-        """One for each leaf. With ``twice``, a second backward pass has the same: only where nothing is tied.
+        """One for each leaf. With ``twice``, a further backward pass has the same: only where nothing is tied.
 
-        That one is to be differentiated again, as far as it can be.
+        That one is to be differentiated again, as far as it can be. Before both, another number arrives.
         """
         if not leaves:
             return []
         if not value.requires_grad:
             raise ViolationError("no gradient reaches", got="a constant", expected=" or ".join(leaves))
-        found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, retain_graph=True)
-        if not twice or self.subject.keeps_a_state:  # its policy may have taken another step
+        again = twice and not self.subject.keeps_a_state  # else its policy may take another step
+        if again:
+            torch.autograd.grad(
+                value, list(leaves.values()), value.new_tensor(-2), allow_unused=True, retain_graph=True
+            )
+        found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, retain_graph=again)
+        if not again:
             return list(found)
-        again = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, create_graph=True)
-        for name, one, other in zip(leaves, found, again, strict=True):
+        once_more = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, create_graph=True)
+        for name, one, other in zip(leaves, found, once_more, strict=True):
             if one is not None and other is not None and not torch.equal(one, other):
                 raise ViolationError(f"a second backward pass has another gradient for {name}", got=other, expected=one)
         return list(found)

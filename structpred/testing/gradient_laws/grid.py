@@ -6,13 +6,16 @@ import attrs
 import torch
 
 from structpred.epsilon import Epsilon
+from structpred.layers.identity import Projection
 from structpred.testing._examples import listed
 from structpred.testing.gradient_laws import definitions
-from structpred.testing.gradient_laws.circumstances import CIRCUMSTANCES, Before, Circumstance, Scale
+from structpred.testing.gradient_laws.circumstances import CIRCUMSTANCES, Before, Circumstance, Scale, Scores
 from structpred.testing.gradient_laws.follow import follow
 from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
 from structpred.testing.law import law
 from structpred.testing.space_laws._rows import most_rows
+
+_MOST_PROJECTED = 3000
 
 
 def _has_a_policy(subject: Subject) -> str | None:
@@ -46,7 +49,11 @@ def _all_of(subject: Subject) -> list[Circumstance]:
         for scale in (Scale.PER_EXAMPLE, Scale.SHARED)
         if size
     ]
-    return [it for it in (*CIRCUMSTANCES, *alike) if it.rows <= most_rows(subject.space)]
+    found = [it for it in (*CIRCUMSTANCES, *alike) if it.rows <= most_rows(subject.space)]
+    if getattr(subject.module, "projection", Projection.NONE) is Projection.NONE:
+        return found
+    # Fine differences have no digits left once they are made large, and its definition takes examples one by one.
+    return [it for it in found if it.scores is not Scores.FINE and it.rows <= _MOST_PROJECTED]
 
 
 _circumstances = listed(_all_of)

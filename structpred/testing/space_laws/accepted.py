@@ -19,8 +19,9 @@ _A_BYTE = 256  # a count of that many more is the same in eight bits
 def accepted_near(space: StructuredSpace, y: Tensor, others: Tensor, seed: int) -> Tensor:
     """Those that ``contains`` accepts of tensors that a loose test takes for structures: ``(count, *shape)``.
 
-    They are a structure y but for one part, or with 256 further ones; none and all parts; and y + b - c, where b and c
-    are among ``others``: of zeros and ones, these have the right sums wherever structures have equal ones.
+    They are a structure y but for one part, or with 256 further ones; none and all parts; and y + b - c and the parity
+    of y + b + c, where b and c are among ``others``: the first, of zeros and ones, have the right sums wherever
+    structures have equal ones; the second have a cycle beside a path, say.
     """
     flat, generator = y.flatten(), torch.Generator().manual_seed(seed)
     parts = torch.randperm(len(flat), generator=generator)[:_MOST_TRIED]
@@ -34,8 +35,9 @@ def accepted_near(space: StructuredSpace, y: Tensor, others: Tensor, seed: int) 
     )
     mixed = flat + b - c
     mixed = mixed[((mixed == 0) | (mixed == 1)).all(1)]
+    parity = (flat + b + c) % 2
     extremes = torch.stack([more, torch.zeros_like(flat), torch.ones_like(flat), 1 - flat])
-    tried = torch.cat([but_one, mixed, extremes]).unique(dim=0).reshape(-1, *y.shape)
+    tried = torch.cat([but_one, mixed, parity, extremes]).unique(dim=0).reshape(-1, *y.shape)
     inside: Tensor = tried[space.contains(tried)]
     return inside
 

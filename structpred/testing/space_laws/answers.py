@@ -14,7 +14,9 @@ from structpred.testing import strategies
 from structpred.testing._examples import per_example, runs
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import (
+    Same,
     best_of,
+    can_enumerate,
     enumerable,
     expect_members,
     expect_not_worse,
@@ -24,6 +26,8 @@ from structpred.testing.oracles import (
     structures_of,
     value,
 )
+
+_POOL = 100
 
 _plain = functools.partial(strategies.scores, dtype=torch.float64, forbidden=False)
 _order = functools.partial(strategies.directions_of, simple=True)
@@ -64,7 +68,11 @@ def no_other_answer_scores_higher(
     y = space.argmax(scores)
     size = scores.abs().flatten(-len(space.shape)).amax(-1)[(..., *(None,) * (1 + len(space.shape)))]
     near = scores.unsqueeze(-1 - len(space.shape)) + nearness * size.clamp(min=strategies.SMALLEST) * others
-    candidates = torch.cat([space.argmax(near), space.argmax(others).expand_as(near)], -1 - len(space.shape))
+    rivals = [space.argmax(near), space.argmax(others).expand_as(near)]
+    if not can_enumerate(space):
+        pool = _pool(Same(space)).to(near.dtype)
+        rivals.append(pool.expand(*near.shape[: -1 - len(space.shape)], *pool.shape))
+    candidates = torch.cat(rivals, -1 - len(space.shape))
     values = value(space, scores.unsqueeze(-1 - len(space.shape)), candidates)  # (*batch, candidates)
     best = values.argmax(-1)
     for index in first(values.amax(-1) > value(space, scores, y) + slack(space, scores, tolerance)):
@@ -77,6 +85,15 @@ def no_other_answer_scores_higher(
             better=values[index][winner].item(),
             other_answer=candidates[index][winner],
         )
+
+
+@functools.lru_cache(maxsize=4)
+def _pool(key: Same) -> Tensor:
+    """Answers to unrelated scores, of both signs and positive: ``(_POOL, *shape)``."""
+    space: StructuredSpace = key.it
+    scores = torch.randn(_POOL, *space.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
+    scores[::2].abs_()
+    return space.argmax(scores)
 
 
 @law(

@@ -21,6 +21,7 @@ from structpred.testing.space_laws._places import FLOATING, Place, places
 from structpred.testing.space_laws.grid import leaving_torch_alone
 
 _MOST_CHOSEN = 40
+_MASKS = 50
 _LOWEST = -(2.0**100)
 
 _plain = functools.partial(strategies.scores, forbidden=False, contiguous=True)
@@ -138,7 +139,7 @@ def infeasible_examples_are_named(space: StructuredSpace, scores: Tensor, hopele
 )
 def only_what_is_infeasible_is_refused(space: StructuredSpace, scores: Tensor, allowed: Tensor) -> None:
     """InfeasibleError names exactly the examples in which every structure uses a part whose score is -inf."""
-    masked = scores.masked_fill(~allowed, -math.inf)
+    masked = torch.cat([scores.masked_fill(~allowed, -math.inf), _masked(space)])
     hopeless = best_of(space, masked, structures_of(space))[0].isneginf()
     expected = [(example,) for example in hopeless.nonzero().flatten().tolist()]
     try:
@@ -149,6 +150,13 @@ def only_what_is_infeasible_is_refused(space: StructuredSpace, scores: Tensor, a
         got = []
     if got != expected:
         raise ViolationError("the examples named infeasible are others", scores=masked, got=got, expected=expected)
+
+
+def _masked(space: StructuredSpace) -> Tensor:
+    """Scores of which a tenth to nearly all are forbidden: of some no structure is left, for one reason or another."""
+    drawn = torch.rand(_MASKS, *space.shape, generator=torch.Generator().manual_seed(0))
+    share = torch.linspace(0.1, 0.95, _MASKS).reshape(_MASKS, *(1,) * len(space.shape))
+    return torch.zeros_like(drawn).masked_fill(drawn < share, -math.inf)
 
 
 @law(place=listed(lambda space: places(space, FLOATING)))

@@ -16,7 +16,7 @@ from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import Same, enumerable, first, structures_of, value
 from structpred.testing.space_laws._places import FLOATING, Place, places
-from structpred.testing.space_laws.grid import leaving_torch_alone
+from structpred.testing.space_laws.grid import leaving_torch_alone, made_anew
 from structpred.testing.strategies import Layout
 
 
@@ -53,6 +53,11 @@ def spread_is_differentiable(space: StructuredSpace, noise: Tensor, weights: Ten
     got = (gradient * noise).sum()
     if not torch.allclose(got, result, rtol=1e-9, atol=1e-9):
         raise ViolationError("the gradient is not that of spread", got=got.item(), expected=result.item())
+    turned = weights.movedim(-1, 0).contiguous().movedim(0, -1)  # the same numbers, in memory that is not contiguous
+    (again,) = torch.autograd.grad(space.spread(variable), variable, turned)
+    if not torch.equal(again, gradient):
+        message = "where what arrives is not contiguous, the gradient is another"
+        raise ViolationError(message, got=again, expected=gradient)
 
 
 @law(place=listed(lambda space: places(space, FLOATING)))
@@ -86,8 +91,21 @@ def spread_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, se
         if not torch.allclose(laid[row].double(), space.spread(rows[row]), rtol=rounding, atol=rounding):
             message = "an example is laid out otherwise than alone and in float64"
             raise ViolationError(message, example=row, got=laid[row], expected=space.spread(rows[row]))
+    there = noise.clone()
+    space.spread(there)
+    there.copy_(other)
+    if not torch.equal(space.spread(there), space.spread(other)):
+        message = "after other noise was written into the same memory, spread answers as before"
+        raise ViolationError(message, got=space.spread(there), expected=space.spread(other))
+    new = made_anew(space)
+    with torch.inference_mode():
+        new.spread(noise.clone())
+    own = noise.clone().requires_grad_()
+    new.spread(own).sum().backward()
+    if own.grad is None:
+        raise ViolationError("after a call in inference mode, spread cuts the gradient")
     variable = noise.double().requires_grad_()
-    (gradient,) = torch.autograd.grad((weights * space.spread(variable)).sum(), variable)
+    (gradient,) = torch.autograd.grad((weights * new.spread(variable)).sum(), variable)
     along, expected = (gradient * other.double()).sum(), (weights * space.spread(other.double())).sum()
     if not torch.allclose(along, expected, rtol=1e-9, atol=1e-9):
         message = "the gradient for the noise is not the adjoint of spread"

@@ -146,6 +146,7 @@ def no_mixture_is_a_member(
     moves += [("a + b - c", target + other - third), ("(a + b + c) / 3", (target + other + third) / 3)]
     one, used = _first(target != 0), (target != 0).double()
     moves += [("a, one of its parts on another", target + one - _first((used - one) != 0))]
+    moves += [(f"a, with {n} and {4 - n} of its parts moved by a half", _turned(target, n)) for n in (1, 3)]
     moves += [("-a", -target), ("3 a", 3 * target), ("a, all others at -1", 2 * target - 1), ("a + 1", target + 1)]
     for what, point in moves:
         for dtype in (torch.float64, torch.float32, torch.int64, torch.int8):
@@ -155,6 +156,23 @@ def no_mixture_is_a_member(
                 for index in first(space.contains(given) & ~corner):
                     shown = {"a": target[index], "b": other[index], "c": third[index]}
                     raise ViolationError(f"contains accepts {what}, of dtype {dtype}", got=given[index], **shown)
+
+
+def _turned(target: Tensor, count: int) -> Tensor:
+    """The structures with ``count`` used parts and ``4 - count`` others moved by a half, where there are so many.
+
+    Sum and sum of squares stay: (1, 1, 1, 0) becomes (0.5, 0.5, 1.5, 0.5), and (1, 0, 0, 0) (0.5, 0.5, 0.5, -0.5).
+    """
+    flat = target.flatten(1)
+    if flat.shape[1] < 4:
+        return target
+    used = flat != 0
+    first, others = (part.double().argsort(dim=1, descending=True, stable=True) for part in (used, ~used))
+    places = torch.cat([first[:, :count], others[:, : 4 - count]], 1)
+    move = torch.tensor([-0.5, -0.5, 0.5, 0.5] if count == 3 else [-0.5, 0.5, 0.5, -0.5], dtype=target.dtype)
+    moved = flat.scatter_add(1, places, move.expand(len(flat), 4))
+    enough = (used.sum(1) >= count) & ((~used).sum(1) >= 4 - count)
+    return moved.where(enough[:, None], flat).reshape(target.shape)
 
 
 def _first(where: Tensor) -> Tensor:
@@ -187,7 +205,12 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
                 raise ViolationError(f"{what}; dtype, shape and entries", got=got, expected=wanted)
             if not torch.equal(laid, before):
                 raise ViolationError("contains changed its argument", got=laid, expected=before)
-            laid.zero_()
+            if laid.is_floating_point():  # as what a layer returns
+                inside = space.contains(laid.clone().requires_grad_().view_as(laid))
+                if not torch.equal(inside, expected.reshape(place.batch)):
+                    message = "for structures that require grad, contains answers otherwise"
+                    raise ViolationError(message, got=inside, expected=expected.reshape(place.batch))
+            laid.data.zero_()  # which leaves the version as it was, as numpy's views do
             got_zeros, zeros = space.contains(laid), space.contains(torch.zeros_like(laid))
             if not torch.equal(got_zeros, zeros):
                 message = "after zeros were written into the same tensor, contains answers otherwise"
