@@ -14,7 +14,7 @@ from torch import Tensor, nn
 import structpred as sp
 from tasks.common.settings import Scale
 from tasks.common.weights import AveragedFrom
-from tasks.sorting.config import Estimator, Method, Schedule, Training, Weights
+from tasks.sorting.config import Estimator, Method, Training, Weights
 from tasks.sorting.losses import linear_loss, reconstruction_error, sorting
 from tasks.sorting.published import AddedUp, undivided
 from tasks.sorting.repetitions import Randomness, ScaleNetworks, ScoreNetworks, draw_sequences, gumbel_of_runs
@@ -72,10 +72,9 @@ def train(
     score_nets = ScoreNetworks(length, [r.scores for r in random])
     scale_nets = ScaleNetworks(length, training.initial_scale, [r.scale for r in random])
     optimizers = [
-        torch.optim.Adam(score_nets.parameters(), lr=training.score_rate, fused=True),
+        torch.optim.Adam(score_nets.parameters(), lr=training.score_rate, betas=(0.9, training.beta2), fused=True),
         training.scale_optimizer.create(scale_nets.parameters(), training.scale_rate),
     ]
-    cosine = torch.optim.lr_scheduler.CosineAnnealingLR(optimizers[0], training.epochs)
     objective = training.objective(method, scale, length)
     variance = training.noise_variance if method is Method.DIRECT else None
     adaptive = sp.AdaptiveScale(torch.ones(len(seeds), 1, 1, 1)) if scale is Scale.ADAPTIVE else None
@@ -111,8 +110,6 @@ def train(
         deployed.keep(running[[log.improved for log in running_logs]])
         for optimizer in optimizers:
             optimizer.step()
-        if training.schedule is Schedule.COSINE:
-            cosine.step()
 
         stopped = torch.tensor([log.stopped for log in running_logs])
         if stopped.any():
