@@ -139,7 +139,7 @@ class PathsBesideCycles(sp.StructuredSpace):
 # --- settings, names, and chunks
 
 
-@broken("enumerate_lists_each_structure_once", 5)
+@broken("enumerate_lists_anew", 5)
 class ListsInLessPrecision(Pairs):
     def enumerate(self) -> Tensor:
         torch.set_float32_matmul_precision("high")
