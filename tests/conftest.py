@@ -7,8 +7,9 @@ seeds, ``--first-seed`` says where to go on.
 import os
 
 import pytest
-import torch
 from hypothesis import settings
+
+from structpred.testing.circumstances import restoring_torch
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, print_blob=True)
 settings.register_profile("fast", derandomize=True, deadline=None, max_examples=8, print_blob=True)
@@ -19,11 +20,8 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "ci"))
 @pytest.fixture(autouse=True)
 def _torch_as_it_was():
     """Some broken spaces leave torch changed, which the tests after them should not see."""
-    grad, dtype, threads = torch.is_grad_enabled(), torch.get_default_dtype(), torch.get_num_threads()
-    yield
-    torch.set_grad_enabled(grad)
-    torch.set_default_dtype(dtype)
-    torch.set_num_threads(threads)
+    with restoring_torch():
+        yield
 
 
 def pytest_addoption(parser):
