@@ -19,6 +19,7 @@ class EdgeList:
 
     nodes: tuple[Hashable, ...] = field(eq=False)
     edges: tuple[tuple[Hashable, Hashable], ...]
+    directed: bool = field(eq=False)
     ends: Tensor = field(init=False, eq=False)
     """The places of each edge's two ends among the nodes: ``(2, edges)``, int64."""
 
@@ -34,10 +35,14 @@ class EdgeList:
 def read_graph(graph: object, *, directed: bool) -> EdgeList:
     """The nodes and edges of a networkx graph that has at least one edge, no self-loops and no parallel edges.
 
+    Those that another space keeps are returned as they are, so that ``attrs.evolve`` can change its other fields.
+
     Raises:
         ArgumentError: for any other.
         MissingExtraError: if networkx is not installed.
     """
+    if isinstance(graph, EdgeList) and graph.directed == directed:
+        return graph
     networkx = import_networkx()
     wanted = "DiGraph" if directed else "Graph"
     if not isinstance(graph, networkx.Graph):
@@ -57,7 +62,7 @@ def read_graph(graph: object, *, directed: bool) -> EdgeList:
     if looped is not None:
         instead = "write graph.remove_edges_from(list(networkx.selfloop_edges(graph)))"
         raise argument_error("graph", "no self-loops", Words(f"one at {looped!r}"), instead)
-    return EdgeList(tuple(graph.nodes), tuple(graph.edges))
+    return EdgeList(tuple(graph.nodes), tuple(graph.edges), directed)
 
 
 def import_networkx() -> Any:

@@ -46,7 +46,8 @@ class DagPath(StructuredSpace):
     from the source has as many arcs), batched in torch on the scores' device; up to 256 paths by scoring them all.
 
     Args:
-        graph: a networkx ``DiGraph``; the space keeps its ``nodes`` and ``edges``, and no attributes.
+        graph: a networkx ``DiGraph``, of which the space keeps ``nodes`` and ``edges`` without attributes; or the
+            ``graph`` of another such space.
         source: the node where every path starts.
         target: the node where every path ends.
 

@@ -24,6 +24,8 @@ _EDGES_A_CALL = 32_768  # one call for few edges would cost its overhead, one fo
 
 def _read_connected(graph: object) -> EdgeList:
     edges = read_graph(graph, directed=False)
+    if edges is graph:  # that of another space, which is connected
+        return edges
     parts = list(import_networkx().connected_components(graph))
     if len(parts) > 1:
         one, other = (name_nodes([node for node in edges.nodes if node in part]) for part in parts[:2])
@@ -41,7 +43,8 @@ class SpanningTree(StructuredSpace):
     the answer is exact at any magnitude. In threads (it lets them run).
 
     Args:
-        graph: a networkx ``Graph``; the space keeps its ``nodes`` and ``edges``, and no attributes.
+        graph: a networkx ``Graph``, of which the space keeps ``nodes`` and ``edges`` without attributes; or the
+            ``graph`` of another such space.
 
     Raises:
         ArgumentError: if the graph is not connected, or is no networkx Graph of two nodes or more.

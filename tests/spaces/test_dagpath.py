@@ -5,6 +5,7 @@ import random
 import re
 import sys
 
+import attrs
 import networkx as nx
 import pytest
 import torch
@@ -148,6 +149,15 @@ def test_changing_the_graph_later_changes_nothing():
     graph.add_edge("b", "c")
     assert space.graph.edges == (("a", "b"),)
     assert space.shape == (1,)
+
+
+def test_evolving_takes_the_graph_that_a_space_keeps():
+    graph = nx.DiGraph([("a", "b"), ("b", "c")])
+    space = sp.DagPath(graph, "a", "c")
+    assert attrs.evolve(space, target="b") == sp.DagPath(graph, "a", "b")
+    assert sp.DagPath(space.graph, "b", "c").argmax(torch.zeros(2)).tolist() == [0, 1]
+    with pytest.raises(sp.ArgumentError, match="graph: expected a networkx DiGraph, got <3 nodes, 3 edges>"):
+        sp.DagPath(sp.SpanningTree(nx.complete_graph(3)).graph, 0, 1)
 
 
 def test_repr_is_short():

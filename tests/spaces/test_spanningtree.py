@@ -4,6 +4,7 @@ import pickle
 import re
 import sys
 
+import attrs
 import networkx as nx
 import pytest
 import torch
@@ -99,6 +100,15 @@ def test_changing_the_graph_later_changes_nothing():
     graph.add_edge(0, 2)
     assert space.graph.edges == ((0, 1), (1, 2))
     assert space.argmax(torch.zeros(2)).tolist() == [1, 1]
+
+
+def test_evolving_takes_the_graph_that_a_space_keeps():
+    space = sp.SpanningTree(nx.complete_graph(3))
+    again = attrs.evolve(space)
+    assert again == space
+    assert again.argmax(torch.tensor([1.0, 2.0, 3.0])).tolist() == [0, 1, 1]
+    with pytest.raises(sp.ArgumentError, match="graph: expected a networkx Graph, got <2 nodes, 1 edges>"):
+        sp.SpanningTree(sp.DagPath(nx.DiGraph([(0, 1)]), 0, 1).graph)
 
 
 def test_repr_is_short():
