@@ -87,10 +87,8 @@ def examples(
     rows = usable[torch.randint(len(usable), (it.examples,), generator=generator)]
     if len(it.batch) > 1 and (it.loss is LossKind.ALONG_THE_SECOND or it.scale is Scale.ALONG_THE_SECOND):
         rows = rows.reshape(*it.batch[:2], -1)[:1, :, :1].expand(*it.batch[:2], math.prod(it.batch[2:])).flatten()
-    counts, order = (
-        settled.sum(0),
-        settled.int().argsort(dim=0, descending=True, stable=True),
-    )  # those that are come first
+    counts = settled.sum(0)
+    order = settled.int().argsort(dim=0, descending=True, stable=True)  # those that are settled come first
     random = torch.rand(it.samples, it.examples, generator=generator)
     draws = order[(random * counts[rows]).long(), rows]  # (samples, n)
     best = space.argmax(costs)

@@ -55,7 +55,7 @@ def spread_is_differentiable(space: StructuredSpace, noise: Tensor, weights: Ten
         raise ViolationError("the gradient is not that of spread", got=got.item(), expected=result.item())
     turned = weights.movedim(-1, 0).contiguous().movedim(0, -1)  # the same numbers, in memory that is not contiguous
     (again,) = torch.autograd.grad(space.spread(variable), variable, turned)
-    if not torch.equal(again, gradient):
+    if not torch.allclose(again, gradient, rtol=1e-9, atol=1e-9):
         message = "where what arrives is not contiguous, the gradient is another"
         raise ViolationError(message, got=again, expected=gradient)
 
