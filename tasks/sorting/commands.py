@@ -19,14 +19,13 @@ from tasks.common.results import commit, open_results
 from tasks.common.settings import Scale, Seeds, at_least_one, not_negative, some_at_least_one
 from tasks.common.table import complete, progress_bar
 from tasks.common.workers import Workers
-from tasks.sorting.config import AUTHORS, BEST, LONG, PAPER, Method, Run, Training
+from tasks.sorting.config import AUTHORS, BEST, PAPER, Method, Run, Training
 from tasks.sorting.report import COLUMNS, TITLE, described, print_outcome
 from tasks.sorting.results import Result
 from tasks.sorting.train import Observer, train
 
 Preset = (
     Annotated[Training, tyro.conf.subcommand("best", default=BEST, description="This project's own training.")]
-    | Annotated[Training, tyro.conf.subcommand("long", default=LONG, description="That for long lists.")]
     | Annotated[Training, tyro.conf.subcommand("paper", default=PAPER, description="The paper's, 5.1 and C.1.")]
     | Annotated[Training, tyro.conf.subcommand("authors", default=AUTHORS, description="Their published code's.")]
 )

@@ -177,6 +177,3 @@ BEST = Training(
     num_samples=1,
     beta2=0.9,  # direct gradients become rare and large, which a long memory of squares lets leap
 )
-
-# For lists of 200 numbers, which 250 epochs are few for.
-LONG = attrs.evolve(BEST, epochs=500, average_from=250)
