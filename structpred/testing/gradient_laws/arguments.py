@@ -109,7 +109,7 @@ class Arguments:
             return self.given.scale.reshape(*it.batch, *noise_shape).to(it.dtype)
         if it.scale is Scale.SHARED:
             return self.given.scale[0].reshape(*(1,) * len(it.batch), *noise_shape).to(it.dtype).clone()
-        if it.scale in (Scale.PER_EXAMPLE, Scale.ALONG_THE_SECOND):
+        if it.scale is Scale.PER_EXAMPLE or it.scale_is_along_one:
             first = self.given.scale.flatten(1)[:, 0]
             each = first.reshape(*it.batch, *(1,) * len(noise_shape)).to(it.dtype)
             return each[tuple(slice(size) for size in self.scale_shape)].clone()
@@ -117,10 +117,12 @@ class Arguments:
 
     @property
     def scale_shape(self) -> tuple[int, ...]:
-        """Of a scale with one entry an example, or one along the second batch dimension."""
+        """Of a scale with one entry an example, or one along one batch dimension."""
         batch, ones = self.it.batch, (1,) * len(self.subject.space.noise_shape)
         if self.it.scale is Scale.ALONG_THE_SECOND and len(batch) > 1:
             batch = (1, batch[1], *(1,) * (len(batch) - 2))
+        elif self.it.scale is Scale.ALONG_THE_FIRST and batch:
+            batch = (batch[0], *(1,) * (len(batch) - 1))
         return (*batch, *ones)
 
     def loss(self) -> LinearLoss:
@@ -163,7 +165,8 @@ class Arguments:
             if it.mode is not Mode.ONLY_SCORES and isinstance(scale, Tensor):
                 found["the scale"] = scale.requires_grad_()
         if self.loss_has_gradients:
-            found["the coefficients"] = loss.coefficients.requires_grad_()
+            if it.loss is not Loss.ONLY_CONSTANT_REQUIRES_GRAD:
+                found["the coefficients"] = loss.coefficients.requires_grad_()
             if not self.is_potential and isinstance(loss.constant, Tensor):
                 found["the constant"] = loss.constant.requires_grad_()
         return found
@@ -178,7 +181,8 @@ class Arguments:
             return False  # it hangs on the target alone
         if it.mode is Mode.ALL and it.loss in (Loss.BROADCAST, Loss.WITHOUT_BATCH, Loss.ALONG_THE_SECOND):
             return True
-        required = it.loss is Loss.REQUIRES_GRAD and (it.mode.has_gradients or it.mode is Mode.EVAL)
+        asked = it.loss in (Loss.REQUIRES_GRAD, Loss.ONLY_CONSTANT_REQUIRES_GRAD)
+        required = asked and (it.mode.has_gradients or it.mode is Mode.EVAL)
         return required or it.mode is Mode.ONLY_LOSS
 
     @property

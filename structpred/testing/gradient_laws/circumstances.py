@@ -42,6 +42,8 @@ class Scale(enum.Enum):
     PER_VARIABLE = enum.auto()
     SHARED = enum.auto()
     """One a variable, the same for all examples, in dimensions of size 1."""
+    ALONG_THE_FIRST = enum.auto()
+    """One along the first batch dimension alone, in which the others have size 1."""
     ALONG_THE_SECOND = enum.auto()
     """One along the second batch dimension alone, where there are two; one an example otherwise."""
     OWN_NUMBER = enum.auto()
@@ -57,6 +59,7 @@ class Loss(enum.Enum):
     KNOWN_BEST = enum.auto()
     REQUIRES_GRAD = enum.auto()
     """Coefficients and constant do, as if a network had made them."""
+    ONLY_CONSTANT_REQUIRES_GRAD = enum.auto()
     NUMBER = enum.auto()
     """The constant is a number."""
     BROADCAST = enum.auto()
@@ -140,6 +143,11 @@ class Circumstance:
         return math.prod(self.batch)
 
     @property
+    def scale_is_along_one(self) -> bool:
+        """Whether the scale has one entry for each index of one batch dimension."""
+        return self.scale in (Scale.ALONG_THE_FIRST, Scale.ALONG_THE_SECOND)
+
+    @property
     def rows(self) -> int:
         return self.examples * self.samples
 
@@ -184,7 +192,13 @@ _FACTORS: dict[str, list[Any]] = {
 # Once more where nothing but broadcasting can go wrong: in some combinations above a step changes no structure.
 _BROADCASTING = {factor: values[:1] for factor, values in _FACTORS.items()} | {
     "batch": [(3, 5), (2, 3, 4)],
-    "scale": [Scale.PER_EXAMPLE, Scale.PER_VARIABLE, Scale.SHARED, Scale.ALONG_THE_SECOND],
+    "scale": [
+        Scale.PER_EXAMPLE,
+        Scale.PER_VARIABLE,
+        Scale.SHARED,
+        Scale.ALONG_THE_FIRST,
+        Scale.ALONG_THE_SECOND,
+    ],
     "loss": list(Loss),
     "upstream": list(Upstream),
 }

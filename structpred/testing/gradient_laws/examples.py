@@ -87,6 +87,8 @@ def examples(
     rows = usable[torch.randint(len(usable), (it.examples,), generator=generator)]
     if len(it.batch) > 1 and (it.loss is LossKind.ALONG_THE_SECOND or it.scale is Scale.ALONG_THE_SECOND):
         rows = rows.reshape(*it.batch[:2], -1)[:1, :, :1].expand(*it.batch[:2], math.prod(it.batch[2:])).flatten()
+    if it.batch and it.scale is Scale.ALONG_THE_FIRST:
+        rows = rows.reshape(it.batch[0], -1)[:, :1].expand(it.batch[0], math.prod(it.batch[1:])).flatten()
     counts = settled.sum(0)
     order = settled.int().argsort(dim=0, descending=True, stable=True)  # those that are settled come first
     random = torch.rand(it.samples, it.examples, generator=generator)
@@ -131,6 +133,7 @@ def _scale(it: Circumstance, count: int, noise_shape: tuple[int, ...], generator
     """Powers of 2, ``(count, *noise_shape)``, that differ where the circumstance's can."""
     shape = {
         Scale.PER_EXAMPLE: (count, *(1,) * len(noise_shape)),
+        Scale.ALONG_THE_FIRST: (count, *(1,) * len(noise_shape)),
         Scale.ALONG_THE_SECOND: (count, *(1,) * len(noise_shape)),
         Scale.PER_VARIABLE: (count, *noise_shape),
         Scale.SHARED: (1, *noise_shape),

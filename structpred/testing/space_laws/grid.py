@@ -23,7 +23,7 @@ from structpred.testing.oracles import can_enumerate, expect_members, first, sla
 from structpred.testing.space_laws._rows import COUNT, Rows, bank, most_rows
 from structpred.testing.strategies import Layout
 
-_MANY_ROWS = (4_099, 33_000)
+_MANY_ROWS = (4_099, 66_000)
 _MOST_COMPARED = 110_000_000  # entries of all structures with all examples, as some spaces compare them at once
 
 
@@ -109,7 +109,7 @@ CIRCUMSTANCES = (
 
 
 def _circumstances(space: StructuredSpace) -> list[Circumstance]:
-    """Those of all spaces, batches as long as a dimension of the structures, and one of more than int16 counts.
+    """Those of all spaces, batches as long as a dimension of the structures, and one of more than 16 bits count.
 
     And one of a few more than a chunk may hold.
     """

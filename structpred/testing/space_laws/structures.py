@@ -205,11 +205,16 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
                 raise ViolationError(f"{what}; dtype, shape and entries", got=got, expected=wanted)
             if not torch.equal(laid, before):
                 raise ViolationError("contains changed its argument", got=laid, expected=before)
-            if laid.is_floating_point():  # as what a layer returns
-                inside = space.contains(laid.clone().requires_grad_().view_as(laid))
-                if not torch.equal(inside, expected.reshape(place.batch)):
-                    message = "for structures that require grad, contains answers otherwise"
-                    raise ViolationError(message, got=inside, expected=expected.reshape(place.batch))
+            if laid.is_floating_point():
+                as_of_a_layer = laid.clone().requires_grad_().view_as(laid)
+                for what, given in (
+                    ("that require grad", as_of_a_layer),
+                    ("with -0.0 for 0", laid.where(laid != 0, -0.0)),
+                ):
+                    inside = space.contains(given)
+                    if not torch.equal(inside, expected.reshape(place.batch)):
+                        message = f"for structures {what}, contains answers otherwise"
+                        raise ViolationError(message, got=inside, expected=expected.reshape(place.batch))
             laid.data.zero_()  # which leaves the version as it was, as numpy's views do
             got_zeros, zeros = space.contains(laid), space.contains(torch.zeros_like(laid))
             if not torch.equal(got_zeros, zeros):

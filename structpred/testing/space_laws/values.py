@@ -135,13 +135,20 @@ def _others(value: Any) -> Iterator[Any]:
         yield value + 1
         yield value * 0
         yield -value
+        if value.ndim and len(value) > 1:
+            yield value[:1]  # which broadcasts against the others
         for index in range(min(len(value), _MOST_ENTRIES) if value.ndim == 1 else 0):
             for other in _others(value[index].item()):
                 entries = copy.deepcopy(value)
                 entries[index] = other
                 yield entries
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from ({**value, key: other} for other in _others(entry))
     elif isinstance(value, tuple | list) and value:
         yield value[::-1]
+        yield type(value)([*value[1:], *value[:1]])
+        yield value[:-1]
         for index, entry in enumerate(value):
             for other in _others(entry):
                 yield type(value)([*value[:index], other, *value[index + 1 :]])

@@ -209,3 +209,68 @@ class NamesExamplesOfOneHalfAlone(sp.StructuredSpace):
     def enumerate(self) -> Tensor:
         one, other = sp.KSubset(self.first, 2).enumerate(), sp.OneHot(self.second).enumerate()
         return torch.cat([one.repeat_interleave(len(other), 0), other.repeat(len(one), 1)], -1)
+
+
+@broken(ANY, 4)
+class NumbersExamplesInSixteenBitsWithoutSign(sp.OneHot):
+    placement: ClassVar[sp.SolverPlacement] = sp.SolverPlacement.ON_CPU
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        y = np.zeros(scores.shape)
+        y[np.arange(len(scores)).astype(np.uint16), scores.argmax(-1).numpy()] = 1
+        return torch.as_tensor(y)
+
+
+@broken("contains_tells_examples_apart", 5)
+class ZerosHaveNoSign(Pairs):
+    def contains(self, y: Tensor) -> Tensor:
+        return super().contains(y) & ~(y.signbit() if y.is_floating_point() else y != y).any(-1)
+
+
+class OfWeights(sp.StructuredSpace):
+    """Right: items whose weights, of an array or a mapping, are within a capacity."""
+
+    weights: Any
+    capacity: float
+
+    @property
+    def numbers(self) -> list[float]:
+        named = isinstance(self.weights, dict)
+        return [self.weights[name] for name in sorted(self.weights)] if named else list(self.weights)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.weights),)
+
+    def enumerate(self) -> Tensor:
+        every = torch.tensor(list(itertools.product([0.0, 1.0], repeat=len(self.weights))))
+        return every[self.contains(every)]
+
+    def contains(self, y: Tensor) -> Tensor:
+        fits = (y == 1).double() @ torch.tensor(self.numbers).double() <= self.capacity
+        return ((y == 0) | (y == 1)).all(-1) & fits
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        every = self.enumerate().to(scores)
+        return every[(scores.masked_fill(scores.isneginf(), -1e290) @ every.mT).argmax(-1)]
+
+
+@broken("equality_sees_every_field", np.array([2.0, 2.0, 2.0]), 4.0)
+@attrs.frozen
+class OneWeightForAllIsEqual(OfWeights):
+    weights: np.ndarray = attrs.field(eq=attrs.cmp_using(eq=lambda one, other: bool(np.all(one == other))), hash=False)
+    capacity: float
+
+
+@broken("equality_sees_every_field", {"a": 2.0, "b": 3.0, "c": 4.0}, 5.0)
+@attrs.frozen
+class EqualByNames(OfWeights):
+    weights: dict[str, float] = attrs.field(eq=lambda weights: sorted(weights), hash=False)
+    capacity: float
+
+
+@broken("equality_sees_every_field", (1.0, 2.0, 3.0), 3.0)
+@attrs.frozen
+class EqualInAnyOrder(OfWeights):
+    weights: tuple[float, ...] = attrs.field(eq=frozenset)
+    capacity: float

@@ -146,3 +146,21 @@ class Keeps(torch.autograd.Function):
 class KeepsWhatArrivedFirst(sp.PerturbedArgmax):
     def forward(self, scores, **given):
         return Keeps.apply(super().forward(scores, **given))
+
+
+@direct("direct_calls_follow_their_definition", epsilon=-1.0, scale=1.0)
+class ConstantsAloneAreDetached(sp.PerturbedDirectLoss):
+    def solve(self, scores, supervision, **given):
+        constant = supervision.constant
+        if isinstance(constant, Tensor) and not supervision.coefficients.requires_grad:
+            supervision = attrs.evolve(supervision, constant=constant.detach())
+        return super().solve(scores, supervision, **given)
+
+
+@direct("direct_calls_follow_their_definition", epsilon=-1.0, scale=1.0)
+class ScalesAlongTheFirstDimensionAreTiled(sp.PerturbedDirectLoss):
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        batch, ones = scores.shape[:-1], (1,)
+        if isinstance(scale, Tensor) and scale.numel() > 1 and scale.shape == (*batch[:1], *ones * len(batch)):
+            scale = scale.flatten().repeat(batch[1:].numel()).reshape(*batch, 1)
+        return super().solve(scores, supervision, scale=scale, generator=generator)
