@@ -43,7 +43,7 @@ class Scale(enum.Enum):
     SHARED = enum.auto()
     """One a variable, the same for all examples, in dimensions of size 1."""
     ALONG_THE_FIRST = enum.auto()
-    """One along the first batch dimension alone, in which the others have size 1."""
+    """One along the first batch dimension alone; the others have size 1."""
     ALONG_THE_SECOND = enum.auto()
     """One along the second batch dimension alone, where there are two; one an example otherwise."""
     OWN_NUMBER = enum.auto()

@@ -146,31 +146,6 @@ class ListsInLessPrecision(Pairs):
         return super().enumerate()
 
 
-@broken("equality_sees_every_field", np.array([1000.0, 1001.0, 1003.0, 500.0]), 2001.0)
-@attrs.frozen
-class WeightsThatAreClose(sp.StructuredSpace):
-    """Right, but for arrays of nearly the same weights, which are equal."""
-
-    weights: np.ndarray = attrs.field(eq=attrs.cmp_using(eq=functools.partial(np.allclose, rtol=1e-3)), hash=False)
-    capacity: float
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        return self.weights.shape
-
-    def enumerate(self) -> Tensor:
-        every = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * len(self.weights))
-        return every[every.double() @ torch.as_tensor(self.weights) <= self.capacity]
-
-    def contains(self, y: Tensor) -> Tensor:
-        fits = (y == 1).double() @ torch.as_tensor(self.weights) <= self.capacity
-        return ((y == 0) | (y == 1)).all(-1) & fits
-
-    def _argmax(self, scores: Tensor) -> Tensor:
-        every = self.enumerate().to(scores)
-        return every[(scores.masked_fill(scores.isneginf(), -1e290) @ every.mT).argmax(-1)]
-
-
 @broken(ANY, 4)
 class LeavesOutTheLastPiece(sp.Matching):
     placement: ClassVar[sp.SolverPlacement] = sp.SolverPlacement.ON_CPU
@@ -253,6 +228,13 @@ class OfWeights(sp.StructuredSpace):
     def _argmax(self, scores: Tensor) -> Tensor:
         every = self.enumerate().to(scores)
         return every[(scores.masked_fill(scores.isneginf(), -1e290) @ every.mT).argmax(-1)]
+
+
+@broken("equality_sees_every_field", np.array([1000.0, 1001.0, 1003.0, 500.0]), 2001.0)
+@attrs.frozen
+class WeightsThatAreClose(OfWeights):
+    weights: np.ndarray = attrs.field(eq=attrs.cmp_using(eq=functools.partial(np.allclose, rtol=1e-3)), hash=False)
+    capacity: float
 
 
 @broken("equality_sees_every_field", np.array([2.0, 2.0, 2.0]), 4.0)
