@@ -3,10 +3,11 @@
 1. ``smoke``: every space, objective and layer there against the CPU;
 2. ``speed``: the objective's share of a step, and images a second, for three image sets in three ways of computing, and
    Table 4's step against stochastic NeuralSort's;
-3. ``table-3``: accuracies of direct loss minimization, and of baselines if asked for, for k = 5 and 1, on short
+3. ``table-2``: an epoch of sorting against Gumbel-Sinkhorn's;
+4. ``table-3``: accuracies of direct loss minimization, and of baselines if asked for, for k = 5 and 1, on short
    schedules;
-4. ``compiled``: the speeds through a compiler, a minute for each network;
-5. ``paper``: accuracies by the paper's protocol, which takes hours for the residual networks.
+5. ``compiled``: the speeds through a compiler, a minute for each network;
+6. ``paper``: accuracies by the paper's protocol, which takes hours for the residual networks.
 
 Each result is written when it is there, and trainings are saved as they go: the same command goes on where a killed one
 was. It needs no command-line library and no integer-program solver.
@@ -27,7 +28,8 @@ from rich.console import Console
 
 from benchmarks.gpu import smoke, trainings
 from benchmarks.gpu.records import Records
-from benchmarks.gpu.speed import measure
+from benchmarks.gpu.speed import measure, measure_sorting
+from benchmarks.rows.rivals import LENGTHS
 from tasks.common.checkpoint import Checkpoint, checkpoint_beside
 from tasks.common.results import ResultsFile, commit
 from tasks.common.table import progress_bar
@@ -36,7 +38,7 @@ from tasks.knn.data import Data, Images
 from tasks.knn.results import Result
 from tasks.knn.session import Session, Source
 
-STAGES = ("smoke", "speed", "table-3", "compiled", "paper")
+STAGES = ("smoke", "speed", "table-2", "table-3", "compiled", "paper")
 _SAVE_EVERY = 20.0  # seconds
 
 
@@ -57,6 +59,7 @@ def main(arguments: list[str] | None = None) -> int:
         default=[Method.DIRECT],
         help="what short ones train on; direct if not said",
     )
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="of short schedules; 0 if not said")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--tiny", action="store_true", help="a rehearsal of seconds, on images of noise")
     options = parser.parse_args(arguments)
@@ -73,6 +76,8 @@ def main(arguments: list[str] | None = None) -> int:
     rounds, count = (1, 100) if options.tiny else (20, None)
     for name, step in steps.items():
         records.make("speed", name, partial(measure, step, rounds, count))
+    for length in LENGTHS if "table-2" in options.stages else ():
+        records.make("table-2", f"d = {length}", partial(measure_sorting, length, device, rounds))
 
     def train(stage: str, runs: Mapping[str, Run]) -> None:
         source, kind = Source(data_dir=options.data_dir), _OfNoise if options.tiny else Session
@@ -81,9 +86,10 @@ def main(arguments: list[str] | None = None) -> int:
             records.make(stage, name, partial(_train, run, options.output / "gpu-knn.jsonl", session, console))
 
     if "table-3" in options.stages:
-        train(
-            "table-3", trainings.short_runs(options.datasets, options.ks, options.epochs, options.methods, options.tiny)
+        runs = trainings.short_runs(
+            options.datasets, options.ks, options.epochs, options.methods, options.seeds, options.tiny
         )
+        train("table-3", runs)
     if "compiled" in options.stages and not options.tiny:
         for name, step in trainings.compiled_steps(options.device).items():
             records.make("compiled", name, partial(measure, step, rounds, count))

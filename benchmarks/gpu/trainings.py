@@ -54,14 +54,20 @@ def compiled_steps(device: str) -> dict[str, Step]:
 
 
 def short_runs(
-    datasets: Iterable[DataSet], ks: Iterable[int], epochs: int, methods: Iterable[Method], tiny: bool
+    datasets: Iterable[DataSet],
+    ks: Iterable[int],
+    epochs: int,
+    methods: Iterable[Method],
+    seeds: Iterable[int],
+    tiny: bool,
 ) -> dict[str, Run]:
     """Trainings of minutes at most, on the same images by each method; direct with the library's step and scale."""
     return {
-        f"{dataset.value}, {training.epochs} epochs, k = {k}, {method.value}": Run(
-            _small(training) if tiny else training, k, method.scale or Scale.ADAPTIVE, seed=0, method=method
+        f"{dataset.value}, {training.epochs} epochs, k = {k}, {method.value}, seed {seed}": Run(
+            _small(training) if tiny else training, k, method.scale or Scale.ADAPTIVE, seed, method=method
         )
         for dataset in datasets
+        for seed in seeds
         for k in ks
         for training in [_short(dataset, epochs)]
         for method in methods

@@ -31,11 +31,11 @@ _STEPS = 20
 class SortingEpoch:
     """One batch of the sorting experiment: its networks, an objective, and their optimizers."""
 
-    def __init__(self, length: int, objective: sp.Objective) -> None:
+    def __init__(self, length: int, objective: sp.Objective, device: torch.device) -> None:
         torch.manual_seed(0)
-        self.x = torch.rand(10, length)
-        self.score_net = nn.Sequential(nn.Linear(1, 32), nn.ReLU(), nn.Linear(32, length))
-        self.scale_net = nn.Sequential(nn.Linear(length, 1), nn.Softplus())
+        self.x = torch.rand(10, length).to(device)
+        self.score_net = nn.Sequential(nn.Linear(1, 32), nn.ReLU(), nn.Linear(32, length)).to(device)
+        self.scale_net = nn.Sequential(nn.Linear(length, 1), nn.Softplus()).to(device)
         self.objective = objective
         self._relaxed = isinstance(objective, GumbelSinkhorn)
         self.loss = reconstruction_error(self.x) if self._relaxed else linear_loss(Decomposition.HAMMING, self.x)
@@ -62,22 +62,22 @@ class SortingEpoch:
         return 100 * float((y * target).sum(-1).mean())
 
 
-def _pair(length: int) -> tuple[SortingEpoch, SortingEpoch]:
+def sorting_epochs(length: int, device: torch.device = torch.device("cpu")) -> tuple[SortingEpoch, SortingEpoch]:
     space = sp.Matching(length)
     direct = sp.PerturbedDirectLoss(space, epsilon=-12.0, num_samples=5)
-    return SortingEpoch(length, direct), SortingEpoch(length, GumbelSinkhorn(space))
+    return SortingEpoch(length, direct, device), SortingEpoch(length, GumbelSinkhorn(space), device)
 
 
 def _sorting(length: int) -> Case:
     def quality() -> Quality:
-        trained = _pair(length)
+        trained = sorting_epochs(length)
         for epoch in trained:
             for _ in range(_EPOCHS):
                 epoch()
         ours, theirs = (epoch.percent_placed() for epoch in trained)
         return Quality(f"% of numbers placed after {_EPOCHS} epochs", ours, theirs, ours == theirs)
 
-    return Case(*_pair(length), quality)
+    return Case(*sorting_epochs(length), quality)
 
 
 class AllPairs(NeuralSort):

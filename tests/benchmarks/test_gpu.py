@@ -44,25 +44,28 @@ def test_a_rehearsal_measures_all_and_a_second_call_what_the_files_lack(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     options = ["--device", "cpu", "--tiny", "--output", str(tmp_path), "--methods", "direct", "neuralsort"]
+    options += ["--seeds", "0", "1"]
     assert main(options) == 0, capsys.readouterr().out
     path = tmp_path / "gpu.jsonl"
     records = ResultsFile(path, Record).read()
     names = {
         stage: [record.name for record in records if record.stage == stage]
-        for stage in ("smoke", "speed", "table-3", "paper")
+        for stage in ("smoke", "speed", "table-2", "table-3", "paper")
     }
     assert set(names["smoke"]) == set(smoke.cases())
     assert len(names["speed"]) == 3 * (3 + 2)
+    assert names["table-2"] == ["d = 10", "d = 40", "d = 100"]
     epochs = {"cifar-10": 60, "fashion-mnist": 60, "mnist": 20}
     methods = ("direct", "neuralsort")
     assert names["table-3"] == [
-        f"{name}, {count} epochs, k = {k}, {method}"
+        f"{name}, {count} epochs, k = {k}, {method}, seed {seed}"
         for name, count in epochs.items()
+        for seed in (0, 1)
         for k in (5, 1)
         for method in methods
     ]
     assert names["paper"] == [f"{name}, paper, k = {k}" for k in (5, 1) for name in epochs]
-    assert len(ResultsFile(tmp_path / "gpu-knn.jsonl", Result).read()) == 18
+    assert len(ResultsFile(tmp_path / "gpu-knn.jsonl", Result).read()) == 30
     assert sorted(file.name for file in tmp_path.iterdir()) == ["gpu-knn.jsonl", "gpu.jsonl"]
     whole = path.read_bytes()
     path.write_bytes(whole.replace(whole.splitlines(keepends=True)[3], b"")[:-7])  # one is gone, and the last cut short
@@ -71,7 +74,7 @@ def test_a_rehearsal_measures_all_and_a_second_call_what_the_files_lack(
     again = ResultsFile(path, Record).read()
     assert {(record.stage, record.name) for record in again} == {(record.stage, record.name) for record in records}
     assert len(again) == len(records)
-    assert len(ResultsFile(tmp_path / "gpu-knn.jsonl", Result).read()) == 18
+    assert len(ResultsFile(tmp_path / "gpu-knn.jsonl", Result).read()) == 30
     assert len(capsys.readouterr().out.splitlines()) < 10
 
 
