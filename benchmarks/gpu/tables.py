@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import functools
+import statistics
 from pathlib import Path
 
 import attrs
 
 from benchmarks.gpu.records import Record
+from benchmarks.interval import Interval
 from benchmarks.page import markdown
 from benchmarks.reproduction.accuracy import interval_of
+from tasks.common.report import cell_of
 from tasks.common.results import ResultsFile
 from tasks.common.settings import Scale
-from tasks.knn.config import DataSet, Method
+from tasks.knn.config import DataSet, Method, Run
 from tasks.knn.report import described, paper_percent
 from tasks.knn.results import Result
 
@@ -36,8 +39,8 @@ def answers() -> list[str]:
     """How many cases were compared with the CPU, and which differ."""
     cases = [record for record in records() if record.stage == "smoke"]
     same = sum("equal" in record.values for record in cases)
-    machine, commit = cases[0].machine, cases[0].commit
-    return [f"{same} of {len(cases)} cases answer as on the CPU ({machine}, commit {commit})."]
+    machines, commits = (" and ".join(sorted(it)) for it in ({c.machine for c in cases}, {c.commit for c in cases}))
+    return [f"{same} of {len(cases)} cases answer as on the CPU ({machines}, commit {commits})."]
 
 
 def speeds() -> list[str]:
@@ -67,29 +70,73 @@ def table_4() -> list[str]:
     return markdown(["k = 3, on a GPU", "direct", "stochastic NeuralSort", "ratio"], *rows)
 
 
+def table_2() -> list[str]:
+    """An epoch of sorting by each of the two methods."""
+    rows = []
+    for record in records():
+        if record.stage == "table-2":
+            direct, rival = (f"{record.values[key]:.1f} ms" for key in ("direct_ms", "gumbel_sinkhorn_ms"))
+            rows.append([record.name.removeprefix("d = "), direct, rival, f"**{record.values['ratio']:.2f}**"])
+    return markdown(["d, on a GPU", "direct", "Gumbel-Sinkhorn", "ratio"], *rows)
+
+
+def _cells() -> dict[Run, dict[int, Result]]:
+    """The accuracies of each seed, by what they share but for it: by set and k, then in the order of the file."""
+    found: dict[Run, dict[int, Result]] = {}
+    order = list(_NAMES)
+    for result in sorted(accuracies(), key=lambda it: (order.index(it.run.training.dataset), -it.run.k)):
+        found.setdefault(cell_of(result.run), {})[result.run.seed] = result
+    return found
+
+
 def table_3() -> list[str]:
     """The test images in the right class, beside the paper's figure: of the direct loss that with a learned sigma."""
     rows = []
-    order = list(_NAMES)
-    for result in sorted(accuracies(), key=lambda it: (order.index(it.run.training.dataset), -it.run.k)):
-        run, training = result.run, result.run.training
-        interval = interval_of([result])
+    for run, seeds in _cells().items():
+        training, results = run.training, list(seeds.values())
+        interval = interval_of(results)
         direct = run.method is Method.DIRECT
         paper = paper_percent(attrs.evolve(run, scale=Scale.LEARNED) if direct else run)
-        seconds = sum(epoch.seconds for epoch in result.epochs)
+        seconds = statistics.median(sum(epoch.seconds for epoch in result.epochs) for result in results)
         rows.append(
             [
-                f"{_NAMES[training.dataset]}, k = {run.k}, {'direct' if direct else described(run)}",
+                _described(run),
                 f"{paper:.2f}",
                 f"{interval.value:.2f} [{interval.low:.2f}, {interval.high:.2f}]",
+                str(len(results)),
                 str(training.epochs),
                 str(training.queries),
                 str(training.num_samples) if direct else "",
                 f"{seconds:.0f} s",
             ]
         )
-    header = ["on a GPU", "paper, 220 epochs", "here", "epochs", "queries a step", "draws", "steps' time"]
+    header = ["on a GPU", "paper, 220 epochs", "here", "seeds", "epochs", "queries a step", "draws", "steps' time"]
     return markdown(header, *rows)
+
+
+def beside_baselines() -> list[str]:
+    """By how many points the direct loss is ahead on the same images, paired by their seeds."""
+    rows = []
+    for direct, ours in _cells().items():
+        for run, theirs in _cells().items():
+            rival = attrs.evolve(direct, method=run.method, scale=run.scale)
+            seeds = sorted(ours.keys() & theirs.keys())
+            if direct.method is Method.DIRECT and run == rival != direct and len(seeds) > 1:
+                ahead = Interval.student([100 * (_test(ours[seed]) - _test(theirs[seed])) for seed in seeds])
+                name = f"{_NAMES[run.training.dataset]}, k = {run.k}"
+                points = f"{ahead.value:+.2f} [{ahead.low:+.2f}, {ahead.high:+.2f}]"
+                rows.append([name, described(run), points, str(len(seeds))])
+    return markdown(["on a GPU", "against", "points ahead", "seeds"], *rows)
+
+
+def _test(result: Result) -> float:
+    assert result.test is not None
+    return result.test
+
+
+def _described(run: Run) -> str:
+    method = "direct" if run.method is Method.DIRECT else described(run)
+    return f"{_NAMES[run.training.dataset]}, k = {run.k}, {method}"
 
 
 def choice() -> list[str]:

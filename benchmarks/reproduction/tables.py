@@ -13,7 +13,9 @@ TABLES: Tables = {
     "table 2": seconds.of_sorting,
     "table 3": accuracy.table,
     "verdict 3": accuracy.verdict,
+    "table 2 on a GPU": on_a_gpu.table_2,
     "table 3 on a GPU": on_a_gpu.table_3,
+    "beside baselines on a GPU": on_a_gpu.beside_baselines,
     "table 4": seconds.of_neighbours,
     "table 4 on a GPU": on_a_gpu.table_4,
 }
