@@ -13,6 +13,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
+from structpred._autocast import without_autocast
 from structpred._scale import usable_scale
 from structpred.noise import Noise
 from structpred.spaces.base import StructuredSpace
@@ -72,7 +73,9 @@ def perturb(
     else:
         scaled = draws if scale == 1 else scale * draws
         noise_std = scores.new_full((), std) * scale
-    return Perturbed(scores + space.spread(scaled), scores.detach(), draws, noise_std, scale)
+    with without_autocast(scores.device):
+        laid = space.spread(scaled)
+    return Perturbed(scores + laid, scores.detach(), draws, noise_std, scale)
 
 
 def _root_mean_square(scale: Tensor, space: StructuredSpace) -> Tensor:

@@ -8,9 +8,11 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from structpred._autocast import without_autocast
 from structpred._threads import fill_rows
 from structpred.spaces._out_of_time import OutOfTimeError
 
+_CPU = torch.device("cpu")
 _MOST_SUMMED = 100_000_000  # sums of so many scores of that size are still finite in float64
 
 
@@ -35,6 +37,8 @@ def solve_rows(
 ) -> Tensor:
     """``solve(flat, which)`` where and on what the placement says; the answer in flat's dtype, on its device.
 
+    Within ``torch.autocast`` as without it.
+
     Args:
         placement: of the solver.
         solve: the answers for some rows.
@@ -45,9 +49,11 @@ def solve_rows(
     finer = torch.promote_types(flat.dtype, torch.float32)  # half precision would make ties
     if placement is SolverPlacement.ON_DEVICE:
         overflows = largest * _MOST_SUMMED > torch.finfo(finer).max
-        y = solve(flat.to(torch.float64 if overflows else finer), which)
+        with without_autocast(flat.device):
+            y = solve(flat.to(torch.float64 if overflows else finer), which)
     elif placement is SolverPlacement.ON_CPU:
-        y = solve(flat.to("cpu", torch.float64).contiguous(), which)
+        with without_autocast(_CPU):
+            y = solve(flat.to("cpu", torch.float64).contiguous(), which)
     else:
         # Here and not in the threads, where new large arrays are slow.
         doubles = flat.to("cpu", torch.float64).contiguous()
@@ -64,7 +70,8 @@ def solve_rows(
                     raise OutOfTimeError(late) from None
                 return error.y
 
-        fill_rows(solve_some, y)
+        with without_autocast(_CPU):  # in this thread, if it takes a part; others have no autocast
+            fill_rows(solve_some, y)
         if late:
             raise OutOfTimeError(late, y)
     return y.to(flat.device, flat.dtype)

@@ -6,12 +6,37 @@ precision, say). All combinations of pairs are a few dozen calls where the produ
 
 from __future__ import annotations
 
+import enum
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
+
+T = TypeVar("T")
+
+
+class Where(enum.Enum):
+    """Where a call is made."""
+
+    HERE = enum.auto()
+    IN_AUTOCAST = enum.auto()
+    """In a block for training in mixed precision."""
+    IN_ANOTHER_THREAD = enum.auto()
+    """One that was just begun, as a data loader or a server has."""
+
+    def run(self, call: Callable[[], T], dtype: torch.dtype) -> T:
+        """What the call returns, made there, with tensors of this dtype."""
+        if self is Where.IN_AUTOCAST:
+            # Autocast for one half precision has no products of the other.
+            with torch.autocast("cpu", dtype=torch.float16 if dtype is torch.float16 else torch.bfloat16):
+                return call()
+        if self is Where.IN_ANOTHER_THREAD:
+            with ThreadPoolExecutor(1) as pool:
+                return pool.submit(call).result()
+        return call()
 
 
 def pairwise(**factors: Sequence[Any]) -> list[dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,8 +14,13 @@ from torch import Tensor
 from structpred.errors import ArgumentError, SpaceError, describe
 from structpred.spaces._enumerable import listing_at_most
 from structpred.spaces.base import StructuredSpace
+from structpred.testing.clock import Clock
 from structpred.testing.law import ViolationError
 
+FEW_PARTS = 16
+"""Of so many, all tensors of zeros and ones are tried."""
+_TRIED_AT_ONCE = 1024
+_MOST_SECONDS = 1.0
 _MOST_STRUCTURES = 5_000
 _MOST_ENTRIES = 500_000
 
@@ -51,21 +57,53 @@ def _listed(key: Same) -> Tensor | str:
     return structures
 
 
+@functools.lru_cache(maxsize=4)
+def _accepted(key: Same) -> Tensor | None:
+    """What ``contains`` accepts of all tensors of zeros and ones; None where they are too many to try."""
+    space: StructuredSpace = key.it
+    parts = math.prod(space.shape)
+    if parts > FEW_PARTS:
+        return None
+    found, spent = list[Tensor](), Clock()
+    for start in range(0, 2**parts, _TRIED_AT_ONCE):
+        tried = zeros_and_ones(space, start, min(_TRIED_AT_ONCE, 2**parts))
+        found.append(tried[space.contains(tried)])
+        if spent() * 2**parts > _MOST_SECONDS * (start + len(tried)):
+            return None
+    accepted = torch.cat(found)
+    return accepted if 0 < len(accepted) <= _MOST_STRUCTURES else None
+
+
+def zeros_and_ones(space: StructuredSpace, start: int, count: int) -> Tensor:
+    """The tensors of zeros and ones from number ``start`` on: ``(count, *shape)``, float32."""
+    numbers = torch.arange(start, start + count)
+    return (numbers[:, None] >> torch.arange(math.prod(space.shape)) & 1).float().reshape(-1, *space.shape)
+
+
 def enumerable(space: StructuredSpace) -> str | None:
-    """Why brute force is out of reach for this space, or None."""
+    """Why the space's own list is out of reach, or None."""
     listed = _listed(Same(space))
     return listed if isinstance(listed, str) else None
 
 
-def can_enumerate(space: StructuredSpace) -> bool:
-    """Whether brute force is in reach for this space."""
-    return enumerable(space) is None
+def listable(space: StructuredSpace) -> str | None:
+    """Why there is no list of all structures, the space's own or what ``contains`` accepts of few parts, or None."""
+    reason = enumerable(space)
+    return None if reason is None or _accepted(Same(space)) is not None else reason
+
+
+def can_list(space: StructuredSpace) -> bool:
+    """Whether there is a list of all structures."""
+    return listable(space) is None
 
 
 def structures_of(space: StructuredSpace) -> Tensor:
-    """Every structure, ``(count, *shape)``, for a space that is ``enumerable``."""
+    """Every structure, ``(count, *shape)``, for a space that is ``listable``."""
     listed = _listed(Same(space))
-    assert isinstance(listed, Tensor)
+    if isinstance(listed, str):
+        accepted = _accepted(Same(space))
+        assert accepted is not None
+        return accepted
     return listed
 
 

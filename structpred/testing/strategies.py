@@ -25,7 +25,7 @@ from torch import Tensor
 from structpred.loss import LinearLoss
 from structpred.spaces.base import StructuredSpace
 from structpred.testing._examples import runs
-from structpred.testing.oracles import can_enumerate, structures_of
+from structpred.testing.oracles import can_list, structures_of
 
 Shape = tuple[int, ...]
 
@@ -226,7 +226,7 @@ def masks(space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> SearchStrat
 def targets(space: StructuredSpace, *, batch: Sequence[int] = (3,)) -> SearchStrategy[Tensor]:
     """Structures of the space: ``(*batch, *shape)``, float64; from its list, or else answers to random scores."""
     shape = (*batch, *space.shape)
-    if not can_enumerate(space):
+    if not can_list(space):
         return directions(shape).map(space.argmax)
     listed, count = structures_of(space), math.prod(batch)
     chosen = st.lists(st.integers(0, len(listed) - 1), min_size=count, max_size=count)

@@ -10,7 +10,7 @@ import attrs
 import torch
 from attrs import frozen
 
-from structpred.testing.circumstances import pairwise
+from structpred.testing.circumstances import Where, pairwise
 from structpred.testing.strategies import Layout
 
 
@@ -24,9 +24,13 @@ class Scores(enum.Enum):
     """Far above or below 0 where noise and loss are not, by a number that all parts of an example share."""
     ONE_LARGE = enum.auto()
     """One part of an example is far below 0; in float64 so far that it might pass for a forbidden one."""
+    SAME = enum.auto()
+    """All examples have the same ones."""
     ONE_FORBIDDEN = enum.auto()
     MANY_FORBIDDEN = enum.auto()
     """All parts that one structure can spare but for one."""
+    SOME_FORBIDDEN = enum.auto()
+    """None to all but one of those that one structure can spare, in each example another number."""
     FINE = enum.auto()
     """1 or 2 where noise and loss are integers, with differences that the next coarser dtype does not resolve."""
 
@@ -102,6 +106,8 @@ class Before(enum.Enum):
     """Other scores, scale and coefficients in the same memory, into which these were written then."""
     ANOTHER_BATCH = enum.auto()
     """Other scores, in a batch of another size."""
+    REFUSED = enum.auto()
+    """A batch of the same shape in which every part is forbidden."""
     IN_BETWEEN = enum.auto()
     """Another batch of the same shape, between the call and its backward pass."""
 
@@ -137,6 +143,7 @@ class Circumstance:
     """Whether the call is given a generator."""
     unit: float
     """A power of 2 by which scores, scale and loss are multiplied."""
+    where: Where
 
     @property
     def examples(self) -> int:
@@ -188,6 +195,7 @@ _FACTORS: dict[str, list[Any]] = {
     "default": [torch.float32, torch.float64],
     "seeded": [True, False],
     "unit": [1.0, 2.0**-40, 2.0**40],
+    "where": list(Where),
 }
 # Once more where nothing but broadcasting can go wrong: in some combinations above a step changes no structure.
 _BROADCASTING = {factor: values[:1] for factor, values in _FACTORS.items()} | {

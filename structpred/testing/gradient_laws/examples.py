@@ -19,7 +19,7 @@ from structpred.layers.identity import Projection
 from structpred.testing.gradient_laws.circumstances import Circumstance, Scale, Scores
 from structpred.testing.gradient_laws.circumstances import Loss as LossKind
 from structpred.testing.gradient_laws.subject import Subject
-from structpred.testing.oracles import can_enumerate, structures_of
+from structpred.testing.oracles import can_list, structures_of
 
 _EXAMPLES = 16
 _DRAWS = 10
@@ -107,6 +107,8 @@ def _scores(subject: Subject, it: Circumstance, scores: Tensor, generator: torch
     far = 4.0 if it.dtype in HALF else 512.0
     lowest = 2.0**40 if it.dtype is torch.float64 else far
     signs = torch.randint(0, 2, each, generator=generator).double() * 2 - 1
+    if it.scores is Scores.SAME:
+        return scores[:1].expand_as(scores).clone()
     if it.scores is Scores.EQUAL:
         return scores.flatten(1)[:, 0].reshape(each).expand_as(scores).clone()
     if it.scores is Scores.FINE:
@@ -119,11 +121,13 @@ def _scores(subject: Subject, it: Circumstance, scores: Tensor, generator: torch
         return (
             scores.flatten(1).scatter_add(1, part, torch.full((_EXAMPLES, 1), -lowest).double()).reshape(scores.shape)
         )
-    if it.scores in (Scores.ONE_FORBIDDEN, Scores.MANY_FORBIDDEN):
+    if it.scores in (Scores.ONE_FORBIDDEN, Scores.SOME_FORBIDDEN, Scores.MANY_FORBIDDEN):
         kept = subject.space.argmax(torch.randn(scores.shape, generator=generator, dtype=torch.float64)) != 0
         order = torch.rand(scores.shape, generator=generator).masked_fill(kept, 2.0).flatten(1)
         spared = (order < 1).sum(1, keepdim=True)
         most = torch.ones_like(spared) if it.scores is Scores.ONE_FORBIDDEN else (spared - 1).clamp(min=1)
+        if it.scores is Scores.SOME_FORBIDDEN:
+            most = (torch.rand(most.shape, generator=generator) * (most + 1)).long()
         forbidden = (order.argsort(1).argsort(1) < most) & (order < 1)
         return scores.masked_fill(forbidden.reshape(scores.shape), -math.inf)
     return scores
@@ -151,7 +155,7 @@ def _stands(subject: Subject, scores: Tensor, size: float, generator: torch.Gene
     ways: of two structures that are as good, one wins on each side.
     """
     space, dims = subject.space, len(subject.space.shape)
-    if can_enumerate(space) and structures_of(space).numel() <= _SHORT:
+    if can_list(space) and structures_of(space).numel() <= _SHORT:
         listed, forbidden = structures_of(space).double().flatten(1), scores.isneginf().flatten(-dims)
         values = scores.flatten(-dims).masked_fill(forbidden, 0) @ listed.mT  # (*batch, structures)
         values = values.masked_fill(forbidden.double() @ listed.mT > 0, -math.inf)

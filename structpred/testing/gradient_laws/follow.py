@@ -10,7 +10,7 @@ import torch
 from attrs import frozen
 from torch import Tensor
 
-from structpred.errors import ArgumentError
+from structpred.errors import ArgumentError, StructpredError
 from structpred.layers.identity import Projection
 from structpred.loss import LinearLoss
 from structpred.testing.circumstances import default_dtype
@@ -20,7 +20,7 @@ from structpred.testing.gradient_laws.definitions import Definition
 from structpred.testing.gradient_laws.examples import HALF, Examples, examples
 from structpred.testing.gradient_laws.expectation import Found, expected
 from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
-from structpred.testing.law import ViolationError
+from structpred.testing.law import ViolationError, leaving_settings_alone
 
 _TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-5, torch.float16: 1e-2, torch.bfloat16: 6e-2}
 _SMALLEST = {torch.float64: 1e-12, torch.float32: 1e-12, torch.float16: 2.0**-22, torch.bfloat16: 1e-12}
@@ -87,7 +87,7 @@ class _Call:
         """Calls, and compares."""
         it = self.it
         with default_dtype(it.default):
-            got, names = self.got()
+            got, names = it.where.run(self.got, it.dtype)
         wanted, bounds = expected(self.arguments, plain_gradients=self.plain_gradients)
         tolerance, smallest = _TOLERANCE[it.dtype], _SMALLEST[it.dtype] * min(1.0, self.given.unit)
         if self.plain_gradients and it.dtype in HALF:
@@ -125,8 +125,10 @@ class _Call:
         loss = self.arguments.loss()
         own = module.scale if self.arguments.has_own_scale and self.it.scale is Scale.OWN_PARAMETER else None
         leaves = self.arguments.leaves(scores, scale if own is None else own, loss)
-        with self.mode():
-            if it.before is Before.THE_SAME:
+        with leaving_settings_alone(), self.mode():
+            if it.before is Before.REFUSED:
+                self.refused(module, given)
+            elif it.before is Before.THE_SAME:
                 self.gradients(self.call(module, scores, scale, loss)[0], leaves)
             elif it.before is Before.OTHER_NUMBERS_THERE:
                 with torch.no_grad(), self.other_numbers(scores, scale, loss):
@@ -201,6 +203,14 @@ class _Call:
             module(scores, LinearLoss(-coefficients, event_dims=len(self.subject.space.shape)), **keywords)
         else:
             module(scores, **keywords)
+
+    def refused(self, module: Any, given: Examples) -> None:
+        """A call in which every part is forbidden, where the space has no structure without parts."""
+        batch = (*self.it.batch, *self.subject.space.shape)
+        with contextlib.suppress(StructpredError):
+            self.another(module, torch.full(batch, -torch.inf), given.coefficients.reshape(batch))
+        if isinstance(getattr(module, "noise", None), Scripted):
+            module.noise.taken.clear()
 
     def gradients(self, value: Tensor, leaves: dict[str, Tensor], *, twice: bool = False) -> list[Tensor | None]:
         """One for each leaf. With ``twice``, a further backward pass has the same: only where nothing is tied.

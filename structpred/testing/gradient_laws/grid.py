@@ -42,13 +42,16 @@ def _in_double_precision(subject: Subject) -> list[Circumstance]:
 
 
 def _all_of(subject: Subject) -> list[Circumstance]:
-    """Those of all subjects, and batches with as many examples as there are variables, in each dimension."""
+    """Those of all subjects, batches with as many examples as there are variables, and the subject's own samples."""
     alike = [
         attrs.evolve(CIRCUMSTANCES[0], batch=(size,), scale=scale)
         for size in dict.fromkeys(subject.space.noise_shape)
         for scale in (Scale.PER_EXAMPLE, Scale.SHARED)
         if size
     ]
+    own = getattr(subject.module, "num_samples", None)
+    if isinstance(own, int):
+        alike += [attrs.evolve(it, samples=own) for it in CIRCUMSTANCES[:1]]
     found = [it for it in (*CIRCUMSTANCES, *alike) if it.rows <= most_rows(subject.space)]
     if getattr(subject.module, "projection", Projection.NONE) is Projection.NONE:
         return found

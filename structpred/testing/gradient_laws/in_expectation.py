@@ -25,12 +25,13 @@ from structpred.testing.gradient_laws.means import FALSE_ALARM, chi_square_tail,
 from structpred.testing.gradient_laws.problem import Problem, expect_means
 from structpred.testing.gradient_laws.subject import Subject
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import can_enumerate, structures_of
+from structpred.testing.oracles import can_list, structures_of
 from structpred.testing.quadrature import OneHotExpectation, edges_of_support
 
 _SIGMAS = (0.1, 0.5, 1.0, 3.0, 10.0)  # of the chi-square tests
 _MOST_PARTS = 50  # for quadrature
 _NOISE_PER_DRAW = 10  # drawing alone is cheap
+_CALLS_FOR_FEW = 2000
 _SINGLE = 100  # calls for one example
 
 
@@ -48,7 +49,7 @@ def _on_the_whole_line(subject: Subject) -> str | None:
 def _one_hot(subject: Subject) -> str | None:
     """Structures are single parts, and each part is a variable: there, expectations are integrals over one draw."""
     space = subject.space
-    if not can_enumerate(space):
+    if not can_list(space):
         return "only for spaces of single parts that enumerate"
     structures = structures_of(space).flatten(1)
     if structures.shape[1] > _MOST_PARTS:
@@ -168,6 +169,10 @@ def noise_is_what_it_says(subject: Subject, *, draws: int = 40_000, seed: int = 
         torch.manual_seed(seed)
         own = noise.sample((count // 50, 5, 10), dtype=torch.float32, generator=None)
     _expect_stated(noise, own.double().flatten(), seed)
+    for entries in (1, 3):  # draws may be made in pairs
+        generator = _seeded(seed)
+        calls = [noise.sample((entries,), dtype=torch.float64, generator=generator) for _ in range(_CALLS_FOR_FEW)]
+        _expect_stated(noise, torch.stack(calls)[:, -1], seed)
 
 
 def _seeded(seed: int) -> torch.Generator:

@@ -17,7 +17,7 @@ from structpred.testing.gradient_laws.case import Call, Case, cases
 from structpred.testing.gradient_laws.lines import TOLERANCE, expect_near, slope
 from structpred.testing.gradient_laws.subject import ObjectiveSubject
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import best_of, can_enumerate, structures_of
+from structpred.testing.oracles import best_of, can_list, structures_of
 from structpred.testing.oracles import value as inner
 
 _FAR = 1e5  # beyond what noise and margin can make up for
@@ -47,7 +47,7 @@ def value_is_its_definition(subject: ObjectiveSubject, case: Case) -> None:
     augmented = getattr(subject.module, "factor", 1.0) * subject.perturbed(case.scores, case.scale, at.noise)
     if _has_a_margin(subject):
         augmented = augmented + case.loss.coefficients
-    if can_enumerate(space):
+    if can_list(space):
         best, _ = best_of(space, augmented, structures_of(space).double())
     else:
         best = inner(space, augmented, space.argmax(augmented))

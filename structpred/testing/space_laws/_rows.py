@@ -15,7 +15,7 @@ from attrs import frozen
 from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
-from structpred.testing.oracles import Same, can_enumerate, structures_of, value
+from structpred.testing.oracles import Same, can_list, structures_of, value
 from structpred.testing.strategies import FINEST, HAIRS, LARGEST
 
 COUNT = 61  # a prime, so that no chunk or period of a batch fits
@@ -132,7 +132,7 @@ def _beside_a_large_one(scores: Tensor, generator: torch.Generator) -> Tensor:
 
 def structures(space: StructuredSpace, count: int, generator: torch.Generator) -> Tensor:
     """Some structures, ``(count, *shape)`` in float64: from the list, or answers to random scores, one by one."""
-    if can_enumerate(space):
+    if can_list(space):
         listed = structures_of(space)
         return listed[torch.randint(len(listed), (count,), generator=generator)].double()
     return torch.stack(
@@ -144,7 +144,7 @@ def structures(space: StructuredSpace, count: int, generator: torch.Generator) -
 
 
 def _best(space: StructuredSpace, scores: Tensor) -> Tensor:
-    if not can_enumerate(space):
+    if not can_list(space):
         return value(space, scores, torch.stack([space.argmax(example) for example in scores]))
     listed = structures_of(space).double().flatten(1)
     forbidden = scores.isneginf()

@@ -11,24 +11,27 @@ from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
-from structpred.testing._examples import per_example, runs
+from structpred.testing._examples import listed, per_example, runs
 from structpred.testing.clock import Clock
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import (
     Same,
     best_of,
-    can_enumerate,
-    enumerable,
+    can_list,
     expect_members,
     expect_not_worse,
     expect_same_value,
     first,
+    listable,
     slack,
     structures_of,
     value,
 )
+from structpred.testing.space_laws._rows import most_rows
+from structpred.testing.space_laws.exchanges import Chunk
 
 _POOL = 100
+_MANY = (16, 64, 256, 1024)
 _MOST_SECONDS = 0.5
 
 _plain = functools.partial(strategies.scores, dtype=torch.float64, forbidden=False)
@@ -41,7 +44,7 @@ def answers_are_structures(space: StructuredSpace, scores: Tensor) -> None:
     expect_members(space, space.argmax(scores), "contains says that the answer is not in the space")
 
 
-@law(scores=per_example(strategies.scores), needs=enumerable, examples=6)
+@law(scores=per_example(strategies.scores), needs=listable, examples=6)
 def no_structure_scores_higher(space: StructuredSpace, scores: Tensor, *, tolerance: float = 0.0) -> None:
     """No structure of the space scores higher than the answer, ties or not."""
     structures = structures_of(space).to(scores.device)
@@ -71,7 +74,7 @@ def no_other_answer_scores_higher(
     size = scores.abs().flatten(-len(space.shape)).amax(-1)[(..., *(None,) * (1 + len(space.shape)))]
     near = scores.unsqueeze(-1 - len(space.shape)) + nearness * size.clamp(min=strategies.SMALLEST) * others
     rivals = [space.argmax(near), space.argmax(others).expand_as(near)]
-    if not can_enumerate(space):
+    if not can_list(space):
         pool = _pool(Same(space)).to(near.dtype)
         rivals.append(pool.expand(*near.shape[: -1 - len(space.shape)], *pool.shape))
     candidates = torch.cat(rivals, -1 - len(space.shape))
@@ -87,6 +90,26 @@ def no_other_answer_scores_higher(
             better=values[index][winner].item(),
             other_answer=candidates[index][winner],
         )
+
+
+def _batches(space: StructuredSpace) -> list[Chunk]:
+    return [Chunk(0, rows) for rows in _MANY if rows <= most_rows(space)]
+
+
+@law(chunk=listed(_batches))
+def each_of_many_answers_is_the_best(
+    space: StructuredSpace, chunk: Chunk, *, seed: int = 0, tolerance: float = 0.0
+) -> None:
+    """For up to 1,024 random scores, no structure of the list is better than the answer; or else no other answer is."""
+    generator = torch.Generator().manual_seed(1000 * seed + chunk.rows)
+    scores = torch.randn(chunk.rows, *space.shape, generator=generator, dtype=torch.float64)
+    scores[1::4].abs_()
+    scores[2::4] += 1  # more parts are worth having than not
+    scores[3::4] = (2 * scores[3::4]).round()
+    y = space.argmax(scores)
+    rivals = structures_of(space).double() if can_list(space) else y
+    best = rivals[(scores.flatten(1) @ rivals.flatten(1).mT).argmax(1)]
+    expect_not_worse(space, scores, y, best, tolerance, "another structure scores higher than the answer", "structure")
 
 
 @functools.lru_cache(maxsize=4)

@@ -14,7 +14,7 @@ from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import can_enumerate, expect_members, first, slack, structures_of, value
+from structpred.testing.oracles import can_list, expect_members, first, slack, structures_of, value
 from structpred.testing.space_laws._rows import structures
 
 _MOST = 400  # candidates of a kind for each answer
@@ -111,13 +111,13 @@ def no_part_is_overlooked(space: StructuredSpace, chunk: Chunk, *, seed: int = 0
 
 
 def _known(space: StructuredSpace, seed: int) -> Tensor:
-    if can_enumerate(space):
+    if can_list(space):
         return structures_of(space).double()
     return structures(space, _SOME, torch.Generator().manual_seed(seed))
 
 
 @law(
-    chunk=listed(lambda space: _chunks(len(structures_of(space)) if can_enumerate(space) else _SOME)),
+    chunk=listed(lambda space: _chunks(len(structures_of(space)) if can_list(space) else _SOME)),
 )
 def each_structure_wins_where_its_parts_score(
     space: StructuredSpace, chunk: Chunk, *, seed: int = 0, tolerance: float = 0.0

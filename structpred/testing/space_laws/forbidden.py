@@ -16,7 +16,7 @@ from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import best_of, enumerable, expect_members, expect_not_worse, first, structures_of
+from structpred.testing.oracles import best_of, expect_members, expect_not_worse, first, listable, structures_of
 from structpred.testing.space_laws._places import FLOATING, Place, places
 from structpred.testing.space_laws.grid import leaving_torch_alone
 
@@ -66,7 +66,7 @@ def _chosen(space: StructuredSpace) -> list[int]:
     return list(range(0, count, -(-count // _MOST_CHOSEN)))
 
 
-@law(place=listed(_chosen), needs=enumerable)
+@law(place=listed(_chosen), needs=listable)
 def the_only_structure_left_is_the_answer(space: StructuredSpace, place: int, *, seed: int = 0) -> None:
     """Where every other structure has a forbidden part, be it one, the answer has none, however low its parts score.
 
@@ -135,7 +135,7 @@ def infeasible_examples_are_named(space: StructuredSpace, scores: Tensor, hopele
 @law(
     scores=per_example(_plain, dtype=torch.float32, moderate=True),
     allowed=per_example(strategies.masks),
-    needs=enumerable,
+    needs=listable,
 )
 def only_what_is_infeasible_is_refused(space: StructuredSpace, scores: Tensor, allowed: Tensor) -> None:
     """InfeasibleError names exactly the examples in which every structure uses a part whose score is -inf."""

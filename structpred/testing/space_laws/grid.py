@@ -17,9 +17,9 @@ from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
 from structpred.testing._examples import listed
-from structpred.testing.circumstances import default_dtype, pairwise
+from structpred.testing.circumstances import Where, default_dtype, pairwise
 from structpred.testing.law import ViolationError, law, leaving_settings_alone
-from structpred.testing.oracles import can_enumerate, expect_members, first, slack, structures_of, value
+from structpred.testing.oracles import can_list, expect_members, first, slack, structures_of, value
 from structpred.testing.space_laws._rows import COUNT, Rows, bank, most_rows
 from structpred.testing.strategies import Layout
 
@@ -74,6 +74,7 @@ class Circumstance:
     default: torch.dtype
     """The default dtype."""
     before: Before
+    where: Where = Where.HERE
 
     @property
     def rows(self) -> int:
@@ -95,6 +96,7 @@ CIRCUMSTANCES = (
             mode=list(Mode),
             layout=list(Layout),
             default=[torch.float32, torch.float64, torch.float16],
+            where=list(Where),
         )
     ),
     # In large batches too, which have all examples: of few, rounding or a zero seldom changes a structure.
@@ -115,7 +117,7 @@ def _circumstances(space: StructuredSpace) -> list[Circumstance]:
     """
     found = list(CIRCUMSTANCES)
     found += [attrs.evolve(CIRCUMSTANCES[0], batch=(size,)) for size in dict.fromkeys(space.shape) if size]
-    structures = len(structures_of(space)) if can_enumerate(space) else 1
+    structures = len(structures_of(space)) if can_list(space) else 1
     most = _MOST_COMPARED // (structures * math.prod(space.shape))
     found += [attrs.evolve(CIRCUMSTANCES[0], batch=(rows,)) for rows in _MANY_ROWS if rows <= most]
     return [it for it in found if it.rows <= most_rows(space)]
@@ -135,9 +137,14 @@ def argmax_holds_under_every_circumstance(
     written = scores.clone()
     if it.before is Before.IN_INFERENCE_MODE:
         space = made_anew(space)
-    with default_dtype(it.default), it.mode.on(), leaving_torch_alone():
-        given, kept = _call_before(space, it, scores, others)
-        y = space.argmax(given)
+
+    def call() -> tuple[Tensor, list[tuple[Tensor, Tensor]], Tensor]:
+        with it.mode.on(), leaving_torch_alone():
+            given, kept = _call_before(space, it, scores, others)
+            return given, kept, space.argmax(given)
+
+    with default_dtype(it.default):
+        given, kept, y = it.where.run(call, it.dtype)
     _expect_like(given, y, it.mode)
     if not _equal(given.detach(), written):
         raise ViolationError("argmax changed the scores", got=given.detach(), expected=written)

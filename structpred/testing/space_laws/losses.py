@@ -18,7 +18,7 @@ from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import first, value
 from structpred.testing.space_laws._places import ANY, FLOATING, Place, places
 from structpred.testing.space_laws._rows import structures
-from structpred.testing.space_laws.grid import leaving_torch_alone
+from structpred.testing.space_laws.grid import Mode, leaving_torch_alone
 from structpred.testing.strategies import HAIRS, Layout
 
 _PARTS_TRIED = 8
@@ -26,9 +26,15 @@ _PARTS_TRIED = 8
 
 @law(scores=per_example(strategies.scores, dtype=torch.float64), target=per_example(strategies.targets))
 def score_is_the_inner_product(space: StructuredSpace, scores: Tensor, target: Tensor) -> None:
-    """score(scores, y) = <scores, y>, where a part that y does not use counts nothing, forbidden or not."""
-    got, expected = space.score(scores, target), value(space, scores, target)
-    _expect_equal(got, expected, "score differs from the inner product")
+    """score(scores, y) = <scores, y>, where a part that y does not use counts nothing, forbidden or not.
+
+    In any mode of torch.
+    """
+    expected = value(space, scores, target)
+    for mode in Mode:
+        with mode.on():
+            got = space.score(scores, target)
+        _expect_equal(got.detach(), expected, f"score differs from the inner product, in mode {mode.name}")
 
 
 @law(scores=per_example(strategies.scores, dtype=torch.float64), target=per_example(strategies.targets))
@@ -92,6 +98,10 @@ def hamming_counts_the_parts_that_differ(space: StructuredSpace, target: Tensor,
     It knows the target as its best structure, and is the caller's own.
     """
     differing = (target != other).flatten(1).sum(1).double()
+    for mode in Mode:
+        with mode.on():
+            got = space.hamming(target)(other).double()
+        _expect_equal(got, differing, f"in mode {mode.name}, hamming is not the number of parts that differ")
     for dtype in (torch.float64, torch.bool, torch.uint8, torch.int64, torch.float16, torch.bfloat16, torch.float32):
         given = target.to(dtype)
         loss = space.hamming(given)
@@ -167,6 +177,12 @@ def losses_take_any_dtype_and_batch(
             got = loss(y).double()
             if got.shape != wanted.shape or not ((got - wanted).abs() <= bound).all():
                 raise ViolationError(f"{what} of {place.dtype} differs", got=got, expected=wanted)
+        others = (argument.reshape(-1, *space.shape).roll(1, 0)).reshape(shape).clone()
+        argument.data.copy_(others)  # which leaves the version as it was, as numpy's views do
+        got, wanted = made_of(argument)(other).double(), made_of(others)(other).double()
+        if not ((got - wanted).abs() <= bound).all():
+            message = f"after others were written into the same tensor, {what} of {place.dtype} is as before"
+            raise ViolationError(message, got=got, expected=wanted)
 
 
 @law(target=per_example(strategies.targets))

@@ -14,9 +14,9 @@ from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import Same, enumerable, first, structures_of, value
+from structpred.testing.oracles import Same, first, listable, structures_of, value
 from structpred.testing.space_laws._places import FLOATING, Place, places
-from structpred.testing.space_laws.grid import leaving_torch_alone, made_anew
+from structpred.testing.space_laws.grid import Mode, leaving_torch_alone, made_anew
 from structpred.testing.strategies import Layout
 
 
@@ -82,6 +82,11 @@ def spread_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, se
         if not torch.equal(space.spread(layout.lay(noise)), got):
             message = f"noise whose memory is {layout.name.lower()} is laid out otherwise"
             raise ViolationError(message, got=space.spread(layout.lay(noise)), expected=got)
+    for mode in (Mode.NO_GRAD, Mode.INFERENCE):
+        with mode.on():
+            again = space.spread(noise)
+        if not torch.equal(again, got):
+            raise ViolationError(f"in mode {mode.name}, spread lays the noise out otherwise", got=again, expected=got)
     nothing = tuple(space.spread(torch.zeros(3, 0, *space.noise_shape)).shape)
     if nothing != (3, 0, *space.shape):
         raise ViolationError("of no examples, spread has another shape", got=nothing, expected=(3, 0, *space.shape))
@@ -115,7 +120,7 @@ def spread_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, se
 @law(
     scores=per_example(strategies.scores, dtype=torch.float64, moderate=True),
     seed=lambda space: strategies.seeds(),
-    needs=enumerable,
+    needs=listable,
 )
 def noise_makes_the_answer_unique(space: StructuredSpace, scores: Tensor, seed: int) -> None:
     """Under noise of smooth density one structure is best with probability one, ties or not (Theorem 2)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import functools
 import itertools
 import math
@@ -15,15 +16,14 @@ from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
 from structpred.testing.circumstances import default_dtype
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import Same, enumerable, first, structures_of
+from structpred.testing.oracles import FEW_PARTS, Same, enumerable, first, structures_of, zeros_and_ones
 from structpred.testing.space_laws._places import ANY, Place, places
 from structpred.testing.space_laws._rows import structures
 from structpred.testing.space_laws.accepted import accepted_near
 from structpred.testing.space_laws.exchanges import Chunk, exchanges
-from structpred.testing.space_laws.grid import leaving_torch_alone
+from structpred.testing.space_laws.grid import Mode, leaving_torch_alone
 from structpred.testing.strategies import Layout
 
-_FEW_PARTS = 16
 _MOST_TRIED = 1_000  # structures of the list
 
 
@@ -53,7 +53,7 @@ def enumerate_has_every_answer(space: StructuredSpace, scores: Tensor) -> None:
 def _candidates(space: StructuredSpace) -> list[Chunk]:
     """Chunks of all binary tensors, or of the structures whose neighbors are tried."""
     parts = math.prod(space.shape)
-    if parts <= _FEW_PARTS:
+    if parts <= FEW_PARTS:
         return [Chunk(start, min(1024, 2**parts - start)) for start in range(0, 2**parts, 1024)]
     return [Chunk(start, 1) for start in range(min(len(structures_of(space)), _MOST_TRIED))]
 
@@ -62,9 +62,8 @@ def _candidates(space: StructuredSpace) -> list[Chunk]:
 def enumerate_is_complete(space: StructuredSpace, chunk: Chunk, *, seed: int = 0) -> None:
     """What ``contains`` accepts is in the list: of all binary tensors, or near the structures, where parts are many."""
     parts = math.prod(space.shape)
-    if parts <= _FEW_PARTS:
-        numbers = torch.arange(chunk.start, chunk.start + chunk.rows)
-        tried = (numbers[:, None] >> torch.arange(parts) & 1).float().reshape(-1, *space.shape)
+    if parts <= FEW_PARTS:
+        tried = zeros_and_ones(space, chunk.start, chunk.rows)
         accepted = space.contains(tried)
         for dtype, default in itertools.product(ANY, (torch.float32, torch.float64, torch.float16)):
             with default_dtype(default):
@@ -187,11 +186,12 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
     some = structures(space, 7, torch.Generator().manual_seed(seed))
     y = some[torch.arange(place.rows) % len(some)].to(place.dtype)
     expected = torch.ones(place.rows, dtype=torch.bool)
-    for spoil in (False, True):
+    right = y[place.row].clone()
+    for spoil in (None, *Spoilt):
         if spoil:
-            wrong = _outside(space, y[place.row], place)
+            wrong = _outside(space, right, place, spoil)
             if wrong is None:
-                return
+                continue
             y[place.row], expected[place.row] = wrong, False
         for layout in (Layout.CONTIGUOUS, Layout.TRANSPOSED):
             laid = layout.lay(y.reshape(*place.batch, *space.shape).clone())
@@ -207,11 +207,14 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
                 raise ViolationError("contains changed its argument", got=laid, expected=before)
             if laid.is_floating_point():
                 as_of_a_layer = laid.clone().requires_grad_().view_as(laid)
-                for what, given in (
-                    ("that require grad", as_of_a_layer),
-                    ("with -0.0 for 0", laid.where(laid != 0, -0.0)),
+                for what, given, mode in (
+                    ("that require grad", as_of_a_layer, Mode.PLAIN),
+                    ("with -0.0 for 0", laid.where(laid != 0, -0.0), Mode.PLAIN),
+                    ("in no_grad", laid, Mode.NO_GRAD),
+                    ("in inference mode", laid, Mode.INFERENCE),
                 ):
-                    inside = space.contains(given)
+                    with mode.on():
+                        inside = space.contains(given)
                     if not torch.equal(inside, expected.reshape(place.batch)):
                         message = f"for structures {what}, contains answers otherwise"
                         raise ViolationError(message, got=inside, expected=expected.reshape(place.batch))
@@ -222,16 +225,35 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
                 raise ViolationError(message, got=got_zeros, expected=zeros)
 
 
-def _outside(space: StructuredSpace, y: Tensor, place: Place) -> Tensor | None:
-    """What is not a structure, of the same dtype: of zeros and ones if any is found nearby, or 2 in the last part."""
-    if y.dtype == torch.bool or place.rows % 2:
-        turned = y.clone().flatten()
-        turned[place.row % len(turned)] = turned[place.row % len(turned)] == 0
-        for wrong in (turned.reshape(y.shape), y == 0, torch.ones_like(y), torch.zeros_like(y)):
-            if not space.contains(wrong.double()):
-                return wrong.to(y.dtype)
-    if y.dtype == torch.bool:
-        return None
-    wrong = y.clone()
-    wrong.view(-1)[-1] = 2
-    return wrong
+class Spoilt(enum.Enum):
+    """What a structure is made into that is none."""
+
+    MORE = enum.auto()
+    """Another part is used."""
+    FEWER = enum.auto()
+    """One part is not."""
+    OTHERS = enum.auto()
+    """All parts, none, or those that it does not use."""
+    TWICE = enum.auto()
+    """The last part is used twice."""
+
+
+def _outside(space: StructuredSpace, y: Tensor, place: Place, spoil: Spoilt) -> Tensor | None:
+    """What is not a structure, of the same dtype, if any is found."""
+    flat = y.flatten()
+    if spoil is Spoilt.TWICE:
+        if y.dtype == torch.bool:
+            return None
+        twice = flat.clone()
+        twice[-1] = 2
+        return twice.reshape(y.shape)
+    if spoil is Spoilt.OTHERS:
+        tried = [y == 0, torch.ones_like(y), torch.zeros_like(y)]
+    else:
+        parts = ((flat == 0) if spoil is Spoilt.MORE else (flat != 0)).nonzero().flatten()
+        if not len(parts):
+            return None
+        turned = flat.clone()
+        turned[parts[place.row % len(parts)]] = spoil is Spoilt.MORE
+        tried = [turned.reshape(y.shape)]
+    return next((wrong.to(y.dtype) for wrong in tried if not space.contains(wrong.double())), None)

@@ -24,13 +24,17 @@ from structpred.errors import InfeasibleError
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.clock import Clock
 from structpred.testing.law import ViolationError, law
-from structpred.testing.space_laws._rows import Rows, bank, structures
+from structpred.testing.oracles import expect_same_value
+from structpred.testing.space_laws._rows import Rows, bank, most_rows, structures
 
 _MOST_SECONDS = 2.0
+_MOST_SECONDS_FOR_SIZES = 0.5
 _CALLS_BEFORE = 150  # a cache of as many as 128 answers is no leak
 _WINDOWS = range(6)
 _CALLS = 25
 _MOST_BLOCKS = 1.5
+_A_SMALL_HASH = 2**31  # a number of some other meaning
+_FEW = 7
 _MOST_ENTRIES = 5
 
 
@@ -46,6 +50,21 @@ def pickles(space: StructuredSpace) -> None:
     difference = _difference(again, space)
     if difference:
         raise ViolationError(f"the space that comes back has another {difference}", got=again, expected=space)
+    cls: Any = type(again)
+    own = {it.name: getattr(again, it.name) for it in attrs.fields(cls)} if attrs.has(cls) else {}
+    for name, kept in (getattr(again, "__dict__", {}) | own).items():
+        if isinstance(kept, int) and abs(kept) > _A_SMALL_HASH and kept == hash(space) and _has_words(_fields(space)):
+            message = f"{name} is the hash, and comes back; in another process words have other hashes"
+            raise ViolationError(message, got=kept, expected="a hash that is computed anew")
+
+
+def _has_words(value: Any) -> bool:
+    """Whether a hash of it may be another one in the next process."""
+    if isinstance(value, dict):
+        return any(map(_has_words, value.values())) or any(map(_has_words, value))
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(_has_words, value))
+    return isinstance(value, str | bytes)
 
 
 @law()
@@ -77,6 +96,34 @@ def equality_sees_every_field(space: StructuredSpace) -> None:
             if changed == space:
                 message = f"spaces that differ in {name} are equal"
                 raise ViolationError(message, got=other, expected=value)
+
+
+@law()
+def spaces_of_a_class_are_apart(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) -> None:
+    """Another space of the class, with another value in one field, has answers of its own, and leaves this one's."""
+    scores = torch.randn(_FEW, *space.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    y = space.argmax(scores)
+    spent = Clock()
+    for name, other in ((name, other) for name, value in _fields(space).items() for other in _others(value)):
+        changed = _with(space, name, other) if spent() < _MOST_SECONDS else None
+        if changed is None:
+            continue
+        theirs, strange = _answers_outside(changed, space, seed)
+        if strange:
+            message = f"with {name} = {other!r}, the answers are structures of the space with {getattr(space, name)!r}"
+            raise ViolationError(message, got=theirs, expected=f"structures of {changed!r}")
+        message = f"after a call of a space of the class with {name} = {other!r}, the answer has another value"
+        expect_same_value(space, scores, space.argmax(scores), y, tolerance, message)
+
+
+def _answers_outside(changed: StructuredSpace, space: StructuredSpace, seed: int) -> tuple[Tensor | None, bool]:
+    """Answers of the changed space, and whether they are structures of the other one and not its own."""
+    try:
+        scores = torch.randn(_FEW, *changed.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+        y = changed.argmax(scores)
+        return y, changed.shape == space.shape and bool(space.contains(y).all() and not changed.contains(y).any())
+    except Exception:  # a field that was only changed here may make no space at all
+        return None, False
 
 
 def _fields(space: Any) -> dict[str, Any]:
@@ -142,6 +189,11 @@ def _others(value: Any) -> Iterator[Any]:
                 entries = copy.deepcopy(value)
                 entries[index] = other
                 yield entries
+    elif isinstance(value, set | frozenset):
+        for entry in value:
+            others = value - {entry}
+            yield others
+            yield from (others | {other} for other in _others(entry) if other not in value)
     elif isinstance(value, dict):
         for key, entry in value.items():
             yield from ({**value, key: other} for other in _others(entry))
@@ -201,8 +253,9 @@ def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> No
     """After hundreds of calls, further ones keep no more tensors or other memory.
 
     Every second example has forbidden parts, others in each call; and every call comes after one for an example in
-    which all are.
+    which all are. Where the solver is quick, batches of another size each time are solved, too.
     """
+    quick = _is_quick(space)
     generator = torch.Generator().manual_seed(seed)
     count = _CALLS_BEFORE + len(_WINDOWS) * _CALLS
     batches = torch.randn(count, 2, *space.shape, generator=generator)
@@ -210,14 +263,14 @@ def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> No
     spared = torch.rand(count, *space.shape, generator=generator) < 0.5
     batches[:, 1].masked_fill_(~spared & (some[torch.arange(count) % len(some)] == 0), -torch.inf)
     for index in range(_CALLS_BEFORE):
-        _call(space, batches[index])
+        _call(space, batches[index], index * quick)
     held, live, was_frozen = list[int](), list[int](), gc.get_freeze_count() > 0
     gc.collect()
     gc.freeze()  # of what there is already, the collector takes no more note
     try:
         for window in _WINDOWS:
-            for index in range(_CALLS):
-                _call(space, batches[_CALLS_BEFORE + window * _CALLS + index])
+            for index in range(_CALLS_BEFORE + window * _CALLS, _CALLS_BEFORE + (window + 1) * _CALLS):
+                _call(space, batches[index], index * quick)
             gc.collect()
             held.append(sys.getallocatedblocks())
             live.append(_live_tensors())
@@ -228,12 +281,28 @@ def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> No
     blocks, tensors = (
         min(later - sooner for sooner, later in itertools.pairwise(counts)) / _CALLS for counts in (held, live)
     )
-    if (tensors and live[-1] >= len(_WINDOWS) * _CALLS) or blocks > _MOST_BLOCKS:  # a full cache replaces what it has
+    if (tensors and live[-1] >= 0.9 * len(_WINDOWS) * _CALLS) or blocks > _MOST_BLOCKS:  # a full cache replaces what it has
         got = f"{tensors:g} tensors, {blocks:g} blocks"
         raise ViolationError("memory is kept, for each call", got=got, expected="none")
 
 
-def _call(space: StructuredSpace, scores: Tensor) -> None:
+def _is_quick(space: StructuredSpace) -> bool:
+    """Whether batches of every size up to the number of calls are soon solved."""
+    calls = _CALLS_BEFORE + len(_WINDOWS) * _CALLS
+    if calls > most_rows(space):
+        return False
+    seconds = []
+    for _ in range(3):
+        spent = Clock()
+        space.argmax(torch.zeros(calls, *space.shape))
+        seconds.append(spent())
+    return min(seconds) * calls / 2 < _MOST_SECONDS_FOR_SIZES
+
+
+def _call(space: StructuredSpace, scores: Tensor, rows: int = 0) -> None:
+    """Calls every method; with ``rows``, a batch of as many examples is solved too."""
+    if rows:
+        space.argmax(scores[:1].expand(rows, *space.shape))
     with contextlib.suppress(InfeasibleError):
         space.argmax(torch.full_like(scores[0], -math.inf))
     y = space.argmax(scores)
