@@ -16,6 +16,7 @@ from structpred.testing.gradient_laws.examples import Examples
 from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubject, Subject
 from structpred.testing.law import ViolationError
 
+_BROADCAST = (Loss.BROADCAST, Loss.WITHOUT_BATCH, Loss.ALONG_THE_FIRST, Loss.ALONG_THE_SECOND)
 _REDUCTIONS = {Upstream.MEAN: "mean", Upstream.SUM: "sum", Upstream.WEIGHTED: "none"}
 
 
@@ -141,6 +142,9 @@ class Arguments:
             coefficients = given.coefficients[0].reshape(*(1,) * len(it.batch), *shape)
         elif it.loss is Loss.WITHOUT_BATCH:
             coefficients = given.coefficients[0]
+        elif it.loss is Loss.ALONG_THE_FIRST and len(it.batch) > 1:
+            first = (slice(None), *(slice(1) for _ in it.batch[1:]))
+            coefficients, constant = coefficients[first], constant[first]
         elif it.loss is Loss.ALONG_THE_SECOND and it.batch:
             coefficients = coefficients[0]
             coefficients = coefficients[:, :1] if len(it.batch) == 3 else coefficients
@@ -154,6 +158,8 @@ class Arguments:
         constant = torch.full((count,), 3.5) if self.it.loss is Loss.NUMBER else torch.arange(count) % 7
         if self.it.loss is Loss.ALONG_THE_SECOND and len(self.it.batch) == 2:
             constant = torch.arange(count) % self.it.batch[1]
+        if self.it.loss is Loss.ALONG_THE_FIRST and self.it.batch:
+            constant = torch.arange(count) // (count // self.it.batch[0])
         return constant.double() * self.given.unit
 
     def leaves(self, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss) -> dict[str, Tensor]:
@@ -179,7 +185,7 @@ class Arguments:
             return False
         if not it.mode.has_gradients and self.is_potential and not self.subject.module.margin:
             return False  # it hangs on the target alone
-        if it.mode is Mode.ALL and it.loss in (Loss.BROADCAST, Loss.WITHOUT_BATCH, Loss.ALONG_THE_SECOND):
+        if it.mode is Mode.ALL and it.loss in _BROADCAST:
             return True
         asked = it.loss in (Loss.REQUIRES_GRAD, Loss.ONLY_CONSTANT_REQUIRES_GRAD)
         required = asked and (it.mode.has_gradients or it.mode is Mode.EVAL)

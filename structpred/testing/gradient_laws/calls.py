@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import time
 import warnings
 from typing import Any
@@ -100,6 +101,25 @@ def noise_is_new_at_every_call(subject: Subject, case: Case) -> None:
     if not torch.equal(*repeated):
         message = "after equal torch.manual_seed, two calls differ"
         raise ViolationError(message, got=repeated[1], expected=repeated[0])
+
+
+@law(case=cases)
+def stored_modules_answer_alike(subject: Subject, case: Case) -> None:
+    """A module that was pickled, where it can be, has the values and gradients of the one that it was made from."""
+    module = subject.recording(case, **({"noise": subject.noise} if subject.noise is not None else {}))[0]
+    try:
+        again = pickle.loads(pickle.dumps(module))
+    except Exception:  # a lambda within it, say
+        return
+    found = []
+    for it in (module, again):
+        scores, scale = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()
+        value, _ = subject.value(it, case, scores, scale)
+        gradients = torch.autograd.grad(value, [scores, scale], allow_unused=True)
+        found.append([value.detach(), *(torch.zeros(()) if it is None else it for it in gradients)])
+    names = "the value", "the gradient for the scores", "the gradient for the scale"
+    for what, expected, got in zip(names, *found, strict=True):
+        expect_close(got, expected, f"of a pickled module, {what} is another")
 
 
 @law()

@@ -70,6 +70,8 @@ class Loss(enum.Enum):
     """The same coefficients for all examples, in dimensions of size 1."""
     WITHOUT_BATCH = enum.auto()
     """The same coefficients for all examples, without their dimensions."""
+    ALONG_THE_FIRST = enum.auto()
+    """Other coefficients and constants along the first batch dimension alone; the others have size 1."""
     ALONG_THE_SECOND = enum.auto()
     """Other coefficients along the second batch dimension alone, where there are two; they lack the first. Of two
     dimensions, the constant too, in a first one of size 1."""
@@ -213,7 +215,7 @@ _BROADCASTING = {factor: values[:1] for factor, values in _FACTORS.items()} | {
 # And where the mean over the batch hides which example has which constant.
 _WEIGHTS = {factor: values[:1] for factor, values in _FACTORS.items()} | {
     "batch": [(3, 5)],
-    "loss": [Loss.ALONG_THE_SECOND, Loss.PLAIN],
+    "loss": [Loss.ALONG_THE_SECOND, Loss.ALONG_THE_FIRST, Loss.PLAIN],
     "upstream": [Upstream.WEIGHTED],
     "samples": [2, 5],
 }

@@ -87,7 +87,7 @@ def examples(
     rows = usable[torch.randint(len(usable), (it.examples,), generator=generator)]
     if len(it.batch) > 1 and (it.loss is LossKind.ALONG_THE_SECOND or it.scale is Scale.ALONG_THE_SECOND):
         rows = rows.reshape(*it.batch[:2], -1)[:1, :, :1].expand(*it.batch[:2], math.prod(it.batch[2:])).flatten()
-    if it.batch and it.scale is Scale.ALONG_THE_FIRST:
+    if it.batch and (it.scale is Scale.ALONG_THE_FIRST or it.loss is LossKind.ALONG_THE_FIRST):
         rows = rows.reshape(it.batch[0], -1)[:, :1].expand(it.batch[0], math.prod(it.batch[1:])).flatten()
     counts = settled.sum(0)
     order = settled.int().argsort(dim=0, descending=True, stable=True)  # those that are settled come first

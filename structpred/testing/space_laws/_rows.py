@@ -32,6 +32,8 @@ class Rows(enum.Enum):
     """All scores of an example are the same number."""
     LARGE = enum.auto()
     NEGATIVE = enum.auto()
+    SHIFTED = enum.auto()
+    """Those at one index of one dimension are far above or below the others."""
     ONE_FORBIDDEN = enum.auto()
     TWO_FORBIDDEN = enum.auto()
     MANY_FORBIDDEN = enum.auto()
@@ -105,6 +107,13 @@ def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtyp
     if rows is Rows.NEGATIVE:
         return -scores.abs() - 1
     if rows is Rows.GENERIC:
+        return scores
+    if rows is Rows.SHIFTED:
+        scores = integers(-2, 2)  # which with 64 beside them are exact in eight bits
+        for row, example in enumerate(scores):
+            dim = row % len(space.shape)
+            if space.shape[dim]:
+                example.select(dim, row // len(space.shape) % space.shape[dim]).add_(64.0 if row % 3 else -64.0)
         return scores
     few = torch.arange(COUNT) % 4 != 3
     scores[few] = integers(-1, 1)[few]  # where a part of score 0 might pass for none

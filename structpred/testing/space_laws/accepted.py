@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from structpred.errors import InfeasibleError
 from structpred.spaces.base import StructuredSpace
 from structpred.testing._examples import listed
 from structpred.testing.law import ViolationError, law
@@ -13,6 +14,7 @@ from structpred.testing.space_laws._rows import structures
 from structpred.testing.space_laws.exchanges import Chunk
 
 _BASES, _MOST_TRIED, _MOST_SOLVED = 20, 400, 50
+_ROUNDS = 4
 _A_BYTE = 256  # a count of that many more is the same in eight bits
 
 
@@ -42,6 +44,48 @@ def accepted_near(space: StructuredSpace, y: Tensor, others: Tensor, seed: int) 
     return inside
 
 
+def _detours(space: StructuredSpace, y: Tensor, seed: int) -> Tensor:
+    """The structures most like y without one of its parts, of each in turn: ``(count, *shape)``."""
+    on = (y.flatten() != 0).nonzero().flatten()
+    on = on[torch.randperm(len(on), generator=torch.Generator().manual_seed(seed))[:_MOST_SOLVED]]
+    scores = (2 * y - 1).repeat(len(on), *(1,) * y.ndim)
+    scores.flatten(1)[torch.arange(len(on)), on] = -torch.inf
+    try:
+        return space.argmax(scores)
+    except InfeasibleError as error:
+        left = torch.ones(len(on), dtype=torch.bool)
+        left[[index for (index,) in error.examples]] = False
+        return space.argmax(scores[left])
+
+
+def _climbed(space: StructuredSpace, y: Tensor, seed: int) -> list[Tensor]:
+    """Structures with more and more parts: y with detours in place of its parts, as long as ``contains`` accepts them.
+
+    From a short path, say, ever longer ones.
+    """
+    found = []
+    for _ in range(_ROUNDS):
+        before = y
+        for other in _detours(space, y, seed):
+            longer = (y + other - before) % 2
+            if longer.sum() > y.sum() and space.contains(longer):
+                y = longer
+        if torch.equal(y, before):
+            break
+        found.append(y)
+    return found
+
+
+@law()
+def structures_with_more_parts_are_answers(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) -> None:
+    """What ``contains`` accepts of the shortest answer, made longer step by step, is an answer.
+
+    That is, where its parts score 1 and all others -1. It needs no list, and finds solvers that give up after so many steps.
+    """
+    longer = _climbed(space, space.argmax(torch.full(space.shape, -1.0, dtype=torch.float64)), seed)
+    _expect_answers(space, torch.stack(longer) if longer else torch.zeros(0, *space.shape).double(), tolerance)
+
+
 @law(chunk=listed(lambda space: [Chunk(start, 1) for start in range(_BASES)]))
 def what_contains_accepts_is_an_answer(
     space: StructuredSpace, chunk: Chunk, *, seed: int = 0, tolerance: float = 0.0
@@ -52,6 +96,11 @@ def what_contains_accepts_is_an_answer(
     if not len(inside):
         return
     inside = inside[torch.randperm(len(inside), generator=torch.Generator().manual_seed(seed))[:_MOST_SOLVED]]
+    _expect_answers(space, inside, tolerance)
+
+
+def _expect_answers(space: StructuredSpace, inside: Tensor, tolerance: float) -> None:
+    """Raises unless each of them is as good as the answer where its parts score 1 and all others -1."""
     scores = 2 * inside - 1
     y = space.argmax(scores)
     wanted = inside.flatten(1).sum(1)

@@ -32,7 +32,7 @@ class Mode(enum.Enum):
 
     PLAIN = enum.auto()
     REQUIRES_GRAD = enum.auto()
-    """The scores do."""
+    """The scores do, as a leaf, as what a network returns, or as an ``nn.Parameter``."""
     NO_GRAD = enum.auto()
     INFERENCE = enum.auto()
 
@@ -205,8 +205,8 @@ def _call_before(
         with torch.inference_mode():
             kept = [space.argmax(others.clone())]
     if it.mode is Mode.REQUIRES_GRAD:
-        given.requires_grad_()
-        given = given.view_as(given) if it.rows % 2 else given  # no leaf, as what a network returns
+        given = torch.nn.Parameter(given) if it.rows % 3 == 0 else given.requires_grad_()
+        given = given.view_as(given) if it.rows % 2 else given  # no leaf
     return given, [(earlier, earlier.clone()) for earlier in kept]
 
 
