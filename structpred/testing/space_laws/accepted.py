@@ -80,7 +80,8 @@ def _climbed(space: StructuredSpace, y: Tensor, seed: int) -> list[Tensor]:
 def structures_with_more_parts_are_answers(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) -> None:
     """What ``contains`` accepts of the shortest answer, made longer step by step, is an answer.
 
-    That is, where its parts score 1 and all others -1. It needs no list, and finds solvers that give up after so many steps.
+    That is, where its parts score 1 and all others -1. It needs no list, and finds solvers that give up after so many
+    steps.
     """
     longer = _climbed(space, space.argmax(torch.full(space.shape, -1.0, dtype=torch.float64)), seed)
     _expect_answers(space, torch.stack(longer) if longer else torch.zeros(0, *space.shape).double(), tolerance)

@@ -281,9 +281,8 @@ def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> No
     blocks, tensors = (
         min(later - sooner for sooner, later in itertools.pairwise(counts)) / _CALLS for counts in (held, live)
     )
-    if (
-        tensors and live[-1] >= 0.9 * len(_WINDOWS) * _CALLS
-    ) or blocks > _MOST_BLOCKS:  # a full cache replaces what it has
+    keeps_all = live[-1] >= 0.9 * len(_WINDOWS) * _CALLS  # where a full cache replaces what it has
+    if (tensors and keeps_all) or blocks > _MOST_BLOCKS:
         got = f"{tensors:g} tensors, {blocks:g} blocks"
         raise ViolationError("memory is kept, for each call", got=got, expected="none")
 
