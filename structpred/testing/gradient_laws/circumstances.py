@@ -212,6 +212,12 @@ _BROADCASTING = {factor: values[:1] for factor, values in _FACTORS.items()} | {
     "loss": list(Loss),
     "upstream": list(Upstream),
 }
+# And for plain scores in each mode: in some combinations above nothing is free of ties.
+_MODES = {factor: values[:1] for factor, values in _FACTORS.items()} | {
+    "batch": [(3, 5), (2, 3, 4)],
+    "mode": list(Mode),
+    "where": list(Where),
+}
 # And where the mean over the batch hides which example has which constant.
 _WEIGHTS = {factor: values[:1] for factor, values in _FACTORS.items()} | {
     "batch": [(3, 5)],
@@ -241,6 +247,6 @@ _LARGE = {factor: values[:1] for factor, values in _FACTORS.items()} | {
 }
 CIRCUMSTANCES = tuple(
     _circumstance(**it)
-    for factors in (_FACTORS, _BROADCASTING, _WEIGHTS, _NUMBERS, _STEPS, _LARGE)
+    for factors in (_FACTORS, _BROADCASTING, _MODES, _WEIGHTS, _NUMBERS, _STEPS, _LARGE)
     for it in pairwise(**factors)
 )
