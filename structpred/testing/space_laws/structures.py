@@ -187,7 +187,8 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
     y = some[torch.arange(place.rows) % len(some)].to(place.dtype)
     expected = torch.ones(place.rows, dtype=torch.bool)
     right = y[place.row].clone()
-    for spoil in (None, *Spoilt):
+    kinds = list(Spoilt)
+    for spoil in (None, *(kinds[(place.row + place.rows + more) % len(kinds)] for more in range(2))):
         if spoil:
             wrong = _outside(space, right, place, spoil)
             if wrong is None:
