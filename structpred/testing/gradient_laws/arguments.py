@@ -159,7 +159,7 @@ class Arguments:
         if self.it.loss is Loss.ALONG_THE_SECOND and len(self.it.batch) == 2:
             constant = torch.arange(count) % self.it.batch[1]
         if self.it.loss is Loss.ALONG_THE_FIRST and self.it.batch:
-            constant = torch.arange(count) // (count // self.it.batch[0])
+            constant = torch.arange(count) // (count // self.it.batch[0]) % 7
         return constant.double() * self.given.unit
 
     def leaves(self, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss) -> dict[str, Tensor]:

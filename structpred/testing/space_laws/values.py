@@ -110,9 +110,9 @@ def spaces_of_a_class_are_apart(space: StructuredSpace, *, seed: int = 0, tolera
             continue
         theirs, strange = _answers_outside(changed, space, seed)
         if strange:
-            message = f"with {name} = {other!r}, the answers are structures of the space with {getattr(space, name)!r}"
+            message = f"the answers of {changed!r} are structures of the space with another {name}"
             raise ViolationError(message, got=theirs, expected=f"structures of {changed!r}")
-        message = f"after a call of a space of the class with {name} = {other!r}, the answer has another value"
+        message = f"after a call of {changed!r}, which has another {name}, the answer has another value"
         expect_same_value(space, scores, space.argmax(scores), y, tolerance, message)
 
 
