@@ -24,7 +24,7 @@ from structpred.errors import InfeasibleError
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.clock import Clock
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import expect_same_value
+from structpred.testing.oracles import can_list, expect_same_value, structures_of
 from structpred.testing.space_laws._rows import Rows, bank, most_rows, structures
 
 _MOST_SECONDS = 2.0
@@ -117,11 +117,12 @@ def spaces_of_a_class_are_apart(space: StructuredSpace, *, seed: int = 0, tolera
 
 
 def _answers_outside(changed: StructuredSpace, space: StructuredSpace, seed: int) -> tuple[Tensor | None, bool]:
-    """Answers of the changed space, and whether they are structures of the other one and not its own."""
+    """Answers of the changed space, and whether they are structures of the other one and not its own, if it has any."""
     try:
         scores = torch.randn(_FEW, *changed.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
         y = changed.argmax(scores)
-        return y, changed.shape == space.shape and bool(space.contains(y).all() and not changed.contains(y).any())
+        strange = changed.shape == space.shape and bool(space.contains(y).all() and not changed.contains(y).any())
+        return y, strange and can_list(changed) and len(structures_of(changed)) > 0
     except Exception:  # a field that was only changed here may make no space at all
         return None, False
 
