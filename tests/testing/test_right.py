@@ -62,6 +62,24 @@ class Caching(Pairs):
 
 
 @attrs.frozen
+class Named(Pairs):
+    """Without structures where its fields do not fit, which nothing asks for."""
+
+    names: tuple[str, ...]
+
+    @property
+    def shape(self):
+        return (len(self.names),)
+
+    def contains(self, y):
+        return super().contains(y) & (self.n == len(self.names))
+
+    def enumerate(self):
+        every = Pairs(len(self.names)).enumerate()
+        return every[self.contains(every)]
+
+
+@attrs.frozen
 class Locked(Pairs):
     """Threads share a scratch, one after the other."""
 
@@ -145,7 +163,7 @@ class RemembersAHundred(Pairs):
     ("space", "tolerance"),
     [
         *((Slow(4), 0.0), (RandomTies(5), 0.0), (HalfInside(5), 0.0), (Tolerant(5), 1e-8), (Caching(5), 0.0)),
-        *((CachedProperty(4), 0.0), (RemembersAHundred(5), 0.0)),
+        *((CachedProperty(4), 0.0), (RemembersAHundred(5), 0.0), (Named(4, tuple("abcd")), 0.0)),
     ],
     ids=lambda it: type(it).__name__,
 )
