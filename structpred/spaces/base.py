@@ -11,6 +11,7 @@ import attrs
 import torch
 from torch import Tensor
 
+from structpred._autocast import without_autocast
 from structpred._eager import eager, refuse_transforms
 from structpred._tensors import inner
 from structpred._validation import validate_broadcast, validate_floating, validate_tensor
@@ -260,7 +261,8 @@ class StructuredSpace(abc.ABC):
     def validate_members(self, name: str, y: Tensor) -> Tensor:
         """Returns y; raises ``ArgumentError`` unless every structure in it is in the space."""
         self.batch_shape(name, y)
-        inside = self.contains(y)
+        with without_autocast(y.device):
+            inside = self.contains(y)
         if not inside.all():
             raise argument_error(
                 name,

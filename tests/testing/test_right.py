@@ -88,7 +88,7 @@ class Locked(Pairs):
 
     @_scratch.default
     def _make(self):
-        return torch.empty(1000, self.n, dtype=torch.float64)
+        return torch.empty(70_000, self.n, dtype=torch.float64)
 
     def _argmax(self, scores):
         with self._lock:

@@ -110,9 +110,10 @@ class Arguments:
             return self.given.scale.reshape(*it.batch, *noise_shape).to(it.dtype)
         if it.scale is Scale.SHARED:
             return self.given.scale[0].reshape(*(1,) * len(it.batch), *noise_shape).to(it.dtype).clone()
-        if it.scale is Scale.PER_EXAMPLE or it.scale_is_along_one:
+        if it.scale in (Scale.PER_EXAMPLE, Scale.DOUBLE) or it.scale_is_along_one:
             first = self.given.scale.flatten(1)[:, 0]
-            each = first.reshape(*it.batch, *(1,) * len(noise_shape)).to(it.dtype)
+            each = first.reshape(*it.batch, *(1,) * len(noise_shape))
+            each = each if it.scale is Scale.DOUBLE else each.to(it.dtype)
             return each[tuple(slice(size) for size in self.scale_shape)].clone()
         return torch.tensor([one] if it.scale is Scale.ONE_ELEMENT else one, dtype=it.dtype)
 

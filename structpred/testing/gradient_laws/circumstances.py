@@ -43,6 +43,8 @@ class Scale(enum.Enum):
     NUMBER = enum.auto()
     ONE_ELEMENT = enum.auto()
     PER_EXAMPLE = enum.auto()
+    DOUBLE = enum.auto()
+    """One an example, in float64 whatever the scores are."""
     PER_VARIABLE = enum.auto()
     SHARED = enum.auto()
     """One a variable, the same for all examples, in dimensions of size 1."""
@@ -183,7 +185,7 @@ _MOST_IN_HALF = 100
 _MOST_ROWS = 3000
 
 _FACTORS: dict[str, list[Any]] = {
-    "batch": [(7,), (), (1,), (2,), (64,), (65,), (256,), (257,), (513,), (1001,), (3, 5), (2, 3, 4)],
+    "batch": [(7,), (), (1,), (2,), (64,), (65,), (200,), (256,), (257,), (513,), (1001,), (3, 5), (2, 3, 4)],
     "scale": list(Scale),
     "loss": list(Loss),
     "scores": list(Scores),

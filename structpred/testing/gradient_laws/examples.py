@@ -137,6 +137,7 @@ def _scale(it: Circumstance, count: int, noise_shape: tuple[int, ...], generator
     """Powers of 2, ``(count, *noise_shape)``, that differ where the circumstance's can."""
     shape = {
         Scale.PER_EXAMPLE: (count, *(1,) * len(noise_shape)),
+        Scale.DOUBLE: (count, *(1,) * len(noise_shape)),
         Scale.ALONG_THE_FIRST: (count, *(1,) * len(noise_shape)),
         Scale.ALONG_THE_SECOND: (count, *(1,) * len(noise_shape)),
         Scale.PER_VARIABLE: (count, *noise_shape),

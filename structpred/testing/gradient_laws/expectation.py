@@ -87,7 +87,7 @@ def _shaped(call: Arguments, name: str, gradient: Tensor) -> tuple[Tensor, Tenso
             return tensor.reshape(*it.batch, *space.noise_shape)
         if it.scale is Scale.SHARED:
             return tensor.sum(0).reshape(*(1,) * len(it.batch), *space.noise_shape)
-        if it.scale is Scale.PER_EXAMPLE or it.scale_is_along_one:
+        if it.scale in (Scale.PER_EXAMPLE, Scale.DOUBLE) or it.scale_is_along_one:
             each = tensor.flatten(1).sum(1).reshape(*it.batch, *(1,) * len(space.noise_shape))
             return each.sum_to_size(call.scale_shape) if it.scale_is_along_one else each
         return tensor.sum().reshape((1,) if it.scale is Scale.ONE_ELEMENT else ())

@@ -222,14 +222,20 @@ class _Call:
         if not value.requires_grad:
             raise ViolationError("no gradient reaches", got="a constant", expected=" or ".join(leaves))
         again = twice and not self.subject.keeps_a_state  # else its policy may take another step
+        earlier: list[tuple[Tensor, Tensor]] = []
         if again:
-            torch.autograd.grad(
+            others = torch.autograd.grad(
                 value, list(leaves.values()), value.new_tensor(-2), allow_unused=True, retain_graph=True
             )
+            earlier = [(it, it.clone()) for it in others if it is not None]
         found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, retain_graph=again)
         if not again:
             return list(found)
         once_more = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, create_graph=True)
+        for gradient, as_it_was in earlier:
+            if not torch.equal(gradient, as_it_was):
+                message = "a later backward pass wrote into an earlier gradient"
+                raise ViolationError(message, got=gradient, expected=as_it_was)
         for name, one, other in zip(leaves, found, once_more, strict=True):
             if one is not None and other is not None and not torch.equal(one, other):
                 raise ViolationError(f"a second backward pass has another gradient for {name}", got=other, expected=one)

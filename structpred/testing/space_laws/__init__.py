@@ -6,6 +6,7 @@ from structpred.testing.space_laws import (
     answers,
     calls,
     exchanges,
+    fields,
     forbidden,
     grid,
     losses,
@@ -16,7 +17,7 @@ from structpred.testing.space_laws import (
 
 SPACE_LAWS: tuple[Law, ...] = tuple(
     law
-    for module in (answers, exchanges, forbidden, calls, grid, structures, accepted, noise, losses, values)
+    for module in (answers, exchanges, forbidden, calls, grid, structures, accepted, noise, losses, values, fields)
     for law in vars(module).values()
     if isinstance(law, Law)
 )

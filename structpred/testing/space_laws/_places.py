@@ -36,7 +36,22 @@ class Place:
         return tuple(reversed(index))
 
 
-_BATCHES = [(7,), (), (1,), (2,), (64,), (65,), (256,), (257,), (513,), (1001,), (3, 5), (2, 1, 3, 4), (5, 1, 13)]
+_BATCHES = [
+    (7,),
+    (),
+    (1,),
+    (2,),
+    (64,),
+    (65,),
+    (200,),
+    (256,),
+    (257,),
+    (513,),
+    (1001,),
+    (3, 5),
+    (2, 1, 3, 4),
+    (5, 1, 13),
+]
 FLOATING = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
 ANY = [*FLOATING, torch.bool, torch.uint8, torch.int8, torch.int32, torch.int64]
 

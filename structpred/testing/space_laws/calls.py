@@ -18,11 +18,13 @@ from structpred.spaces._placement import SolverPlacement
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import per_example
+from structpred.testing.clock import Clock
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import expect_members, expect_same_value, threads
 from structpred.testing.space_laws._rows import most_rows
 
 _FEW, _SOME, _MANY = 7, 25, 257  # examples
+_LARGE, _TIMES, _MOST_SECONDS = 33_000, 4, 1.0
 _MOST_LINES = 20
 _SECONDS_FOR_ANOTHER, _SECONDS_AT_MOST = 0.05, 10.0
 
@@ -92,10 +94,29 @@ def threads_do_not_matter(space: StructuredSpace, scores: Tensor, *, tolerance: 
             message = f"{count} threads return another value than one"
             expect_members(space, y, f"with {count} threads, the answer is not in the space")
             expect_same_value(space, many, y, expected, tolerance, message)
+    _expect_apart_in_large_batches(space, tolerance)
     if space.placement is SolverPlacement.IN_THREADS and most_rows(space) >= _MANY:
         for line, y in _met(space, scores, -scores.where(scores.isfinite(), 0)):
             message = f"where another thread solves while this one is at line {line}, another value"
             expect_same_value(space, scores, y, expected[: len(scores)], tolerance, message)
+
+
+def _expect_apart_in_large_batches(space: StructuredSpace, tolerance: float) -> None:
+    """Raises unless three threads that have enough to do to meet return what one does."""
+    if space.placement is not SolverPlacement.IN_THREADS or most_rows(space) < _LARGE:
+        return
+    spent = Clock()
+    for seed in range(_TIMES):
+        generator = torch.Generator().manual_seed(seed)
+        many = torch.randn(_LARGE, *space.shape, generator=generator, dtype=torch.float64)
+        with threads(3), threads_for_all():
+            y = space.argmax(many)
+        if spent() > _MOST_SECONDS / _TIMES:
+            return
+        with threads(1):
+            expected = space.argmax(many)
+        message = f"of {_LARGE} examples, three threads return another value than one"
+        expect_same_value(space, many, y, expected, tolerance, message)
 
 
 def _met(space: StructuredSpace, scores: Tensor, others: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -142,12 +142,15 @@ def only_what_is_infeasible_is_refused(space: StructuredSpace, scores: Tensor, a
     masked = torch.cat([scores.masked_fill(~allowed, -math.inf), _masked(space)])
     hopeless = best_of(space, masked, structures_of(space))[0].isneginf()
     expected = [(example,) for example in hopeless.nonzero().flatten().tolist()]
+    before = masked.clone()
     try:
         space.argmax(masked)
     except InfeasibleError as error:
         got = error.examples
     else:
         got = []
+    if not torch.equal(masked, before):
+        raise ViolationError("argmax changed the scores", got=masked, expected=before)
     if got != expected:
         raise ViolationError("the examples named infeasible are others", scores=masked, got=got, expected=expected)
 

@@ -14,6 +14,7 @@ from structpred.loss import LinearLoss
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
+from structpred.testing.circumstances import Where
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import first, value
 from structpred.testing.space_laws._places import ANY, FLOATING, Place, places
@@ -194,12 +195,13 @@ def hamming_refuses_targets_outside(space: StructuredSpace, target: Tensor) -> N
         spoilt[row] = 2 if dtype != torch.bool else _neighbor_outside(space, target[row])
         if dtype == torch.bool and torch.equal(spoilt, target):
             continue
-        try:
-            loss = space.hamming(spoilt.to(dtype))
-        except ArgumentError:
-            continue
-        message = f"a target of dtype {dtype} outside the space is not refused"
-        raise ViolationError(message, got=loss, expected="ArgumentError")
+        for where in (Where.HERE, Where.IN_AUTOCAST):
+            try:
+                loss = where.run(functools.partial(space.hamming, spoilt.to(dtype)), dtype)
+            except ArgumentError:
+                continue
+            message = f"a target of dtype {dtype} outside the space is not refused ({where.name.lower()})"
+            raise ViolationError(message, got=loss, expected="ArgumentError")
 
 
 def _neighbor_outside(space: StructuredSpace, y: Tensor) -> Tensor:

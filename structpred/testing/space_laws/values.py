@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import enum
-import functools
 import gc
 import itertools
 import math
 import pickle
 import sys
 import types
-from collections.abc import Iterator
 from typing import Any
 
 import attrs
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,8 +20,8 @@ from structpred.errors import InfeasibleError
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.clock import Clock
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import can_list, expect_same_value, structures_of
-from structpred.testing.space_laws._rows import Rows, bank, most_rows, structures
+from structpred.testing.space_laws._rows import most_rows, structures
+from structpred.testing.space_laws.fields import difference, fields_of, has_words
 
 _MOST_SECONDS = 2.0
 _MOST_SECONDS_FOR_SIZES = 0.5
@@ -47,24 +43,15 @@ def pickles(space: StructuredSpace) -> None:
         raise ViolationError("the space does not pickle", got=f"{type(error).__name__}: {error}") from error
     if type(again) is not type(space) or again != space or repr(again) != repr(space):
         raise ViolationError("another space comes back", got=again, expected=space)
-    difference = _difference(again, space)
-    if difference:
-        raise ViolationError(f"the space that comes back has another {difference}", got=again, expected=space)
+    other = difference(again, space)
+    if other:
+        raise ViolationError(f"the space that comes back has another {other}", got=again, expected=space)
     cls: Any = type(again)
     own = {it.name: getattr(again, it.name) for it in attrs.fields(cls)} if attrs.has(cls) else {}
     for name, kept in (getattr(again, "__dict__", {}) | own).items():
-        if isinstance(kept, int) and abs(kept) > _A_SMALL_HASH and kept == hash(space) and _has_words(_fields(space)):
+        if isinstance(kept, int) and abs(kept) > _A_SMALL_HASH and kept == hash(space) and has_words(fields_of(space)):
             message = f"{name} is the hash, and comes back; in another process words have other hashes"
             raise ViolationError(message, got=kept, expected="a hash that is computed anew")
-
-
-def _has_words(value: Any) -> bool:
-    """Whether a hash of it may be another one in the next process."""
-    if isinstance(value, dict):
-        return any(map(_has_words, value.values())) or any(map(_has_words, value))
-    if isinstance(value, list | tuple | set | frozenset):
-        return any(map(_has_words, value))
-    return isinstance(value, str | bytes)
 
 
 @law()
@@ -78,152 +65,11 @@ def equals_its_copies(space: StructuredSpace) -> None:
     again.argmax(torch.zeros(2, *space.shape))
     if again != space:
         raise ViolationError("a copy is not equal; make the class attrs.frozen", got=again, expected=space)
-    for other in (object(), types.SimpleNamespace(**{"shape": space.shape} | _fields(space))):
+    for other in (object(), types.SimpleNamespace(**{"shape": space.shape} | fields_of(space))):
         if space == other:
             raise ViolationError("something that is no such space is equal", got=other, expected=space)
     if hash(again) != before or hash(space) != before:
         raise ViolationError("an equal copy has another hash", got=hash(again), expected=before)
-
-
-@law()
-def equality_sees_every_field(space: StructuredSpace) -> None:
-    """A space with another value in one field, which has other structures, is not equal, and neither is its repr."""
-    for name, value in _fields(space).items():
-        for other in _others(value):
-            changed = _with(space, name, other)
-            if changed is None or _difference(changed, space) is None:
-                continue
-            if changed == space:
-                message = f"spaces that differ in {name} are equal"
-                raise ViolationError(message, got=other, expected=value)
-
-
-@law()
-def spaces_of_a_class_are_apart(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) -> None:
-    """Another space of the class, with another value in one field, has answers of its own, and leaves this one's."""
-    scores = torch.randn(_FEW, *space.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-    y = space.argmax(scores)
-    spent = Clock()
-    for name, other in ((name, other) for name, value in _fields(space).items() for other in _others(value)):
-        changed = _with(space, name, other) if spent() < _MOST_SECONDS else None
-        if changed is None:
-            continue
-        theirs, strange = _answers_outside(changed, space, seed)
-        if strange:
-            message = f"the answers of {changed!r} are structures of the space with another {name}"
-            raise ViolationError(message, got=theirs, expected=f"structures of {changed!r}")
-        message = f"after a call of {changed!r}, which has another {name}, the answer has another value"
-        expect_same_value(space, scores, space.argmax(scores), y, tolerance, message)
-
-
-def _answers_outside(changed: StructuredSpace, space: StructuredSpace, seed: int) -> tuple[Tensor | None, bool]:
-    """Answers of the changed space, and whether they are structures of the other one and not its own, if it has any."""
-    try:
-        scores = torch.randn(_FEW, *changed.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
-        y = changed.argmax(scores)
-        strange = changed.shape == space.shape and bool(space.contains(y).all() and not changed.contains(y).any())
-        return y, strange and can_list(changed) and len(structures_of(changed)) > 0
-    except Exception:  # a field that was only changed here may make no space at all
-        return None, False
-
-
-def _fields(space: Any) -> dict[str, Any]:
-    """What the space was made with; without attrs, its attributes but for those that calls make."""
-    if attrs.has(type(space)):
-        return {it.name: getattr(space, it.name) for it in attrs.fields(type(space)) if it.init}
-    if not hasattr(space, "__dict__"):
-        return {}
-    try:
-        kept = vars(pickle.loads(pickle.dumps(space)))
-    except Exception:  # of which another law tells
-        kept = vars(space)
-    cached = {
-        name
-        for cls in type(space).__mro__
-        for name, it in vars(cls).items()
-        if isinstance(it, functools.cached_property)
-    }
-    return {name: value for name, value in vars(space).items() if name in kept and name not in cached}
-
-
-def _with(space: Any, name: str, value: Any) -> StructuredSpace | None:
-    """The space with another value in a field, where it takes that."""
-    try:
-        if attrs.has(type(space)):
-            made: StructuredSpace = attrs.evolve(space, **{name.lstrip("_"): value})
-            return made
-        changed: StructuredSpace = copy.deepcopy(space)
-        setattr(changed, name, value)
-    except Exception:  # refused, in whatever way
-        return None
-    return changed
-
-
-def _others(value: Any) -> Iterator[Any]:
-    """Other values of the same kind."""
-    if isinstance(value, bool):
-        yield not value
-    elif isinstance(value, enum.Enum):
-        yield from (it for it in type(value) if it is not value)
-    elif value is None:
-        yield from (0, 1, 2)
-    elif isinstance(value, str):
-        yield value + "_"
-    elif isinstance(value, int | float):
-        yield from (value + 1, value - 1, 2 * value)
-        if isinstance(value, float):
-            yield from (math.nextafter(value, -math.inf), math.nextafter(value, math.inf), 0.99 * value, 1.01 * value)
-    elif isinstance(value, StructuredSpace):
-        for name, inner in _fields(value).items():
-            for other in _others(inner):
-                changed = _with(value, name, other)
-                if changed is not None:
-                    yield changed
-    elif isinstance(value, Tensor | np.ndarray):
-        yield value + 1
-        yield value * 0
-        yield -value
-        if value.ndim and len(value) > 1:
-            yield value[:1]  # which broadcasts against the others
-        for index in range(min(len(value), _MOST_ENTRIES) if value.ndim == 1 else 0):
-            for other in _others(value[index].item()):
-                entries = copy.deepcopy(value)
-                entries[index] = other
-                yield entries
-    elif isinstance(value, set | frozenset):
-        for entry in value:
-            others = value - {entry}
-            yield others
-            yield from (others | {other} for other in _others(entry) if other not in value)
-    elif isinstance(value, dict):
-        for key, entry in value.items():
-            yield from ({**value, key: other} for other in _others(entry))
-    elif isinstance(value, tuple | list) and value:
-        yield value[::-1]
-        yield type(value)([*value[1:], *value[:1]])
-        yield value[:-1]
-        for index, entry in enumerate(value):
-            for other in _others(entry):
-                yield type(value)([*value[:index], other, *value[index + 1 :]])
-
-
-def _difference(one: StructuredSpace, other: StructuredSpace) -> str | None:
-    """What of two spaces differs, as far as a few calls tell; None for what cannot be called."""
-    try:
-        for what in ("shape", "noise_shape"):
-            if getattr(one, what) != getattr(other, what):
-                return what
-        for rows in (Rows.GENERIC, Rows.NEGATIVE, Rows.MANY_FORBIDDEN):
-            scores = bank(other, rows, 0).scores
-            y = other.argmax(scores)
-            if not one.contains(y).all():
-                return "contains"
-            if not torch.equal(one.score(scores, one.argmax(scores)), other.score(scores, y)):
-                return "argmax"
-        noise = torch.randn(other.noise_shape, generator=torch.Generator().manual_seed(0))
-        return None if torch.equal(one.spread(noise), other.spread(noise)) else "spread"
-    except Exception:  # a field that was only changed here may make no space at all
-        return None
 
 
 @law()

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import threading
 from typing import Any, ClassVar
 
 import attrs
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -41,6 +43,33 @@ class ParametersAreNoScores(Pairs):
     def argmax(self, scores: Tensor) -> Tensor:
         best = super().argmax(scores)
         return best.flip(-1) if isinstance(scores, torch.nn.Parameter) else best
+
+
+@broken("threads_do_not_matter", 6)
+class OneBufferForAProduct(Pairs):
+    """Threads write into it in a line in which numpy lets others run."""
+
+    @functools.cached_property
+    def table(self) -> Any:
+        return self.enumerate().double().numpy()
+
+    @functools.cached_property
+    def buffer(self) -> Any:
+        return np.empty((70_000, len(self.table)))
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        given = scores.clamp(min=-1e290).numpy()
+        best = np.matmul(given, self.table.T, out=self.buffer[: len(given)]).argmax(-1)
+        return torch.from_numpy(self.table[best])
+
+
+@broken("only_what_is_infeasible_is_refused", 5)
+class MarksWhatIsInfeasible(Pairs):
+    placement = sp.SolverPlacement.ON_DEVICE
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        scores[scores.isfinite().sum(-1) < 2] = -torch.inf
+        return super()._argmax(scores)
 
 
 # --- seldom, and without a list
@@ -152,6 +181,20 @@ class TablesBySizeAlone(sp.KSubset):
 
     def _argmax(self, scores: Tensor) -> Tensor:
         table = self.tables.setdefault(self.n, self.enumerate().to(scores))
+        values = scores.masked_fill(scores.isneginf(), -1e290) @ table.mT
+        return table[values.argmax(-1)]
+
+
+@broken("spaces_of_a_class_are_apart", 5, 2)
+class TablesByAddress(sp.KSubset):
+    """Which another space has, once this one is gone."""
+
+    tables: ClassVar[dict[int, Tensor]] = {}
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        table = self.tables.setdefault(id(self), self.enumerate().to(scores))
+        if table.shape[1] != self.n:  # to see more than an error
+            table = self.enumerate().to(scores)
         values = scores.masked_fill(scores.isneginf(), -1e290) @ table.mT
         return table[values.argmax(-1)]
 

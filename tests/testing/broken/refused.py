@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import attrs
 import torch
 from torch import Tensor
 
 import structpred as sp
-from structpred.testing import DIFFERENCE_LAYER_LAWS, DIRECT_LAWS, POTENTIAL_LAWS
+from structpred.testing import DIFFERENCE_LAYER_LAWS, DIRECT_LAWS, IDENTITY_LAYER_LAWS, POTENTIAL_LAWS
 from tests.testing.broken.potentials import PlainPotential
 from tests.testing.broken.shared import layers, objectives
 
 potential, direct, difference = objectives(POTENTIAL_LAWS), objectives(DIRECT_LAWS), layers(DIFFERENCE_LAYER_LAWS)
+identity = layers(IDENTITY_LAYER_LAWS)
 FOLLOWS = "potential_calls_follow_their_definition"
 
 
@@ -65,6 +66,40 @@ class MeanOfMeansOfOneHundredFifty(sp.PerturbedFenchelYoungLoss):
         return attrs.evolve(found, loss=means.mean(0).expand_as(found.loss))
 
 
+@potential(FOLLOWS)
+class ExamplesNumberedInBytes(sp.PerturbedFenchelYoungLoss):
+    """Of 129 to 255 examples, those after the first 128 have the losses of others."""
+
+    def solve(self, scores, supervision, **given):
+        found = super().solve(scores, supervision, **given)
+        count = scores.shape[0]
+        if scores.ndim != 2 or not 128 < count < 256:
+            return found
+        places = torch.arange(count).to(torch.int8).long() % count
+        return attrs.evolve(found, loss=found.loss[:, places])
+
+
+class WritesWhereItWrote(torch.autograd.Function):
+    """The identity, whose gradients are all in one place."""
+
+    kept: ClassVar[dict[Any, Tensor]] = {}
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor) -> Tensor:
+        return scores.view_as(scores)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> Tensor:
+        place = WritesWhereItWrote.kept.setdefault((upstream.shape, upstream.dtype), torch.empty_like(upstream))
+        return place.copy_(upstream.detach())
+
+
+@potential(FOLLOWS)
+class OnePlaceForAllGradients(sp.PerturbedFenchelYoungLoss):
+    def forward(self, scores, supervision, **given):
+        return super().forward(WritesWhereItWrote.apply(scores), supervision, **given)
+
+
 @potential("stored_modules_answer_alike")
 class ForgetsItsFactorWhenStored(PlainPotential):
     def __getstate__(self) -> dict[str, Any]:
@@ -83,6 +118,14 @@ class CoefficientsAlongTheFirstDimensionAreTiled(sp.PerturbedDirectLoss):
             tiled = coefficients.reshape(-1, coefficients.shape[-1]).repeat(count, 1).reshape(scores.shape)
             supervision = attrs.evolve(supervision, coefficients=tiled)
         return super().solve(scores, supervision, **given)
+
+
+@identity("identity_layers_follow_their_definition", noise=sp.Gumbel())
+class StructuresOfTheScalesDtype(sp.Identity):
+    def forward(self, scores, *, scale=None, generator=None):
+        y = super().forward(scores, scale=scale, generator=generator)
+        finer = isinstance(scale, Tensor) and scale.dtype == torch.float64
+        return y.double() if finer else y
 
 
 class SolvesEqualRowsOnce(torch.autograd.Function):

@@ -1,0 +1,233 @@
+"""What a space is made with: spaces that differ in one field are other spaces, with answers of their own."""
+
+from __future__ import annotations
+
+import copy
+import enum
+import functools
+import math
+import pickle
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import attrs
+import numpy as np
+import torch
+from torch import Tensor
+
+from structpred.spaces.base import StructuredSpace
+from structpred.testing.clock import Clock
+from structpred.testing.law import ViolationError, law
+from structpred.testing.oracles import best_of, can_list, expect_same_value, slack, structures_of, value
+from structpred.testing.space_laws._rows import Rows, bank
+from structpred.testing.space_laws.grid import made_anew
+
+_MOST_SECONDS = 2.0
+_MOST_ENTRIES = 5
+_FEW = 7
+_SECONDS_FOR_A_PROCESS = 60.0
+
+
+@law()
+def equality_sees_every_field(space: StructuredSpace) -> None:
+    """A space with another value in one field, which has other structures, is not equal, and neither is its repr."""
+    for name, own in fields_of(space).items():
+        for other in _others(own):
+            changed = _with(space, name, other)
+            if changed is None or difference(changed, space) is None:
+                continue
+            if changed == space:
+                message = f"spaces that differ in {name} are equal"
+                raise ViolationError(message, got=other, expected=own)
+
+
+@law()
+def spaces_of_a_class_are_apart(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) -> None:
+    """Another space of the class, with another value in one field, has answers of its own, and leaves this one's.
+
+    Also where it is gone, and a space like this one is made in its place.
+    """
+    scores = _scores(space, seed)
+    y = space.argmax(scores)
+    spent = Clock()
+    for name, other in ((name, other) for name, own in fields_of(space).items() for other in _others(own)):
+        shown = _called(_with(space, name, other), seed)
+        for it in (made_anew(space), space) if shown else ():
+            message = f"after a call of {shown}, which has another {name}, the answer has another value"
+            expect_same_value(space, scores, it.argmax(scores), y, tolerance, message)
+        changed = _with(space, name, other) if shown else None
+        found = None if changed is None else _wrong_beside_others(changed, seed, tolerance)
+        if found:
+            message = f"after a call of {space!r}, the answers of one that has another {name} are wrong"
+            raise ViolationError(message, space=shown, got=found[0], expected=found[1])
+        if spent() > _MOST_SECONDS:
+            return
+
+
+def _called(space: StructuredSpace | None, seed: int) -> str | None:
+    """The space as text once it was called, and None where it cannot be; nothing keeps it then."""
+    try:
+        if space is not None:
+            space.argmax(_scores(space, seed))
+            return repr(space)
+    except Exception:  # a field that was only changed here may make no space at all
+        pass
+    return None
+
+
+def _is_wrong(space: StructuredSpace, scores: Tensor, y: Tensor, tolerance: float) -> bool:
+    """Whether answers are not the best of the space's list, or not its structures; False where there is none."""
+    if not can_list(space) or not len(structures_of(space)):
+        return False
+    best, _ = best_of(space, scores, structures_of(space).double())
+    wrong = ~space.contains(y) | (value(space, scores, y) < best - slack(space, scores, tolerance))
+    return bool(wrong.any())
+
+
+def _wrong_beside_others(space: StructuredSpace, seed: int, tolerance: float) -> tuple[Tensor, Tensor] | None:
+    """Wrong answers, and those of a process in which no other space was called, if they are right; else None.
+
+    Those of a space whose fields do not fit one another are wrong there too.
+    """
+    try:
+        scores = _scores(space, seed)
+        y = space.argmax(scores)
+        if _is_wrong(space, scores, y, tolerance):
+            alone = _in_a_new_process(space, scores)
+            return None if _is_wrong(space, scores, alone, tolerance) else (y, alone)
+    except Exception:  # or it does not pickle, or its class is not in a file
+        pass
+    return None
+
+
+def _scores(space: StructuredSpace, seed: int) -> Tensor:
+    return torch.randn(_FEW, *space.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+
+
+def _in_a_new_process(space: StructuredSpace, scores: Tensor) -> Tensor:
+    """The answers where nothing was called before. Raises where the space cannot be sent there."""
+    paths = [str(Path(path).resolve()) for path in sys.path]
+    code = (
+        f"import sys; sys.path[:] = {paths!r}; import pickle; space, scores = pickle.load(sys.stdin.buffer); "
+        "pickle.dump(space.argmax(scores), sys.stdout.buffer)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=pickle.dumps((space, scores)),
+        capture_output=True,
+        timeout=_SECONDS_FOR_A_PROCESS,
+        check=True,
+    )
+    found: Tensor = pickle.loads(done.stdout)
+    return found
+
+
+def fields_of(space: Any) -> dict[str, Any]:
+    """What the space was made with; without attrs, its attributes but for those that calls make."""
+    if attrs.has(type(space)):
+        return {it.name: getattr(space, it.name) for it in attrs.fields(type(space)) if it.init}
+    if not hasattr(space, "__dict__"):
+        return {}
+    try:
+        kept = vars(pickle.loads(pickle.dumps(space)))
+    except Exception:  # of which another law tells
+        kept = vars(space)
+    cached = {
+        name
+        for cls in type(space).__mro__
+        for name, it in vars(cls).items()
+        if isinstance(it, functools.cached_property)
+    }
+    return {name: value for name, value in vars(space).items() if name in kept and name not in cached}
+
+
+def _with(space: Any, name: str, value: Any) -> StructuredSpace | None:
+    """The space with another value in a field, where it takes that."""
+    try:
+        if attrs.has(type(space)):
+            made: StructuredSpace = attrs.evolve(space, **{name.lstrip("_"): value})
+            return made
+        changed: StructuredSpace = copy.deepcopy(space)
+        setattr(changed, name, value)
+    except Exception:  # refused, in whatever way
+        return None
+    return changed
+
+
+def _others(value: Any) -> Iterator[Any]:
+    """Other values of the same kind."""
+    if isinstance(value, bool):
+        yield not value
+    elif isinstance(value, enum.Enum):
+        yield from (it for it in type(value) if it is not value)
+    elif value is None:
+        yield from (0, 1, 2)
+    elif isinstance(value, str):
+        yield value + "_"
+    elif isinstance(value, int | float):
+        yield from (value + 1, value - 1, 2 * value)
+        if isinstance(value, float):
+            yield from (math.nextafter(value, -math.inf), math.nextafter(value, math.inf), 0.99 * value, 1.01 * value)
+    elif isinstance(value, StructuredSpace):
+        for name, inner in fields_of(value).items():
+            for other in _others(inner):
+                changed = _with(value, name, other)
+                if changed is not None:
+                    yield changed
+    elif isinstance(value, Tensor | np.ndarray):
+        yield value + 1
+        yield value * 0
+        yield -value
+        if value.ndim and len(value) > 1:
+            yield value[:1]  # which broadcasts against the others
+        for index in range(min(len(value), _MOST_ENTRIES) if value.ndim == 1 else 0):
+            for other in _others(value[index].item()):
+                entries = copy.deepcopy(value)
+                entries[index] = other
+                yield entries
+    elif isinstance(value, set | frozenset):
+        for entry in value:
+            others = value - {entry}
+            yield others
+            yield from (others | {other} for other in _others(entry) if other not in value)
+    elif isinstance(value, dict):
+        for key, entry in value.items():
+            yield from ({**value, key: other} for other in _others(entry))
+    elif isinstance(value, tuple | list) and value:
+        yield value[::-1]
+        yield type(value)([*value[1:], *value[:1]])
+        yield value[:-1]
+        for index, entry in enumerate(value):
+            for other in _others(entry):
+                yield type(value)([*value[:index], other, *value[index + 1 :]])
+
+
+def difference(one: StructuredSpace, other: StructuredSpace) -> str | None:
+    """What of two spaces differs, as far as a few calls tell; None for what cannot be called."""
+    try:
+        for what in ("shape", "noise_shape"):
+            if getattr(one, what) != getattr(other, what):
+                return what
+        for rows in (Rows.GENERIC, Rows.NEGATIVE, Rows.MANY_FORBIDDEN):
+            scores = bank(other, rows, 0).scores
+            y = other.argmax(scores)
+            if not one.contains(y).all():
+                return "contains"
+            if not torch.equal(one.score(scores, one.argmax(scores)), other.score(scores, y)):
+                return "argmax"
+        noise = torch.randn(other.noise_shape, generator=torch.Generator().manual_seed(0))
+        return None if torch.equal(one.spread(noise), other.spread(noise)) else "spread"
+    except Exception:  # a field that was only changed here may make no space at all
+        return None
+
+
+def has_words(value: Any) -> bool:
+    """Whether a hash of it may be another one in the next process."""
+    if isinstance(value, dict):
+        return any(map(has_words, value.values())) or any(map(has_words, value))
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(has_words, value))
+    return isinstance(value, str | bytes)
