@@ -60,7 +60,7 @@ class Matching(StructuredSpace):
         validate_enumerable(self, math.perm(many, few))
         chosen = torch.tensor(list(itertools.permutations(range(many), few)))  # (count, few)
         y = torch.zeros(len(chosen), few, many).scatter_(-1, chosen[..., None], 1)
-        return y if self.rows <= self.cols else y.mT.contiguous()
+        return y if self.rows <= self.cols else y.mT
 
 
 def _match_every_row(scores: np.ndarray) -> np.ndarray:

@@ -134,6 +134,11 @@ def foreign():
     return model, [x[0], _FOREIGN[-1]]
 
 
+def foreign_and_behind_the_last():
+    model, (x, _) = foreign()
+    return model, [x, _FOREIGN[-3].BoolVar("z")]
+
+
 def enforced():
     model = model_builder.Model()
     x = [model.new_bool_var(name) for name in "ab"]
@@ -156,6 +161,7 @@ def infeasible():
         (lambda: (empty_model(), 3), "variables: expected a list of the model's variables, got int"),
         (lambda: (empty_model(), ["x"]), "variables[0]: expected a variable of the model, got str"),
         (foreign, "variables[1]: expected a variable of the model"),
+        (foreign_and_behind_the_last, "variables[1]: expected a variable of the model"),
         (lambda: with_variable(lambda m: m.variable(0)), "variables: expected each variable once, got one that is li"),
         (
             lambda: with_variable(lambda m: m.IntVar(0, 2, "")),

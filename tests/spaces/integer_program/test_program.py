@@ -139,6 +139,12 @@ def test_cp_sat_is_given_integers():
     assert costs[0, 0] / costs[0, 2] == pytest.approx(-1 / 3, rel=1e-14)
 
 
+@pytest.mark.parametrize("parts", [3, 64, 200, 5_000])
+def test_the_integers_that_cp_sat_is_given_have_sums_that_float64_holds(parts):
+    costs = as_costs(np.ones((1, parts)), Solver.CP_SAT)
+    assert 2.0**49 < np.abs(costs).sum() <= 2.0**52
+
+
 @pytest.mark.parametrize("solver", Solver, ids=repr)
 def test_what_forbidden_parts_cost_scales_no_others(solver):
     costs = as_costs(np.array([[1e-9, -np.inf, -2e-9], [1e-9, 0.0, -2e-9]]), solver)
