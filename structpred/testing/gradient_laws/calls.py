@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import itertools
 import pickle
 import time
 import warnings
@@ -14,14 +16,18 @@ from torch import Tensor
 from structpred.errors import ZeroGradientWarning
 from structpred.loss import LinearLoss
 from structpred.noise import Noise
+from structpred.testing.clock import Clock
 from structpred.testing.gradient_laws.case import Case, cases
 from structpred.testing.gradient_laws.subject import Subject
 from structpred.testing.law import ViolationError, law
+from structpred.testing.memory import live_tensors
 from structpred.testing.oracles import first
 from structpred.testing.strategies import SMALLEST
 
 _MANY, _FEW = 64, 16
 _CALLS = 120
+_CALLS_BEFORE = 150  # a cache of as many as 128 answers is no leak
+_WINDOWS, _CALLS_OF_A_WINDOW = 3, 10
 _MOST_SECONDS = 2.0
 
 
@@ -103,6 +109,29 @@ def noise_is_new_at_every_call(subject: Subject, case: Case) -> None:
         raise ViolationError(message, got=repeated[1], expected=repeated[0])
 
 
+@law()
+def later_calls_keep_nothing(subject: Subject, *, seed: int = 0) -> None:
+    """After some calls and backward passes of one module, further ones keep no more tensors, of the graph or not."""
+    case = _plain_case(subject, seed)
+    module, _ = subject.recording(case, **({"noise": subject.noise} if subject.noise is not None else {}))
+    live, spent = list[int](), Clock()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ZeroGradientWarning)
+        for calls in (_CALLS_BEFORE, *[_CALLS_OF_A_WINDOW] * _WINDOWS):
+            for _ in range(calls):
+                leaves = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()
+                value, y = subject.value(module, case, *leaves)
+                torch.autograd.grad(value, leaves, allow_unused=True)
+                del value, y, leaves
+                if spent() > _MOST_SECONDS:  # of a slow solver
+                    return
+            gc.collect()
+            live.append(live_tensors())
+    kept = min(later - sooner for sooner, later in itertools.pairwise(live)) / _CALLS_OF_A_WINDOW
+    if kept > 0.5:
+        raise ViolationError("tensors are kept, for each call", got=f"{kept:g}", expected="none")
+
+
 @law(case=cases)
 def stored_modules_answer_alike(subject: Subject, case: Case) -> None:
     """A module that was pickled, where it can be, has the values and gradients of the one that it was made from."""
@@ -122,19 +151,23 @@ def stored_modules_answer_alike(subject: Subject, case: Case) -> None:
         expect_close(got, expected, f"of a pickled module, {what} is another")
 
 
-@law()
-def later_calls_are_as_the_first(subject: Subject, *, seed: int = 0) -> None:
-    """After a hundred calls and backward passes of one module, equal arguments have equal values and gradients."""
+def _plain_case(subject: Subject, seed: int) -> Case:
     generator, shape = torch.Generator().manual_seed(seed), (_FEW, *subject.space.shape)
     scores, coefficients = (torch.randn(shape, generator=generator, dtype=torch.float64) for _ in range(2))
     loss = LinearLoss(coefficients, event_dims=len(subject.space.shape), best=subject.space.argmax(-coefficients))
     scale = torch.tensor(0.5, dtype=torch.float64)
-    case = Case(scores, scale, loss, num_samples=subject.sample_counts[-1], epsilon=-1.0, seed=seed)
+    return Case(scores, scale, loss, num_samples=subject.sample_counts[-1], epsilon=-1.0, seed=seed)
+
+
+@law()
+def later_calls_are_as_the_first(subject: Subject, *, seed: int = 0) -> None:
+    """After a hundred calls and backward passes of one module, equal arguments have equal values and gradients."""
+    case = _plain_case(subject, seed)
     # A policy with a state may take another step at each call.
     module, _ = subject.recording(case, **({"epsilon": case.epsilon} if subject.has_a_step else {}))
 
     def call() -> tuple[Tensor, ...]:
-        leaves = scores.clone().requires_grad_(), scale.clone().requires_grad_()
+        leaves = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()
         value, _ = subject.value(module, case, *leaves)
         found = torch.autograd.grad(value, leaves, allow_unused=True)
         return value.detach(), *(torch.zeros(()) if it is None else it for it in found)
@@ -238,6 +271,7 @@ def gradients_keep_dtype_and_shape(subject: Subject, case: Case) -> None:
 def arguments_are_left_alone(subject: Subject, case: Case) -> None:
     """The call and its backward pass change neither scores nor scale nor the loss."""
     given = {"scores": case.scores, "scale": case.scale, "loss.coefficients": case.loss.coefficients}
+    given |= {f"loss.{name}": it for name in ("constant", "best") if isinstance(it := getattr(case.loss, name), Tensor)}
     before = {name: tensor.clone() for name, tensor in given.items()}
     module, _ = subject.recording(case)
     value, _ = subject.value(module, case, case.scores.detach().requires_grad_(), case.scale)  # of the same memory

@@ -150,7 +150,8 @@ class _Call:
             name: torch.zeros_like(leaf).double() if gradient is None else self.laid_out(name, gradient, leaf)
             for (name, leaf), gradient in zip(leaves.items(), gradients, strict=True)
         }
-        if isinstance(subject, LayerSubject) and (result.dtype, result.device) != (scores.dtype, scores.device):
+        promoted = it.scale is Scale.DOUBLE and result.dtype is torch.float64  # as torch promotes scale * noise
+        if isinstance(subject, LayerSubject) and result.dtype is not scores.dtype and not promoted:
             raise ViolationError("the structures have another dtype", got=result.dtype, expected=scores.dtype)
         return Found(result.detach().double(), found), list(found)
 

@@ -20,6 +20,7 @@ from structpred.errors import InfeasibleError
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.clock import Clock
 from structpred.testing.law import ViolationError, law
+from structpred.testing.memory import live_tensors
 from structpred.testing.space_laws._rows import most_rows, structures
 from structpred.testing.space_laws.fields import difference, fields_of, has_words
 
@@ -120,7 +121,7 @@ def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> No
                 _call(space, batches[index], index * quick)
             gc.collect()
             held.append(sys.getallocatedblocks())
-            live.append(_live_tensors())
+            live.append(live_tensors())
     finally:
         if not was_frozen:
             gc.unfreeze()
@@ -160,7 +161,3 @@ def _call(space: StructuredSpace, scores: Tensor, rows: int = 0) -> None:
     space.spread(torch.full(space.noise_shape, scores[0].sum().item()))
     space.hamming(y)
     space.regret(scores.where(scores.isfinite(), 0), y, validate=False)
-
-
-def _live_tensors() -> int:
-    return sum(issubclass(type(it), Tensor) for it in gc.get_objects())

@@ -9,12 +9,11 @@ import torch
 from torch import Tensor
 
 import structpred as sp
-from structpred.testing import DIFFERENCE_LAYER_LAWS, DIRECT_LAWS, IDENTITY_LAYER_LAWS, POTENTIAL_LAWS
+from structpred.testing import DIFFERENCE_LAYER_LAWS, DIRECT_LAWS, POTENTIAL_LAWS
 from tests.testing.broken.potentials import PlainPotential
 from tests.testing.broken.shared import layers, objectives
 
 potential, direct, difference = objectives(POTENTIAL_LAWS), objectives(DIRECT_LAWS), layers(DIFFERENCE_LAYER_LAWS)
-identity = layers(IDENTITY_LAYER_LAWS)
 FOLLOWS = "potential_calls_follow_their_definition"
 
 
@@ -120,12 +119,14 @@ class CoefficientsAlongTheFirstDimensionAreTiled(sp.PerturbedDirectLoss):
         return super().solve(scores, supervision, **given)
 
 
-@identity("identity_layers_follow_their_definition", noise=sp.Gumbel())
-class StructuresOfTheScalesDtype(sp.Identity):
-    def forward(self, scores, *, scale=None, generator=None):
-        y = super().forward(scores, scale=scale, generator=generator)
-        finer = isinstance(scale, Tensor) and scale.dtype == torch.float64
-        return y.double() if finer else y
+@potential("later_calls_keep_nothing")
+class KeepsAHistory(sp.PerturbedFenchelYoungLoss):
+    history: ClassVar[list[Tensor]] = []
+
+    def forward(self, scores, supervision, **given):
+        loss = super().forward(scores, supervision, **given)
+        self.history.append(loss)
+        return loss
 
 
 class SolvesEqualRowsOnce(torch.autograd.Function):
