@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import gc
 import itertools
 import pickle
@@ -80,6 +81,11 @@ def a_generator_repeats_the_call(subject: Subject, case: Case) -> None:
         got, expected = getattr(other, name), getattr(one, name)
         if not torch.equal(got, expected):
             raise ViolationError(f"another call with an equal generator: {name} differs", got=got, expected=expected)
+    if subject.noise is not None:
+        own = subject.call(case, noise=subject.noise)
+        if not torch.equal(own.value, one.value):
+            message = "with noise that records its draws, the value is another than with the noise itself"
+            raise ViolationError(message, got=own.value.item(), expected=one.value.item())
 
 
 @law(needs=_noisy, case=cases)
@@ -138,8 +144,11 @@ def stored_modules_answer_alike(subject: Subject, case: Case) -> None:
     module = subject.recording(case, **({"noise": subject.noise} if subject.noise is not None else {}))[0]
     try:
         again = pickle.loads(pickle.dumps(module))
+        stored = pickle.loads(pickle.dumps(copy.deepcopy(module).eval())) if hasattr(module, "eval") else None
     except Exception:  # a lambda within it, say
         return
+    if getattr(stored, "training", False):
+        raise ViolationError("a module that was pickled after .eval() is in training mode", got=stored)
     found = []
     for it in (module, again):
         scores, scale = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()
@@ -273,12 +282,19 @@ def arguments_are_left_alone(subject: Subject, case: Case) -> None:
     given = {"scores": case.scores, "scale": case.scale, "loss.coefficients": case.loss.coefficients}
     given |= {f"loss.{name}": it for name in ("constant", "best") if isinstance(it := getattr(case.loss, name), Tensor)}
     before = {name: tensor.clone() for name, tensor in given.items()}
+    required = {name: tensor.requires_grad for name, tensor in given.items()}
     module, _ = subject.recording(case)
-    value, _ = subject.value(module, case, case.scores.detach().requires_grad_(), case.scale)  # of the same memory
+    leaf = case.scores.detach().requires_grad_()  # of the same memory
+    leaf.grad = torch.ones_like(leaf)
+    value, _ = subject.value(module, case, leaf, case.scale)
+    if leaf.grad is None or not (leaf.grad == 1).all():
+        raise ViolationError("the call changed the gradient that the scores had", got=leaf.grad, expected="ones")
     value.backward()
     for name, tensor in given.items():
         if not torch.equal(tensor, before[name]):
             raise ViolationError(f"{name} was changed", got=tensor, expected=before[name])
+        if tensor.requires_grad != required[name]:
+            raise ViolationError(f"{name} requires grad now, or no longer", got=tensor.requires_grad)
 
 
 def expect_close(got: Tensor, expected: Tensor, message: str) -> None:

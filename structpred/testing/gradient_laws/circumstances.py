@@ -106,6 +106,8 @@ class Before(enum.Enum):
     NOTHING = enum.auto()
     THE_SAME = enum.auto()
     """The same arguments, under other noise, with a backward pass."""
+    OTHER_SCORES = enum.auto()
+    """The same scale and loss with other scores, of which none is forbidden."""
     OTHER_NUMBERS_THERE = enum.auto()
     """Other scores, scale and coefficients in the same memory, into which these were written then."""
     ANOTHER_BATCH = enum.auto()
@@ -113,7 +115,7 @@ class Before(enum.Enum):
     REFUSED = enum.auto()
     """A batch of the same shape in which every part is forbidden."""
     IN_BETWEEN = enum.auto()
-    """Another batch of the same shape, between the call and its backward pass."""
+    """Another batch of the same shape, and then ``.eval()``, between the call and its backward pass."""
 
 
 class Upstream(enum.Enum):
@@ -190,7 +192,7 @@ _FACTORS: dict[str, list[Any]] = {
     "loss": list(Loss),
     "scores": list(Scores),
     "epsilon": [-1.0, 1.0, -4.0, 0.25, -(2.0**-20), 1024.0],
-    "samples": [2, 1, 3, 5, 131],  # a prime, so that no chunk of them fits
+    "samples": [2, 1, 3, 5, 8, 131],  # the last a prime, so that no chunk of them fits
     "before": list(Before),
     "mode": [Mode.ALL, Mode.ALL, Mode.ALL, *list(Mode)[1:]],
     "dtype": [torch.float64, torch.float32, torch.float16, torch.bfloat16],

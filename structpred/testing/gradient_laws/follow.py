@@ -113,7 +113,7 @@ class _Call:
         shape = (*it.batch, *subject.space.shape)
         noise = given.noise.reshape(it.samples, *it.batch, *subject.space.noise_shape)
         scripts = [noise]
-        if it.before in (Before.THE_SAME, Before.OTHER_NUMBERS_THERE):
+        if it.before in (Before.THE_SAME, Before.OTHER_SCORES, Before.OTHER_NUMBERS_THERE):
             scripts = [noise.flip(0).roll(1, -1), noise]
         elif it.before is Before.ANOTHER_BATCH:
             scripts = [noise.reshape(it.samples, -1, *subject.space.noise_shape)[:, :1], noise]
@@ -130,6 +130,8 @@ class _Call:
                 self.refused(module, given)
             elif it.before is Before.THE_SAME:
                 self.gradients(self.call(module, scores, scale, loss)[0], leaves)
+            elif it.before is Before.OTHER_SCORES:
+                self.call(module, torch.zeros_like(scores), scale, loss)
             elif it.before is Before.OTHER_NUMBERS_THERE:
                 with torch.no_grad(), self.other_numbers(scores, scale, loss):
                     self.call(module, scores, scale, loss)
@@ -139,6 +141,8 @@ class _Call:
             if it.before is Before.IN_BETWEEN:
                 others = (each.roll(1, 0).reshape(shape) for each in (given.scores, given.coefficients))
                 self.another(module, *others)
+                if hasattr(module, "eval"):  # where what was trained is validated before its backward pass
+                    module.eval()
             gradients = self.gradients(value, leaves, twice=True)
         self.expect_as_before(scores, given.scores.reshape(shape).to(it.dtype), loss)
         if subject.noise is not None and isinstance(module.noise, Scripted):

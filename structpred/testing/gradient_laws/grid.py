@@ -16,6 +16,7 @@ from structpred.testing.law import law
 from structpred.testing.space_laws._rows import most_rows
 
 _MOST_PROJECTED = 3000
+_MANY_SAMPLES = 523
 
 
 def _has_a_policy(subject: Subject) -> str | None:
@@ -50,8 +51,7 @@ def _all_of(subject: Subject) -> list[Circumstance]:
         if size
     ]
     own = getattr(subject.module, "num_samples", None)
-    if isinstance(own, int):
-        alike += [attrs.evolve(it, samples=own) for it in CIRCUMSTANCES[:1]]
+    alike += [attrs.evolve(CIRCUMSTANCES[0], samples=it) for it in (own, _MANY_SAMPLES) if isinstance(it, int)]
     found = [it for it in (*CIRCUMSTANCES, *alike) if it.rows <= most_rows(subject.space)]
     if getattr(subject.module, "projection", Projection.NONE) is Projection.NONE:
         return found

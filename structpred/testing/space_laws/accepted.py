@@ -14,6 +14,7 @@ from structpred.testing.space_laws._rows import structures
 from structpred.testing.space_laws.exchanges import Chunk
 
 _BASES, _MOST_TRIED, _MOST_SOLVED = 20, 400, 50
+_BASES_FOR_PAIRS, _MOST_PAIRS = 2, 6_000
 _ROUNDS = 4
 _A_BYTE = 256  # a count of that many more is the same in eight bits
 
@@ -42,6 +43,25 @@ def accepted_near(space: StructuredSpace, y: Tensor, others: Tensor, seed: int) 
     tried = torch.cat([but_one, mixed, parity, extremes]).unique(dim=0).reshape(-1, *y.shape)
     inside: Tensor = tried[space.contains(tried)]
     return inside
+
+
+def _with_two_exchanged(space: StructuredSpace, y: Tensor, seed: int) -> Tensor:
+    """Those that ``contains`` accepts of a structure with two others in place of two of its parts.
+
+    Of a round trip, say, two circles, where only degrees are counted.
+    """
+    flat = y.flatten()
+    pairs = [torch.combinations((flat == used).nonzero().flatten()) for used in (1, 0)]
+    count = len(pairs[0]) * len(pairs[1])
+    if not count:
+        return y.new_zeros(0, *y.shape)
+    generator = torch.Generator().manual_seed(seed)
+    chosen = torch.arange(count) if count <= _MOST_PAIRS else torch.randint(count, (_MOST_PAIRS,), generator=generator)
+    exchanged = flat.repeat(len(chosen), 1)
+    exchanged.scatter_(1, pairs[0][chosen // len(pairs[1])], 0.0)
+    exchanged.scatter_(1, pairs[1][chosen % len(pairs[1])], 1.0)
+    tried = exchanged.reshape(-1, *y.shape)
+    return tried[space.contains(tried)]
 
 
 def _detours(space: StructuredSpace, y: Tensor, seed: int) -> Tensor:
@@ -94,6 +114,8 @@ def what_contains_accepts_is_an_answer(
     """What ``contains`` accepts is the answer where its parts score 1 and all others -1."""
     some = structures(space, _BASES, torch.Generator().manual_seed(seed))
     inside = accepted_near(space, some[chunk.start], some, seed + chunk.start)
+    if chunk.start < _BASES_FOR_PAIRS:
+        inside = torch.cat([inside, _with_two_exchanged(space, some[chunk.start], seed + chunk.start)])
     if not len(inside):
         return
     inside = inside[torch.randperm(len(inside), generator=torch.Generator().manual_seed(seed))[:_MOST_SOLVED]]

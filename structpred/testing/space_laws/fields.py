@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import dataclasses
 import enum
 import functools
+import itertools
 import math
 import pickle
 import subprocess
@@ -174,6 +177,27 @@ def _others(value: Any) -> Iterator[Any]:
         yield from (value + 1, value - 1, 2 * value)
         if isinstance(value, float):
             yield from (math.nextafter(value, -math.inf), math.nextafter(value, math.inf), 0.99 * value, 1.01 * value)
+    elif callable(getattr(value, "remove_edge", None)):  # a graph of networkx
+        for edge in list(value.edges)[:_MOST_ENTRIES]:
+            changed = copy.deepcopy(value)
+            changed.remove_edge(*edge)
+            yield changed
+            for one, other in itertools.permutations(list(value.nodes)[:_MOST_ENTRIES], 2):
+                if not value.has_edge(one, other):  # as many edges as before
+                    moved = copy.deepcopy(changed)
+                    moved.add_edge(one, other)
+                    yield moved
+                    break
+    elif dataclasses.is_dataclass(value) and not isinstance(value, type | StructuredSpace):
+        for it in dataclasses.fields(value):
+            for other in _others(getattr(value, it.name)):
+                with contextlib.suppress(Exception):  # refused, in whatever way
+                    yield dataclasses.replace(value, **{it.name: other})
+    elif attrs.has(type(value)) and not isinstance(value, StructuredSpace):
+        for name, inner in fields_of(value).items():
+            for other in _others(inner):
+                with contextlib.suppress(Exception):
+                    yield attrs.evolve(value, **{name.lstrip("_"): other})
     elif isinstance(value, StructuredSpace):
         for name, inner in fields_of(value).items():
             for other in _others(inner):

@@ -22,6 +22,7 @@ from structpred.testing.space_laws.grid import leaving_torch_alone
 
 _MOST_CHOSEN = 40
 _MASKS = 50
+_MOST_INDICES, _TURNS = 10, 120
 _LOWEST = -(2.0**100)
 
 _plain = functools.partial(strategies.scores, forbidden=False, contiguous=True)
@@ -155,11 +156,63 @@ def only_what_is_infeasible_is_refused(space: StructuredSpace, scores: Tensor, a
         raise ViolationError("the examples named infeasible are others", scores=masked, got=got, expected=expected)
 
 
+@law()
+def what_is_not_refused_has_an_answer(space: StructuredSpace) -> None:
+    """Where parts are forbidden at random, or at one index, what InfeasibleError does not name has an answer.
+
+    That is a structure, without forbidden parts; so the law holds spaces without a list.
+    """
+    masked = torch.cat([_masked(space), _without_an_index(space)]).double()
+    try:
+        y = space.argmax(masked)
+    except InfeasibleError as error:
+        left = torch.ones(len(masked), dtype=torch.bool)
+        left[[index for (index,) in error.examples]] = False
+        masked = masked[left]
+        y = space.argmax(masked)
+    for index in first((masked.isneginf() & (y != 0)).flatten(1).any(1)):
+        raise ViolationError("the answer uses a part whose score is -inf", scores=masked[index], got=y[index])
+    expect_members(space, y, "with some scores -inf, the answer is not in the space, and nothing is refused")
+
+
 def _masked(space: StructuredSpace) -> Tensor:
     """Scores of which a tenth to nearly all are forbidden: of some no structure is left, for one reason or another."""
     drawn = torch.rand(_MASKS, *space.shape, generator=torch.Generator().manual_seed(0))
     share = torch.linspace(0.1, 0.95, _MASKS).reshape(_MASKS, *(1,) * len(space.shape))
     return torch.zeros_like(drawn).masked_fill(drawn < share, -math.inf)
+
+
+def _without_an_index(space: StructuredSpace) -> Tensor:
+    """Scores of which those at one index of one dimension are forbidden, for the first indices of each."""
+    found = []
+    for dim, size in enumerate(space.shape):
+        for index in range(min(size, _MOST_INDICES)):
+            scores = torch.zeros(space.shape)
+            scores.select(dim, index).fill_(-math.inf)
+            found.append(scores)
+    return torch.stack(found) if found else torch.zeros(0, *space.shape)
+
+
+@law(target=per_example(strategies.targets))
+def what_is_left_is_the_answer(space: StructuredSpace, target: Tensor) -> None:
+    """However low a structure's parts score, where parts of all answers but it are forbidden no forbidden one is used.
+
+    One part of each answer is forbidden in its turn, until the structure is the answer: so it needs no list.
+    """
+    scores = torch.where(target != 0, _LOWEST, 0.0)
+    for _ in range(_TURNS):
+        y = space.argmax(scores)
+        for index in first((scores.isneginf() & (y != 0)).flatten(1).any(1)):
+            raise ViolationError(
+                "the answer uses a part whose score is -inf", example=index, scores=scores[index], got=y[index],
+                better=target[index],
+            )  # fmt: skip
+        others = ((y != 0) & (target == 0)).flatten(1)
+        if not others.any():
+            return
+        part = others.double().argmax(1)
+        rows = others.any(1).nonzero().flatten()
+        scores.flatten(1)[rows, part[rows]] = -math.inf
 
 
 @law(place=listed(lambda space: places(space, FLOATING)))

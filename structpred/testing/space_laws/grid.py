@@ -119,7 +119,12 @@ def _circumstances(space: StructuredSpace) -> list[Circumstance]:
     found += [attrs.evolve(CIRCUMSTANCES[0], batch=(size,)) for size in dict.fromkeys(space.shape) if size]
     structures = len(structures_of(space)) if can_list(space) else 1
     most = _MOST_COMPARED // (structures * math.prod(space.shape))
-    found += [attrs.evolve(CIRCUMSTANCES[0], batch=(rows,)) for rows in _MANY_ROWS if rows <= most]
+    found += [
+        attrs.evolve(CIRCUMSTANCES[0], batch=(rows,), scores=scores)
+        for rows in _MANY_ROWS
+        if rows <= most
+        for scores in (Rows.GENERIC, Rows.FINE)
+    ]
     return [it for it in found if it.rows <= most_rows(space)]
 
 

@@ -19,7 +19,7 @@ from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import first, value
 from structpred.testing.space_laws._places import ANY, FLOATING, Place, places
 from structpred.testing.space_laws._rows import structures
-from structpred.testing.space_laws.grid import Mode, leaving_torch_alone
+from structpred.testing.space_laws.grid import Mode, leaving_torch_alone, made_anew
 from structpred.testing.strategies import HAIRS, Layout
 
 _PARTS_TRIED = 8
@@ -86,8 +86,10 @@ def score_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, see
             got, expected = space.score(layout.lay(scores), layout.lay(y)), space.score(scores, y)
             message = f"of tensors whose memory is {layout.name.lower()}, another value"
             raise ViolationError(message, got=got, expected=expected)
-    leaf = scores.clone().requires_grad_()
-    (got,) = torch.autograd.grad(space.score(leaf, y).sum(), leaf)
+    leaf, new = scores.clone().requires_grad_(), made_anew(space)
+    with torch.inference_mode():
+        new.score(scores.clone(), y)  # what a first call makes, and keeps
+    (got,) = torch.autograd.grad(new.score(leaf, y).sum(), leaf)
     if not torch.equal(got, y.to(place.dtype)):
         raise ViolationError("the gradient of score is not y", got=got, expected=y)
 

@@ -111,7 +111,7 @@ def _keys_in_order(y: Tensor) -> list[bytes]:
 
 @law(
     target=per_example(strategies.targets),
-    bad=lambda space: st.sampled_from([0.5, 2.0, -1.0, math.nan, math.inf]),
+    bad=lambda space: st.sampled_from([0.5, 2.0, -1.0, 256.0, 257.0, math.nan, math.inf]),
     part=lambda space: st.integers(0, math.prod(space.shape) - 1),
 )
 def members_are_zeros_and_ones(space: StructuredSpace, target: Tensor, bad: float, part: int) -> None:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import attrs
 import numpy as np
 import torch
+from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
 import structpred as sp
@@ -172,6 +173,68 @@ class GivesUpAfterSoManySteps(sp.StructuredSpace):
         return y
 
 
+@broken("what_contains_accepts_is_an_answer", 7)
+@attrs.frozen(slots=False)
+class RoundTripsByDegrees(sp.StructuredSpace):
+    """Of which two circles have the same."""
+
+    places: int
+
+    @property
+    def edges(self) -> list[tuple[int, int]]:
+        return list(itertools.combinations(range(self.places), 2))
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.edges),)
+
+    @functools.cached_property
+    def trips(self) -> Tensor:
+        number = {edge: part for part, edge in enumerate(self.edges)}
+        orders = [(0, *rest) for rest in itertools.permutations(range(1, self.places)) if rest[0] < rest[-1]]
+        steps = [[number[min(step), max(step)] for step in zip(it, (*it[1:], 0), strict=True)] for it in orders]
+        return torch.zeros(len(steps), len(self.edges)).scatter_(1, torch.tensor(steps), 1).double()
+
+    def contains(self, y: Tensor) -> Tensor:
+        ends = torch.tensor([[place in edge for place in range(self.places)] for edge in self.edges]).double()
+        return ((y == 0) | (y == 1)).all(-1) & ((y == 1).double() @ ends == 2).all(-1)
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        return self.trips[(scores.clamp(min=-1e290) @ self.trips.mT).argmax(-1)]
+
+
+class Placed(sp.Matching):
+    """By scipy; without a list."""
+
+    placement = sp.SolverPlacement.ON_CPU
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        return torch.stack([self.placed(row) for row in scores])
+
+    def placed(self, scores: Tensor) -> Tensor:
+        y = torch.zeros_like(scores)
+        y[linear_sum_assignment(scores.clamp(min=-1e290), maximize=True)] = 1
+        return y
+
+    def enumerate(self) -> Tensor:
+        raise NotImplementedError
+
+
+@broken("what_is_not_refused_has_an_answer", 5)
+class NothingWhereNoneIsLeft(Placed):
+    """But where all is forbidden."""
+
+    def placed(self, scores: Tensor) -> Tensor:
+        y = super().placed(scores)
+        return y * 0 if scores[y == 1].isneginf().any() and not scores.isneginf().all() else y
+
+
+@broken("what_is_left_is_the_answer", 5)
+class AsLowAsFourOthers(Placed):
+    def placed(self, scores: Tensor) -> Tensor:
+        return super().placed(scores.clamp(min=-4 * 2.0**100))
+
+
 # --- beside others of the class
 
 
@@ -233,6 +296,19 @@ class ComparesSetsByTheirLength(sp.StructuredSpace):
 class ScoresWithoutGradSimply(Pairs):
     def score(self, scores: Tensor, y: Tensor) -> Tensor:
         return super().score(scores, y) if torch.is_grad_enabled() else (scores * y).sum(-1)
+
+
+@broken("score_takes_any_dtype_and_batch", 5)
+class MakesItsOnesInTheFirstScore(Pairs):
+    """In inference mode these cannot be saved for a backward pass."""
+
+    @functools.cached_property
+    def ones(self) -> Tensor:
+        return torch.ones(self.n)
+
+    def score(self, scores: Tensor, y: Tensor) -> Tensor:
+        used = scores.masked_fill(y == 0, 0) * self.ones.to(scores.dtype)
+        return (used * y.to(scores.dtype)).sum(-1)
 
 
 @broken("hamming_counts_the_parts_that_differ", 5)

@@ -119,6 +119,61 @@ class CoefficientsAlongTheFirstDimensionAreTiled(sp.PerturbedDirectLoss):
         return super().solve(scores, supervision, **given)
 
 
+@potential("a_generator_repeats_the_call")
+class KnowsTheNoiseByItsClass(sp.PerturbedFenchelYoungLoss):
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        if type(self.noise) is sp.Gumbel and scale is not None:
+            scale = 2 * scale
+        return super().solve(scores, supervision, scale=scale, generator=generator)
+
+
+@potential("arguments_are_left_alone")
+class MakesItsScaleLearn(sp.PerturbedFenchelYoungLoss):
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        if isinstance(scale, Tensor) and scale.is_leaf and not scale.is_inference():
+            scale.requires_grad_()
+        return super().solve(scores, supervision, scale=scale, generator=generator)
+
+
+@potential("stored_modules_answer_alike")
+class StoredInTrainingMode(sp.PerturbedFenchelYoungLoss):
+    def __getstate__(self):
+        return {**vars(self), "training": True}
+
+    def __deepcopy__(self, memo):
+        return type(self)(**{name: getattr(self, name) for name in self.converters}).train(self.training)
+
+
+@potential(FOLLOWS)
+class HalvesEveryEighthSample(sp.PerturbedFenchelYoungLoss):
+    def solve(self, scores, supervision, **given):
+        found = super().solve(scores, supervision, **given)
+        return attrs.evolve(found, loss=found.loss / 2) if len(found.loss) % 8 == 0 else found
+
+
+@potential(FOLLOWS)
+class NoMoreThanFiveHundredSamples(sp.PerturbedFenchelYoungLoss):
+    def solve(self, scores, supervision, **given):
+        found = super().solve(scores, supervision, **given)
+        return attrs.evolve(found, loss=found.loss[:500].mean(0).expand_as(found.loss))
+
+
+@potential(FOLLOWS)
+class OneTargetForEachLoss(sp.PerturbedFenchelYoungLoss):
+    """Whatever the scores forbid the next time."""
+
+    known: ClassVar[dict[int, Any]] = {}
+
+    def solve(self, scores, supervision, **given):
+        if isinstance(supervision, sp.LinearLoss) and supervision.coefficients.shape == scores.shape:
+            found = self.known.get(id(supervision))
+            if found is None or found[0] is not supervision:
+                costs = supervision.coefficients.detach().masked_fill(scores.isneginf(), torch.inf)
+                found = self.known[id(supervision)] = supervision, self.space.argmax(-costs)
+            supervision = attrs.evolve(supervision, best=found[1])
+        return super().solve(scores, supervision, **given)
+
+
 @potential("later_calls_keep_nothing")
 class KeepsAHistory(sp.PerturbedFenchelYoungLoss):
     history: ClassVar[list[Tensor]] = []
@@ -148,6 +203,25 @@ class SolvesEqualRowsOnce(torch.autograd.Function):
         first = first.scatter_reduce(0, which, torch.arange(len(rows)), "amin")
         moved = ctx.space.argmax(rows[first] + ctx.epsilon * arrived[first])[which].reshape(y.shape)
         return (moved - y) / ctx.epsilon, None, None
+
+
+class PassesInTraining(torch.autograd.Function):
+    """The identity, through which nothing goes back once a module is evaluated."""
+
+    @staticmethod
+    def forward(ctx: Any, scores: Tensor, module: torch.nn.Module) -> Tensor:
+        ctx.module, ctx.trained = module, module.training
+        return scores.view_as(scores)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        return upstream * (ctx.module.training or not ctx.trained), None
+
+
+@difference("difference_layers_follow_their_definition", epsilon=-1.0)
+class ForgetsInEvalMode(sp.ImplicitMLE):
+    def forward(self, scores, **given):
+        return super().forward(PassesInTraining.apply(scores, self), **given)
 
 
 @difference("difference_layers_follow_their_definition", epsilon=-1.0)
