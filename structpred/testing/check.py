@@ -67,7 +67,7 @@ def check_space(
     >>> import structpred as sp
     >>> report = check_space(sp.Matching(2))
     >>> report.passed, len(report.results), report.skipped
-    (True, 45, {})
+    (True, 50, {})
     >>> sorted(check_space(sp.Matching(10), max_examples=5).skipped)  # they need the list of all structures
     ['enumerate_has_every_answer', 'enumerate_is_complete', 'enumerate_lists_anew',
      'enumerate_lists_each_structure_once', 'no_structure_scores_higher', 'noise_makes_the_answer_unique',

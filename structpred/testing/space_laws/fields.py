@@ -193,11 +193,6 @@ def _others(value: Any) -> Iterator[Any]:
             for other in _others(getattr(value, it.name)):
                 with contextlib.suppress(Exception):  # refused, in whatever way
                     yield dataclasses.replace(value, **{it.name: other})
-    elif attrs.has(type(value)) and not isinstance(value, StructuredSpace):
-        for name, inner in fields_of(value).items():
-            for other in _others(inner):
-                with contextlib.suppress(Exception):
-                    yield attrs.evolve(value, **{name.lstrip("_"): other})
     elif isinstance(value, StructuredSpace):
         for name, inner in fields_of(value).items():
             for other in _others(inner):
