@@ -4,14 +4,13 @@ sorting beside Gumbel-Sinkhorn's."""
 from __future__ import annotations
 
 import statistics
-import time
 from typing import Any
 
 import torch
 from attrs import frozen
 
-from benchmarks.rows.neighbours import K, Parts
-from benchmarks.rows.rivals import SortingEpoch, sorting_epochs
+from benchmarks.rows.neighbours import K, Parts, seconds_on
+from benchmarks.rows.rivals import sorting_epochs
 from tasks.knn.config import Execution, Method, Training
 
 
@@ -54,14 +53,6 @@ def measure(step: Step, rounds: int, count: int | None) -> dict[str, Any]:
 def measure_sorting(length: int, device: torch.device, rounds: int) -> dict[str, Any]:
     """Medians over ``rounds`` of an epoch of Table 2 by each of its two methods, taken in turn."""
     pair = sorting_epochs(length, device)
-    rows = [[_seconds(epoch) for epoch in pair] for _ in range(rounds + 3)][3:]
+    rows = [[seconds_on(device, epoch) for epoch in pair] for _ in range(rounds + 3)][3:]
     direct, gumbel_sinkhorn = (1e3 * statistics.median(times) for times in zip(*rows, strict=True))
     return {"direct_ms": direct, "gumbel_sinkhorn_ms": gumbel_sinkhorn, "ratio": direct / gumbel_sinkhorn}
-
-
-def _seconds(epoch: SortingEpoch) -> float:
-    start = time.perf_counter()
-    epoch()
-    if epoch.x.is_cuda:
-        torch.cuda.synchronize(epoch.x.device)
-    return time.perf_counter() - start

@@ -88,15 +88,21 @@ class Parts:
         return self.trainer.embed(self.queries, self.candidates)
 
     def seconds(self, part: Callable[[], None]) -> float:
-        self._wait()
-        started = time.perf_counter()
-        part()
-        self._wait()
-        return time.perf_counter() - started
+        return seconds_on(self.trainer.device, part)
 
-    def _wait(self) -> None:
-        if self.trainer.device.type == "cuda":
-            torch.cuda.synchronize(self.trainer.device)
+
+def seconds_on(device: torch.device, call: Callable[[], None]) -> float:
+    """What a call takes, until the device is done."""
+
+    def wait() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+
+    wait()
+    started = time.perf_counter()
+    call()
+    wait()
+    return time.perf_counter() - started
 
 
 def _objective(name: str) -> Case:

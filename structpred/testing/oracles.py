@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from structpred.errors import ArgumentError, SpaceError, describe
+from structpred.errors import ArgumentError, InfeasibleError, SpaceError, describe
 from structpred.spaces._enumerable import listing_at_most
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.clock import Clock
@@ -105,6 +105,16 @@ def structures_of(space: StructuredSpace) -> Tensor:
         assert accepted is not None
         return accepted
     return listed
+
+
+def answers_where_feasible(space: StructuredSpace, scores: Tensor) -> tuple[Tensor, Tensor]:
+    """The scores of the examples that ``InfeasibleError`` does not name, and their answers: ``(n, *shape)`` each."""
+    try:
+        return scores, space.argmax(scores)
+    except InfeasibleError as error:
+        left = torch.ones(len(scores), dtype=torch.bool)
+        left[[index for (index,) in error.examples]] = False
+        return scores[left], space.argmax(scores[left])
 
 
 def value(space: StructuredSpace, scores: Tensor, y: Tensor) -> Tensor:

@@ -21,7 +21,7 @@ from structpred.testing.clock import Clock
 from structpred.testing.gradient_laws.case import Case, cases
 from structpred.testing.gradient_laws.subject import Subject
 from structpred.testing.law import ViolationError, law
-from structpred.testing.memory import live_tensors
+from structpred.testing.memory import forgetting_what_there_is, live_tensors
 from structpred.testing.oracles import first
 from structpred.testing.strategies import SMALLEST
 
@@ -119,20 +119,25 @@ def noise_is_new_at_every_call(subject: Subject, case: Case) -> None:
 def later_calls_keep_nothing(subject: Subject, *, seed: int = 0) -> None:
     """After some calls and backward passes of one module, further ones keep no more tensors, of the graph or not."""
     case = _plain_case(subject, seed)
-    module, _ = subject.recording(case, **({"noise": subject.noise} if subject.noise is not None else {}))
+    module = subject.with_own_noise(case)
+
+    def call() -> None:
+        leaves = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()
+        torch.autograd.grad(subject.value(module, case, *leaves)[0], leaves, allow_unused=True)
+
     live, spent = list[int](), Clock()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ZeroGradientWarning)
-        for calls in (_CALLS_BEFORE, *[_CALLS_OF_A_WINDOW] * _WINDOWS):
-            for _ in range(calls):
-                leaves = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()
-                value, y = subject.value(module, case, *leaves)
-                torch.autograd.grad(value, leaves, allow_unused=True)
-                del value, y, leaves
-                if not live and spent() > _MOST_SECONDS:  # of a slow solver
-                    return
-            gc.collect()
-            live.append(live_tensors())
+        for _ in range(_CALLS_BEFORE):
+            call()
+            if spent() > _MOST_SECONDS:  # of a slow solver
+                return
+        with forgetting_what_there_is():
+            for _ in range(1 + _WINDOWS):
+                for _ in range(_CALLS_OF_A_WINDOW):
+                    call()
+                gc.collect()
+                live.append(live_tensors())
     kept = min(later - sooner for sooner, later in itertools.pairwise(live)) / _CALLS_OF_A_WINDOW
     if kept > 0.5:
         raise ViolationError("tensors are kept, for each call", got=f"{kept:g}", expected="none")
@@ -141,7 +146,7 @@ def later_calls_keep_nothing(subject: Subject, *, seed: int = 0) -> None:
 @law(case=cases)
 def stored_modules_answer_alike(subject: Subject, case: Case) -> None:
     """A module that was pickled, where it can be, has the values and gradients of the one that it was made from."""
-    module = subject.recording(case, **({"noise": subject.noise} if subject.noise is not None else {}))[0]
+    module = subject.with_own_noise(case)
     try:
         again = pickle.loads(pickle.dumps(module))
         stored = pickle.loads(pickle.dumps(copy.deepcopy(module).eval())) if hasattr(module, "eval") else None

@@ -116,6 +116,10 @@ class Subject(abc.ABC):
             settings = {"noise": noise} | settings
         return self.variant(num_samples=case.num_samples, **settings), noise
 
+    def with_own_noise(self, case: Case) -> Any:
+        """A variant for the case's number of samples, whose noise records nothing."""
+        return self.recording(case, **({} if self.noise is None else {"noise": self.noise}))[0]
+
     def call(self, case: Case, supervision: Any = None, **settings: Any) -> Call:
         """Calls a variant, with gradients for scores and scale and with its noise recorded.
 

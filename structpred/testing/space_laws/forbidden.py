@@ -16,7 +16,15 @@ from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import best_of, expect_members, expect_not_worse, first, listable, structures_of
+from structpred.testing.oracles import (
+    answers_where_feasible,
+    best_of,
+    expect_members,
+    expect_not_worse,
+    first,
+    listable,
+    structures_of,
+)
 from structpred.testing.space_laws._places import FLOATING, Place, places
 from structpred.testing.space_laws.grid import leaving_torch_alone
 
@@ -41,11 +49,7 @@ def minus_inf_forbids_a_part(
     for at in (level, _LOWEST):
         masked = (scores + at).masked_fill(~(allowed | (target != 0)), -math.inf)
         y = space.argmax(masked)
-        for index in first((masked.isneginf() & (y != 0)).flatten(1).any(1)):
-            raise ViolationError(
-                "the answer uses a part whose score is -inf", example=index, scores=masked[index], got=y[index],
-                better=target[index],
-            )  # fmt: skip
+        _expect_none_forbidden(masked, y, target)
         expect_members(space, y, "with some scores -inf, the answer is not in the space")
         message = "with some scores -inf, a structure that uses none of them scores higher than the answer"
         expect_not_worse(space, masked, y, target, tolerance, message, "structure")
@@ -59,6 +63,14 @@ def what_alone_is_allowed_is_the_answer(space: StructuredSpace, target: Tensor) 
     for index in first(((y != 0) & (target == 0)).flatten(1).any(1)):
         raise ViolationError("the answer uses other parts", example=index, got=y[index], expected=target[index])
     expect_members(space, y, "the answer is not in the space")
+
+
+def _expect_none_forbidden(scores: Tensor, y: Tensor, better: Tensor | None = None) -> None:
+    """Raises ``ViolationError`` for the first answer that uses a forbidden part; ``better`` are such as use none."""
+    for index in first((scores.isneginf() & (y != 0)).flatten(1).any(1)):
+        shown = {} if better is None else {"better": better[index]}
+        message = "the answer uses a part whose score is -inf"
+        raise ViolationError(message, example=index, scores=scores[index], got=y[index], **shown)
 
 
 def _chosen(space: StructuredSpace) -> list[int]:
@@ -81,11 +93,7 @@ def the_only_structure_left_is_the_answer(space: StructuredSpace, place: int, *,
     low = torch.tensor([-4.0, -1000.0, -(2.0**50)], dtype=torch.float64)[:, None]
     scores = scores.where(~target, low).masked_fill(forbidden, -math.inf).reshape(-1, *space.shape)
     y = space.argmax(scores)
-    for index in first((scores.isneginf() & (y != 0)).flatten(1).any(1)):
-        raise ViolationError(
-            "the answer uses a part whose score is -inf", example=index, scores=scores[index], got=y[index],
-            better=target.reshape(space.shape).double(),
-        )  # fmt: skip
+    _expect_none_forbidden(scores, y, target.reshape(space.shape).double().expand_as(y))
     expect_members(space, y, "with some scores -inf, the answer is not in the space")
 
 
@@ -163,15 +171,8 @@ def what_is_not_refused_has_an_answer(space: StructuredSpace) -> None:
     That is a structure, without forbidden parts; so the law holds spaces without a list.
     """
     masked = torch.cat([_masked(space), _without_an_index(space)]).double()
-    try:
-        y = space.argmax(masked)
-    except InfeasibleError as error:
-        left = torch.ones(len(masked), dtype=torch.bool)
-        left[[index for (index,) in error.examples]] = False
-        masked = masked[left]
-        y = space.argmax(masked)
-    for index in first((masked.isneginf() & (y != 0)).flatten(1).any(1)):
-        raise ViolationError("the answer uses a part whose score is -inf", scores=masked[index], got=y[index])
+    masked, y = answers_where_feasible(space, masked)
+    _expect_none_forbidden(masked, y)
     expect_members(space, y, "with some scores -inf, the answer is not in the space, and nothing is refused")
 
 
@@ -202,11 +203,7 @@ def what_is_left_is_the_answer(space: StructuredSpace, target: Tensor) -> None:
     scores = torch.where(target != 0, _LOWEST, 0.0)
     for _ in range(_TURNS):
         y = space.argmax(scores)
-        for index in first((scores.isneginf() & (y != 0)).flatten(1).any(1)):
-            raise ViolationError(
-                "the answer uses a part whose score is -inf", example=index, scores=scores[index], got=y[index],
-                better=target[index],
-            )  # fmt: skip
+        _expect_none_forbidden(scores, y, target)
         others = ((y != 0) & (target == 0)).flatten(1)
         if not others.any():
             return

@@ -187,8 +187,7 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
     y = some[torch.arange(place.rows) % len(some)].to(place.dtype)
     expected = torch.ones(place.rows, dtype=torch.bool)
     right = y[place.row].clone()
-    kinds = list(Spoilt)
-    for spoil in (None, *(kinds[(place.row + place.rows + more) % len(kinds)] for more in range(2))):
+    for spoil in (None, *_two_kinds(place)):
         if spoil:
             wrong = _outside(space, right, place, spoil)
             if wrong is None:
@@ -237,6 +236,12 @@ class Spoilt(enum.Enum):
     """All parts, none, or those that it does not use."""
     TWICE = enum.auto()
     """The last part is used twice."""
+
+
+def _two_kinds(place: Place) -> list[Spoilt]:
+    """Of the ways to spoil a structure, another two from place to place."""
+    kinds = list(Spoilt)
+    return [kinds[(place.row + place.rows + more) % len(kinds)] for more in range(2)]
 
 
 def _outside(space: StructuredSpace, y: Tensor, place: Place, spoil: Spoilt) -> Tensor | None:

@@ -18,9 +18,9 @@ from torch import Tensor
 
 from structpred.errors import InfeasibleError
 from structpred.spaces.base import StructuredSpace
-from structpred.testing.clock import Clock
+from structpred.testing.clock import Clock, quickest
 from structpred.testing.law import ViolationError, law
-from structpred.testing.memory import live_tensors
+from structpred.testing.memory import forgetting_what_there_is, live_tensors
 from structpred.testing.space_laws._rows import most_rows, structures
 from structpred.testing.space_laws.fields import difference, fields_of, has_words
 
@@ -112,19 +112,14 @@ def calls_leave_no_memory_behind(space: StructuredSpace, *, seed: int = 0) -> No
     batches[:, 1].masked_fill_(~spared & (some[torch.arange(count) % len(some)] == 0), -torch.inf)
     for index in range(_CALLS_BEFORE):
         _call(space, batches[index], index * quick)
-    held, live, was_frozen = list[int](), list[int](), gc.get_freeze_count() > 0
-    gc.collect()
-    gc.freeze()  # of what there is already, the collector takes no more note
-    try:
+    held, live = list[int](), list[int]()
+    with forgetting_what_there_is():
         for window in _WINDOWS:
             for index in range(_CALLS_BEFORE + window * _CALLS, _CALLS_BEFORE + (window + 1) * _CALLS):
                 _call(space, batches[index], index * quick)
             gc.collect()
             held.append(sys.getallocatedblocks())
             live.append(live_tensors())
-    finally:
-        if not was_frozen:
-            gc.unfreeze()
     # What Python keeps for itself, or torch loses, comes in some windows, or is less.
     blocks, tensors = (
         min(later - sooner for sooner, later in itertools.pairwise(counts)) / _CALLS for counts in (held, live)
@@ -140,12 +135,8 @@ def _is_quick(space: StructuredSpace) -> bool:
     calls = _CALLS_BEFORE + len(_WINDOWS) * _CALLS
     if calls > most_rows(space):
         return False
-    seconds = []
-    for _ in range(3):
-        spent = Clock()
-        space.argmax(torch.zeros(calls, *space.shape))
-        seconds.append(spent())
-    return min(seconds) * calls / 2 < _MOST_SECONDS_FOR_SIZES
+    seconds = quickest(lambda: space.argmax(torch.zeros(calls, *space.shape)))
+    return seconds * calls / 2 < _MOST_SECONDS_FOR_SIZES
 
 
 def _call(space: StructuredSpace, scores: Tensor, rows: int = 0) -> None:

@@ -23,6 +23,7 @@ from tests.testing.broken import (
     spaces,
     structures,
     units,
+    without_a_list,
 )
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "spaces",
     "structures",
     "units",
+    "without_a_list",
 ]
