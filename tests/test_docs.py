@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from structpred.testing import BATCH_LAWS, GRADIENT_LAWS, SPACE_LAWS, check_space
+from structpred import testing
+from structpred.testing import BATCH_LAWS, GRADIENT_LAWS, SPACE_LAWS
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -24,7 +25,12 @@ def test_the_examples_of_a_page_run(page, monkeypatch, tmp_path):
     torch.manual_seed(0)
     monkeypatch.chdir(tmp_path)  # where what a page draws goes
     # A reader waits for the whole effort, this test need not: the laws of shipped spaces have tests of their own.
-    monkeypatch.setattr("structpred.testing.check_space", functools.partial(check_space, max_examples=8))
+    for check, less in [
+        (testing.check_space, {"max_examples": 8, "max_seconds": 0.1}),
+        (testing.check_objective, {"max_seconds": 0.1, "draws": 5_000}),
+        (testing.check_layer, {"max_seconds": 0.1, "draws": 5_000}),
+    ]:
+        monkeypatch.setattr(testing, check.__name__, functools.partial(check, **less))
     module = types.ModuleType(f"page_{page.stem.replace('-', '_')}")
     monkeypatch.setitem(sys.modules, module.__name__, module)  # so that what a page defines can be pickled
     for block in blocks:

@@ -37,7 +37,7 @@ BATCHES = [
 PROGRAM = sp.IntegerProgram(3, LinearConstraint([[3.0, 4.0, 5.0]], ub=8.0))
 
 
-@parametrize_with_checks(map(sp.SpaceBatch, BATCHES[:7]), max_examples=3)
+@parametrize_with_checks(map(sp.SpaceBatch, BATCHES[:7]), max_examples=3, max_seconds=0.1)
 def test_laws(space, law):
     law(space)
 
@@ -48,7 +48,9 @@ def test_laws_as_a_user_checks_them(space, law):
     law(space)
 
 
-@parametrize_with_checks([sp.SpaceBatch([PROGRAM, PROGRAM.with_sides(ub=4.0)])], tolerance=1e-9, max_examples=4)
+@parametrize_with_checks(
+    [sp.SpaceBatch([PROGRAM, PROGRAM.with_sides(ub=4.0)])], tolerance=1e-9, max_examples=4, max_seconds=0.1
+)
 def test_laws_of_programs(space, law):
     law(space)
 

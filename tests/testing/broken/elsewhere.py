@@ -45,7 +45,7 @@ class ParametersAreNoScores(Pairs):
         return best.flip(-1) if isinstance(scores, torch.nn.Parameter) else best
 
 
-@broken("threads_do_not_matter", 6)
+@broken("threads_do_not_matter_in_large_batches", 6)
 class OneBufferForAProduct(Pairs):
     """Threads write into it in a line in which a large product lets others run."""
 
