@@ -70,7 +70,7 @@ def check_space(
     (True, 51, {})
     >>> sorted(check_space(sp.Matching(10), max_seconds=0).skipped)  # they need the list of all structures
     ['enumerate_has_every_answer', 'enumerate_is_complete', 'enumerate_lists_anew',
-     'enumerate_lists_each_structure_once', 'no_structure_scores_higher', 'noise_makes_the_answer_unique',
+     'enumerate_lists_each_structure_once', 'no_structure_scores_higher',
      'only_what_is_infeasible_is_refused', 'the_only_structure_left_is_the_answer']
     """
     chosen = Effort.of(effort, max_examples, max_seconds, seed=seed, tolerance=tolerance)

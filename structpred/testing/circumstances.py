@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
+from torch._tensor_str import get_printoptions  # which torch itself names nowhere else
 
 T = TypeVar("T")
 
@@ -88,12 +89,14 @@ def restoring_torch() -> Iterator[None]:
     """Afterwards torch's settings are what they were, whatever a broken subject made of them."""
     dtype, threads, grad = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled()
     precision = torch.get_float32_matmul_precision()
+    shown = get_printoptions()
     flushed = not torch.full((1,), 1e-310, dtype=torch.float64).mul(1.0)
     try:
         yield
     finally:
         torch.set_default_dtype(dtype)
         torch.set_float32_matmul_precision(precision)
+        torch.set_printoptions(**shown)
         torch.set_flush_denormal(flushed)
         torch.set_grad_enabled(grad)
         if torch.get_num_threads() != threads:
@@ -111,5 +114,6 @@ def torch_settings() -> dict[str, object]:
         "precision of float32 products": torch.get_float32_matmul_precision(),
         "default device": torch.get_default_device(),
         "anomaly detection": torch.is_anomaly_enabled(),
+        "print options": get_printoptions(),
         "denormal numbers": bool(torch.full((1,), 1e-310, dtype=torch.float64).mul(1.0)),
     }

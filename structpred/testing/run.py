@@ -193,7 +193,8 @@ def run(law: Law, subject: Any, effort: Effort, expected_failure: str | None = N
         broken = search.run()
     seconds = time.perf_counter() - started
     if broken:
-        failure = _failure(law, subject, broken, effort)
+        with restoring_torch():  # which a repr may change
+            failure = _failure(law, subject, broken, effort)
         outcome = Outcome.FAILED_AS_EXPECTED if expected_failure else Outcome.FAILED
         note = expected_failure or str(broken.error).partition("\n")[0]
         return Result(law, outcome, search.examples, seconds, note, failure)
@@ -208,7 +209,8 @@ def run(law: Law, subject: Any, effort: Effort, expected_failure: str | None = N
 
 def title(subject: object) -> str:
     """What a subject is called in reports: the space, the objective or the layer."""
-    return repr(getattr(subject, "module", subject))
+    with restoring_torch():
+        return repr(getattr(subject, "module", subject))
 
 
 def _where(error: BaseException) -> str:

@@ -37,7 +37,7 @@ BATCHES = [
 PROGRAM = sp.IntegerProgram(3, LinearConstraint([[3.0, 4.0, 5.0]], ub=8.0))
 
 
-@parametrize_with_checks(map(sp.SpaceBatch, BATCHES[:7]), max_examples=3, max_seconds=0.1)
+@parametrize_with_checks(map(sp.SpaceBatch, BATCHES[:7]), max_examples=3, max_seconds=0.05)
 def test_laws(space, law):
     law(space)
 

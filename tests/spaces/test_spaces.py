@@ -64,12 +64,12 @@ COUNTS_OF_ALL = COUNTS | PROGRAMS
 every_space = pytest.mark.parametrize("space", COUNTS_OF_ALL, ids=repr)
 
 
-@parametrize_with_checks([*COUNTS, *TOO_LARGE_TO_LIST], max_examples=8, max_seconds=0.1)
+@parametrize_with_checks([*COUNTS, *TOO_LARGE_TO_LIST], max_examples=6, max_seconds=0.05)
 def test_laws(space, law):
     law(space)
 
 
-@parametrize_with_checks(PROGRAMS, tolerance=1e-9, max_examples=8, max_seconds=0.2)
+@parametrize_with_checks(PROGRAMS, tolerance=1e-9, max_examples=6, max_seconds=0.1)
 def test_laws_of_programs(space, law):
     law(space)
 

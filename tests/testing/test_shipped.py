@@ -86,7 +86,7 @@ def check(module, laws, statistical, **settings):
 @every_module
 def test_its_laws_hold_draw_by_draw(module, laws):
     # One input of ties, one in generic position; and a few circumstances, of which the slow test tries all.
-    check(module, laws, statistical=False, max_examples=2, max_seconds=0.1)
+    check(module, laws, statistical=False, max_examples=2, max_seconds=0.05)
 
 
 @pytest.mark.slow

@@ -80,15 +80,15 @@ def _one_hot_with_gumbel_noise(subject: Subject) -> str | None:
 @law(needs=_on_the_whole_line)
 def mean_gradient_equals_the_score_function_estimate(subject: Subject, *, draws: int = 40_000, seed: int = 0) -> None:
     """In the mean, the gradients are those of the expected loss, as the score function estimates them (Corollary 2)."""
-    problem = Problem(subject, draws, seed)
-    for epsilon in (-1.0, 0.25):
+    for epsilon, per_variable in ((-1.0, False), (0.25, True)):
+        problem = Problem(subject, draws, seed, per_variable=per_variable)
         for_scores, for_sigma = problem.gradients(epsilon)
         for_shifts, other_for_sigma = problem.score_function_gradients(epsilon)
         directions = problem.directions(epsilon)
         got, expected = problem.on_shifts(for_scores).flatten(1) @ directions, for_shifts.flatten(1) @ directions
         widest = problem.reach(epsilon) * directions.abs().amax(0)
         expect_equal_means(got, expected, widest, f"epsilon {epsilon}: projected gradients for the scores", seed)
-        reach = problem.reach(epsilon) * math.sqrt(problem.noise.variance)
+        reach = problem.reach(epsilon) * math.sqrt(problem.noise.variance) * float(problem.factors.max())
         expect_equal_means(for_sigma[:, None], other_for_sigma[:, None], reach, f"epsilon {epsilon}: for sigma", seed)
 
 
@@ -213,6 +213,8 @@ def many_draws_have_the_mean_of_few(subject: Subject, *, draws: int = 40_000, se
     for samples in (2, 3, 12, 131):
         off = Problem(subject, draws // samples, seed).off_the_leave_one_out_estimate(samples)
         _expect_no_mean(off, f"{samples} samples", seed)
+    off = Problem(subject, draws // 3, seed, per_variable=True).off_the_leave_one_out_estimate(3)
+    _expect_no_mean(off, "a scale for each variable", seed)
     problem = Problem(subject, draws // 10, seed)
     found = [problem.off_the_leave_one_out_estimate(2, draws=1) for _ in range(_SINGLE)]
     if any(off.any() for pair in found for off in pair):  # else it is that estimate
@@ -230,16 +232,18 @@ def _expect_no_mean(off: tuple[Tensor, Tensor], where: str, seed: int) -> None:
 def mean_gradient_equals_differences_of_the_loss(subject: Subject, *, draws: int = 40_000, seed: int = 0) -> None:
     """In the mean over a line, the gradients along it are the difference of the expected loss between its ends.
 
-    The line leads through scores, through sigma, or through both; the loss is that of the argmax at both ends, under
-    the same noise.
+    The line leads through scores, through sigma, or through both, where each variable has a scale of its own too; the
+    loss is that of the argmax at both ends, under the same noise.
     """
     problem = Problem(subject, draws, seed)
+    uneven = Problem(subject, 4 * draws, seed, per_variable=True)  # a gradient for the wrong variable shows less
     along_sigma = 0.5 * problem.sigma
-    for what, way, sigma_way, samples in (
-        ("scores", problem.direction(), 0.0, 2),
-        ("sigma", torch.zeros_like(problem.scores), along_sigma, 3),
-        ("scores, where they are steep, and sigma", problem.steepest(), along_sigma, 5),
+    for what, it, way, sigma_way, samples in (
+        ("scores", problem, problem.direction(), 0.0, 2),
+        ("sigma", problem, torch.zeros_like(problem.scores), along_sigma, 3),
+        ("scores, where they are steep, and sigma", problem, problem.steepest(), along_sigma, 5),
+        ("a scale for each variable", uneven, torch.zeros_like(problem.scores), 3 * along_sigma, 3),
     ):
-        got, expected = problem.along(way, sigma_way, 0.5, samples), problem.differences(way, sigma_way, 0.5)
+        got, expected = it.along(way, sigma_way, 0.5, samples), it.differences(way, sigma_way, 0.5)
         message = f"along a line through {what}: the derivatives"
         expect_equal_means(got[:, None], expected[:, None], 0.0, message, seed)

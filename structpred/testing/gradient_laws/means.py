@@ -47,7 +47,7 @@ def expect_equal_means(got: Tensor, expected: Tensor, reach: Tensor | float, wha
 def _margin(sample: Tensor, reach: Tensor | float) -> Tensor:
     """How far the means of the columns lie from their expectations, but for once in ``1 / FALSE_ALARM`` laws."""
     draws, columns = sample.shape
-    tests = 8 * columns  # a law compares at most four pairs of samples
+    tests = 24 * columns  # a law compares at most twelve pairs of samples
     confidence = math.log(4 * tests / FALSE_ALARM)
     spread = (sample.amax(0) - sample.amin(0)).clamp(min=reach)
     return (2 * confidence * sample.var(0) / draws).sqrt() + 7 * confidence * spread / (3 * (draws - 1))

@@ -24,9 +24,16 @@ _SOLVES_A_DRAW = 7
 
 
 class Problem:
-    """Scores, one scale and a loss in generic position, of sizes at which every structure has its chance."""
+    """Scores, one scale and a loss in generic position, of sizes at which every structure has its chance.
 
-    def __init__(self, subject: Subject, draws: int, seed: int) -> None:
+    Args:
+        subject: an objective or a layer with noise.
+        draws: how many there may be.
+        seed: of the draws.
+        per_variable: whether each variable has a scale of its own, sigma times a factor.
+    """
+
+    def __init__(self, subject: Subject, draws: int, seed: int, *, per_variable: bool = False) -> None:
         assert subject.noise is not None
         self.subject = subject
         self.noise: Noise = subject.noise
@@ -36,6 +43,11 @@ class Problem:
         self.scores = 2 * torch.rand(shape, generator=generator, dtype=torch.float64) - 1
         self.costs = 4 * torch.rand(shape, generator=generator, dtype=torch.float64) - 2
         self.generator = torch.Generator().manual_seed(seed)
+        exponents = torch.rand(subject.space.noise_shape, generator=generator, dtype=torch.float64)
+        self.factors = 4**exponents / 2 if per_variable else torch.ones((), dtype=torch.float64)
+        # Along which sigma is moved: where each variable has a scale of its own, every second one the other way.
+        turned = torch.arange(exponents.numel()).reshape(exponents.shape) % 2 == 1
+        self.way = torch.where(turned, -self.factors, self.factors) if per_variable else self.factors
         self.sigma = 0.8 / math.sqrt(self.noise.variance)
         self.draws = max(_LEAST_DRAWS, min(draws, _MOST_NUMBERS // math.prod(shape), self._in_time()))
 
@@ -65,20 +77,23 @@ class Problem:
         """The gradients where each draw has its own shift of the scores, and of sigma."""
         space, draws = self.subject.space, len(more_sigma)
         scores = (self.scores + shift).expand(draws, *space.shape).clone().requires_grad_()
-        scale = (self.sigma + more_sigma).reshape(draws, *(1,) * len(space.noise_shape)).requires_grad_()
+        scale = self._scale(more_sigma.reshape(draws, *(1,) * len(space.noise_shape))).requires_grad_()
         loss = LinearLoss(self.costs.expand(draws, *space.shape), event_dims=len(space.shape))
         if hasattr(self.subject.module, "reduction"):
             settings = {"reduction": "mean"} | settings
         keywords = {"scale": scale, "generator": self.generator}
         value = self.subject.mean_loss(self.subject.variant(**settings), loss, scores, keywords)
         for_scores, for_scale = torch.autograd.grad(draws * value, [scores, scale])
-        return for_scores, for_scale.reshape(draws)
+        return for_scores, (for_scale * self.way).reshape(draws, -1).sum(1)
+
+    def _scale(self, more_sigma: Tensor | float = 0.0) -> Tensor:
+        return self.sigma * self.factors + more_sigma * self.way
 
     def differences(self, way: Tensor, sigma_way: float, reach: float) -> Tensor:
         """The loss at one end of a line less that at the other, under the same noise, by its length: ``(draws,)``."""
         space = self.subject.space
         gamma = self.noise.sample((self.draws, *space.noise_shape), dtype=torch.float64, generator=self.generator)
-        ends = [self.scores + at * way + space.spread((self.sigma + at * sigma_way) * gamma) for at in (reach, -reach)]
+        ends = [self.scores + at * way + space.spread(self._scale(at * sigma_way) * gamma) for at in (reach, -reach)]
         high, low = ((self.costs * space.argmax(end)).flatten(1).sum(1) for end in ends)
         return (high - low) / (2 * reach)
 
@@ -123,11 +138,11 @@ class Problem:
         low, high = self.subject.steps(epsilon)
         place = self._on_parts(low + (high - low) * self._uniform())
         with torch.no_grad():
-            y = space.argmax(self.scores + space.spread(self.sigma * gamma) + place * self.costs)
+            y = space.argmax(self.scores + space.spread(self._scale() * gamma) + place * self.costs)
             baseline = (self.costs * space.argmax(self.scores)).sum()  # changes no mean, lowers the variance
             loss = (self.costs * y).flatten(1).sum(1) - baseline
-        for_shifts = -slope * loss.reshape(draws, *(1,) * len(space.noise_shape)) / self.sigma
-        for_sigma = loss * (-slope * gamma - 1).flatten(1).sum(1) / self.sigma
+        for_shifts = -slope * loss.reshape(draws, *(1,) * len(space.noise_shape)) / self._scale()
+        for_sigma = loss * ((-slope * gamma - 1) * self.way / self._scale()).flatten(1).sum(1)
         return for_shifts, for_sigma
 
     def off_the_leave_one_out_estimate(self, samples: int, draws: int | None = None) -> tuple[Tensor, Tensor]:
@@ -139,11 +154,11 @@ class Problem:
         gamma = recorded.draws[0].requires_grad_()  # (samples, draws, *shape), as each part is a variable
         (slope,) = torch.autograd.grad(self.noise.log_prob(gamma).sum(), gamma)
         gamma = gamma.detach()
-        y = space.argmax(self.scores + space.spread(self.sigma * gamma))
+        y = space.argmax(self.scores + space.spread(self._scale() * gamma))
         loss = (self.costs * y).flatten(2).sum(2)
         worth = (loss - others_mean(loss)) / samples
-        expected = (-slope * worth.reshape(*worth.shape, *(1,) * len(space.shape)) / self.sigma).sum(0)
-        expected_for_sigma = (worth * (-slope * gamma - 1).flatten(2).sum(2) / self.sigma).sum(0)
+        expected = (-slope * worth.reshape(*worth.shape, *(1,) * len(space.shape)) / self._scale()).sum(0)
+        expected_for_sigma = (worth * ((-slope * gamma - 1) * self.way / self._scale()).flatten(2).sum(2)).sum(0)
         return _off(for_scores, expected), _off(for_sigma[:, None], expected_for_sigma[:, None])
 
     def reach(self, epsilon: float) -> float:

@@ -14,10 +14,13 @@ from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
-from structpred.testing.oracles import Same, first, listable, structures_of, value
+from structpred.testing.oracles import Same, can_list, first, structures_of, value
+from structpred.testing.space_laws import _rows
 from structpred.testing.space_laws._places import FLOATING, Place, places
 from structpred.testing.space_laws.grid import Mode, leaving_torch_alone, made_anew
 from structpred.testing.strategies import Layout
+
+_SOME = 16  # answers
 
 
 def _noise(space: StructuredSpace, *, batch: Sequence[int]) -> SearchStrategy[Tensor]:
@@ -120,11 +123,14 @@ def spread_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, se
 @law(
     scores=per_example(strategies.scores, dtype=torch.float64, moderate=True),
     seed=lambda space: strategies.seeds(),
-    needs=listable,
+    examples=3,
 )
 def noise_makes_the_answer_unique(space: StructuredSpace, scores: Tensor, seed: int) -> None:
-    """Under noise of smooth density one structure is best with probability one, ties or not (Theorem 2)."""
-    structures = structures_of(space).double()
+    """Under noise of smooth density one structure is best with probability one, ties or not (Theorem 2).
+
+    Where there is no list, the answers to other scores stand for all structures.
+    """
+    structures = _some_or_all(Same(space))
     if len(structures) == 1:
         return
     alike = _alike(Same(space))
@@ -145,10 +151,20 @@ def noise_makes_the_answer_unique(space: StructuredSpace, scores: Tensor, seed: 
 
 
 @functools.lru_cache(maxsize=4)
-def _alike(key: Same) -> tuple[int, int] | None:
-    """The places in the list of two structures that sum the same variables, or None."""
+def _some_or_all(key: Same) -> Tensor:
+    """All structures, or where there is no list as many different answers as there are to some scores, in float64."""
     space: StructuredSpace = key.it
-    structures = structures_of(space).double()
+    if can_list(space):
+        return structures_of(space).double()
+    some: Tensor = _rows.structures(space, _SOME, torch.Generator().manual_seed(0)).unique(dim=0)
+    return some
+
+
+@functools.lru_cache(maxsize=4)
+def _alike(key: Same) -> tuple[int, int] | None:
+    """The places of two structures among these that sum the same variables, or None."""
+    space: StructuredSpace = key.it
+    structures = _some_or_all(key)
     variables = torch.zeros(len(structures), *space.noise_shape, dtype=torch.float64, requires_grad=True)
     laid = space.spread(variables)
     if not laid.requires_grad:

@@ -10,6 +10,7 @@ import math
 import pickle
 import sys
 import types
+from collections.abc import Collection
 from typing import Any
 
 import attrs
@@ -21,8 +22,10 @@ from structpred.spaces.base import StructuredSpace
 from structpred.testing.clock import Clock, quickest
 from structpred.testing.law import ViolationError, law
 from structpred.testing.memory import forgetting_what_there_is, live_tensors
+from structpred.testing.oracles import expect_members, expect_same_value
+from structpred.testing.process import answers_in_a_new_process, hash_seed_of_another_order
 from structpred.testing.space_laws._rows import most_rows, structures
-from structpred.testing.space_laws.fields import difference, fields_of, has_words
+from structpred.testing.space_laws.fields import difference, fields_of, has_words, sets_of_words
 
 _MOST_SECONDS = 2.0
 _MOST_SECONDS_FOR_SIZES = 0.5
@@ -36,8 +39,11 @@ _MOST_ENTRIES = 5
 
 
 @law()
-def pickles(space: StructuredSpace) -> None:
-    """A pickled space comes back as it was, so that it can be sent to a process and stored beside a model."""
+def pickles(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) -> None:
+    """A pickled space comes back as it was, so that it can be sent to a process and stored beside a model.
+
+    Where it has a set of words, also in a process in which that set has another order.
+    """
     try:
         again = pickle.loads(pickle.dumps(space))
     except Exception as error:
@@ -53,6 +59,23 @@ def pickles(space: StructuredSpace) -> None:
         if isinstance(kept, int) and abs(kept) > _A_SMALL_HASH and kept == hash(space) and has_words(fields_of(space)):
             message = f"{name} is the hash, and comes back; in another process words have other hashes"
             raise ViolationError(message, got=kept, expected="a hash that is computed anew")
+    for words in sets_of_words(fields_of(space)):
+        _expect_any_order(space, words, seed, tolerance)
+
+
+def _expect_any_order(space: StructuredSpace, words: Collection[str], seed: int, tolerance: float) -> None:
+    """Raises where the space has other answers in a process in which a set of words has another order."""
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(_FEW, *space.shape, generator=generator, dtype=torch.float64)
+    try:
+        hash_seed = hash_seed_of_another_order(words)
+        found = None if hash_seed is None else answers_in_a_new_process(space, scores, hash_seed)
+    except Exception:  # its class is not in a file, say
+        return
+    if found is not None:
+        message = f"in a process where {words!r} has another order, an answer"
+        expect_members(space, found, f"{message} is no structure here")
+        expect_same_value(space, scores, found, space.argmax(scores), tolerance, f"{message} has another value")
 
 
 @law()

@@ -13,6 +13,7 @@ from tests.testing.broken import (
     other_methods,
     own_settings,
     potentials,
+    process,
     rare,
     rare_gradients,
     refused,
@@ -22,6 +23,7 @@ from tests.testing.broken import (
     seldom_gradients,
     spaces,
     structures,
+    uneven,
     units,
     without_a_list,
 )
@@ -39,6 +41,7 @@ __all__ = [
     "other_methods",
     "own_settings",
     "potentials",
+    "process",
     "rare",
     "rare_gradients",
     "refused",
@@ -48,6 +51,7 @@ __all__ = [
     "seldom_gradients",
     "spaces",
     "structures",
+    "uneven",
     "units",
     "without_a_list",
 ]

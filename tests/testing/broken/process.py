@@ -1,0 +1,81 @@
+"""Spaces that answer by what a process has: the order of its sets, tables of all spaces, settings of torch."""
+
+from __future__ import annotations
+
+import itertools
+from typing import ClassVar
+
+import attrs
+import torch
+from torch import Tensor
+
+import structpred as sp
+from tests.testing.pairs import Pairs, broken
+
+
+class FromAList(sp.StructuredSpace):
+    """Right: the best of the list."""
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        every = self.enumerate()
+        values = torch.where(every != 0, scores.unsqueeze(1), 0.0).flatten(2).sum(-1)
+        return every[values.argmax(-1)]
+
+    def contains(self, y: Tensor) -> Tensor:
+        return (y.unsqueeze(-2) == self.enumerate().to(y.dtype)).all(-1).any(-1)
+
+
+@broken("pickles", frozenset({"ann", "bob", "cid", "dora"}), frozenset({"ann", "cid"}))
+@attrs.frozen
+class PartsInTheOrderOfASet(FromAList):
+    """Two people, one of whom leads."""
+
+    people: frozenset[str]
+    leads: frozenset[str]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.people),)
+
+    def enumerate(self) -> Tensor:
+        every = Pairs(len(self.people)).enumerate().double()
+        leads = torch.tensor([name in self.leads for name in self.people], dtype=torch.float64)
+        return every[every @ leads >= 1]
+
+
+@broken("spaces_of_a_class_are_apart", 5, 2)
+@attrs.frozen
+class ListsByOneField(FromAList):
+    """At most so many of n parts; what ``contains`` accepts is right."""
+
+    n: int
+    most: int
+    lists: ClassVar[dict[int, Tensor]] = {}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.n,)
+
+    def enumerate(self) -> Tensor:
+        every = torch.tensor(list(itertools.product((0.0, 1.0), repeat=self.n)), dtype=torch.float64)
+        return self.lists.setdefault(self.n, every[every.sum(-1) <= self.most]).clone()
+
+    def contains(self, y: Tensor) -> Tensor:
+        return ((y == 0) | (y == 1)).all(-1) & (y.double().sum(-1) <= self.most)
+
+
+@broken("reads_well", 5)
+class PrintsShortlyFromThenOn(Pairs):
+    def __repr__(self) -> str:
+        torch.set_printoptions(precision=2)
+        return f"PrintsShortlyFromThenOn(n={self.n})"
+
+
+@broken("noise_makes_the_answer_unique", 8)
+class OneVariableForEachRow(sp.Matching):
+    @property
+    def noise_shape(self) -> tuple[int, ...]:
+        return (self.rows,)
+
+    def spread(self, noise: Tensor) -> Tensor:
+        return noise.unsqueeze(-1).expand(*noise.shape, self.cols)
