@@ -67,7 +67,7 @@ def check_space(
     >>> import structpred as sp
     >>> report = check_space(sp.Matching(2))
     >>> report.passed, len(report.results), report.skipped
-    (True, 51, {})
+    (True, 53, {})
     >>> sorted(check_space(sp.Matching(10), max_seconds=0).skipped)  # they need the list of all structures
     ['enumerate_has_every_answer', 'enumerate_is_complete', 'enumerate_lists_anew',
      'enumerate_lists_each_structure_once', 'no_structure_scores_higher',

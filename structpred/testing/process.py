@@ -15,16 +15,42 @@ from structpred.spaces.base import StructuredSpace
 
 _SECONDS = 60.0
 _MOST_SEEDS = 50
+_CODE = """
+import importlib, pickle, sys
+sys.path[:] = {paths!r}
+try:
+    module = importlib.import_module({module!r})
+    for name in {name!r}.split("."):
+        module = getattr(module, name)
+except Exception:
+    sys.exit({no_module})
+space, scores = pickle.load(sys.stdin.buffer)
+pickle.dump(space.argmax(scores), sys.stdout.buffer)
+"""
+_NO_MODULE = 87
 
 
-def answers_in_a_new_process(space: StructuredSpace, scores: Tensor, hash_seed: int = 0) -> Tensor:
-    """The answers where nothing was called before. Raises where the space cannot be sent there."""
+class FailedThereError(Exception):
+    """What was raised in the other process."""
+
+
+def answers_in_a_new_process(space: StructuredSpace, scores: Tensor, hash_seed: int = 0) -> Tensor | None:
+    """The answers where nothing was called before, or None where the class of the space is in no module to import.
+
+    Raises:
+        FailedThereError: where the space does not come back there, or its solver fails.
+    """
+    cls = type(space)
     paths = [str(Path(path).resolve()) for path in sys.path]
-    code = (
-        f"import sys; sys.path[:] = {paths!r}; import pickle; space, scores = pickle.load(sys.stdin.buffer); "
-        "pickle.dump(space.argmax(scores), sys.stdout.buffer)"
-    )
-    found: Tensor = pickle.loads(_output(code, pickle.dumps((space, scores)), hash_seed))
+    code = _CODE.format(paths=paths, module=cls.__module__, name=cls.__qualname__, no_module=_NO_MODULE)
+    if cls.__module__ == "__main__":
+        return None
+    done = _run(code, pickle.dumps((space, scores)), hash_seed)
+    if done.returncode == _NO_MODULE:
+        return None
+    if done.returncode:
+        raise FailedThereError(done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
+    found: Tensor = pickle.loads(done.stdout)
     return found
 
 
@@ -33,14 +59,13 @@ def hash_seed_of_another_order(words: Collection[str]) -> int | None:
     own = list(words)
     code = "import sys, pickle; sys.stdout.buffer.write(pickle.dumps(list(pickle.load(sys.stdin.buffer))))"
     for seed in range(1, _MOST_SEEDS):
-        if pickle.loads(_output(code, pickle.dumps(words), seed)) != own:
+        if pickle.loads(_run(code, pickle.dumps(words), seed).stdout) != own:
             return seed
     return None
 
 
-def _output(code: str, given: bytes, hash_seed: int) -> bytes:
+def _run(code: str, given: bytes, hash_seed: int) -> subprocess.CompletedProcess[bytes]:
     environment = os.environ | {"PYTHONHASHSEED": str(hash_seed)}
-    done = subprocess.run(
-        [sys.executable, "-c", code], input=given, capture_output=True, timeout=_SECONDS, check=True, env=environment
+    return subprocess.run(
+        [sys.executable, "-c", code], input=given, capture_output=True, timeout=_SECONDS, check=False, env=environment
     )
-    return done.stdout

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 import structpred as sp
-from structpred.testing import SPACE_LAWS, check_layer, check_objective, check_space
+from structpred.testing import DIRECT_LAWS, SPACE_LAWS, check_layer, check_objective, check_space
 from structpred.testing.oracles import threads
 from structpred.testing.space_laws.calls import _met, threads_do_not_matter
 from tests.testing.pairs import Pairs
@@ -218,6 +218,36 @@ def test_a_step_that_takes_groups_of_examples_apart_passes(policy):
 @pytest.mark.parametrize("examples", [2, pytest.param(None, marks=pytest.mark.slow)])
 def test_what_is_over_a_space_with_random_ties_passes(check, module, examples):
     assert check(module, max_examples=examples, max_seconds=0.1 if examples else None, draws=2_000).passed
+
+
+class ForNoiseAlone:
+    """A direct loss in a few lines, which is no module, and has no step without noise."""
+
+    def __init__(self, space):
+        self.space, self.noise, self.num_samples, self.epsilon = space, sp.Gumbel(), 1, sp.FixedEpsilon(-1.0)
+
+    def __repr__(self):
+        return f"ForNoiseAlone({self.space!r})"
+
+    def __call__(self, scores, loss, *, scale=1.0, generator=None):
+        dims, step = len(self.space.shape), getattr(self.epsilon, "value", self.epsilon)
+        batch = scores.shape[: scores.ndim - dims]
+        shape = (self.num_samples, *batch, *self.space.noise_shape)
+        perturbed = scores + self.space.spread(
+            scale * self.noise.sample(shape, dtype=scores.dtype, generator=generator)
+        )
+        y = self.space.argmax(perturbed)
+        difference = (self.space.argmax(perturbed + step * loss.coefficients) - y) / step
+        along = (perturbed.masked_fill(scores.isneginf(), 0) * difference).flatten(-dims).sum(-1)
+        return (loss(y) + along - along.detach()).mean()
+
+
+def test_an_objective_for_noise_alone_is_not_held_against_the_law_without():
+    law = "without_noise_it_is_the_classical_gradient"
+    for only, skipped in ((law, {law}), ("gradient_for_scores_equals_finite_differences", set())):
+        report = check_objective(ForNoiseAlone(sp.KSubset(4, 2)), laws=DIRECT_LAWS, only=[only])
+        assert report.passed
+        assert set(report.skipped) == skipped
 
 
 def test_a_score_that_a_solver_may_overlook_is_within_the_tolerance_of_the_law():

@@ -224,6 +224,14 @@ _MODES = {factor: values[:1] for factor, values in _FACTORS.items()} | {
     "mode": list(Mode),
     "where": list(Where),
 }
+# And for one example under one draw, as the smallest tensors may be treated otherwise.
+_SINGLE = {factor: values[:1] for factor, values in _FACTORS.items()} | {
+    "batch": [(), (1,), (1, 1)],
+    "samples": [1],
+    "dtype": [torch.float64, torch.float32],
+    "scale": [Scale.TENSOR, Scale.PER_VARIABLE],
+    "upstream": list(Upstream),
+}
 # And where the mean over the batch hides which example has which constant.
 _WEIGHTS = {factor: values[:1] for factor, values in _FACTORS.items()} | {
     "batch": [(3, 5)],
@@ -254,6 +262,6 @@ _LARGE = {factor: values[:1] for factor, values in _FACTORS.items()} | {
 }
 CIRCUMSTANCES = tuple(
     _circumstance(**it)
-    for factors in (_FACTORS, _BROADCASTING, _MODES, _WEIGHTS, _NUMBERS, _STEPS, _LARGE)
+    for factors in (_FACTORS, _BROADCASTING, _MODES, _SINGLE, _WEIGHTS, _NUMBERS, _STEPS, _LARGE)
     for it in pairwise(**factors)
 )

@@ -12,6 +12,8 @@ import attrs
 import torch
 from torch import Tensor
 
+from structpred.errors import ArgumentError
+from structpred.loss import LinearLoss
 from structpred.testing.gradient_laws.calls import expect_close
 from structpred.testing.gradient_laws.case import Call, Case, cases
 from structpred.testing.gradient_laws.lines import TOLERANCE, expect_near, slope
@@ -138,7 +140,18 @@ def the_mean_maximum_is_convex(subject: ObjectiveSubject, case: Case) -> None:
             raise ViolationError(message, by=worst.item())
 
 
-@law(case=cases)
+def _takes_no_noise(subject: Subject) -> str | None:
+    """An objective of a class of the user's own may be one for noise alone."""
+    space = subject.space
+    scores, loss = torch.zeros(1, *space.shape), LinearLoss(torch.zeros(1, *space.shape), event_dims=len(space.shape))
+    try:
+        subject.variant(noise=None)(scores, loss)
+    except (ArgumentError, AttributeError, TypeError):
+        return "the objective is for noise alone"
+    return None
+
+
+@law(needs=_takes_no_noise, case=cases)
 def without_noise_it_is_the_classical_gradient(subject: ObjectiveSubject, case: Case) -> None:
     """With noise=None the gradient is the classical one, (y(eps) - y) / eps of the scores as they are."""
     silent = attrs.evolve(subject, module=subject.variant(noise=None))

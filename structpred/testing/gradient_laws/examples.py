@@ -23,6 +23,7 @@ from structpred.testing.oracles import can_list, structures_of
 
 _EXAMPLES = 16
 _DRAWS = 10
+_FEW = 3  # of all draws for all examples
 _SHORT = 20_000  # entries of the list of all structures
 _STEPS = {torch.float64: 2.0**-30, torch.float32: 2.0**-12}
 HALF = (torch.float16, torch.bfloat16)
@@ -81,6 +82,10 @@ def examples(
     costs = -coefficients.masked_fill(scores.isneginf(), torch.inf)
     for given in [*maxima(perturbed, coefficients, scores), costs]:
         settled &= _stands(subject, given, step / (8 * math.prod(space.shape)), generator)
+    if it.rows <= _FEW:  # else a step that changes nothing hides what is wrong
+        answers = [space.argmax(given) for given in maxima(perturbed, coefficients, scores)]
+        moved = sum((y != answers[0]).flatten(2).any(2) for y in answers) > 0
+        settled = settled & moved if (settled & moved).any() else settled
     usable = settled.any(0).nonzero().flatten()
     if not len(usable):
         return None

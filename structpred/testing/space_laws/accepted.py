@@ -7,14 +7,16 @@ from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
 from structpred.testing._examples import listed
+from structpred.testing.clock import Clock
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import answers_where_feasible, first, slack, value
 from structpred.testing.space_laws._rows import structures
-from structpred.testing.space_laws.exchanges import Chunk
+from structpred.testing.space_laws.exchanges import Chunk, in_other_order
 
 _BASES, _MOST_TRIED, _MOST_SOLVED = 20, 400, 50
 _BASES_FOR_PAIRS, _MOST_PAIRS = 2, 6_000
 _ROUNDS = 4
+_SECONDS = 0.2
 _A_BYTE = 256  # a count of that many more is the same in eight bits
 
 
@@ -44,7 +46,7 @@ def accepted_near(space: StructuredSpace, y: Tensor, others: Tensor, seed: int) 
     return inside
 
 
-def _with_two_exchanged(space: StructuredSpace, y: Tensor, seed: int) -> Tensor:
+def _with_two_exchanged(space: StructuredSpace, y: Tensor, generator: torch.Generator) -> Tensor:
     """Those that ``contains`` accepts of a structure with two others in place of two of its parts.
 
     Of a round trip, say, two circles, where only degrees are counted.
@@ -54,7 +56,6 @@ def _with_two_exchanged(space: StructuredSpace, y: Tensor, seed: int) -> Tensor:
     count = len(pairs[0]) * len(pairs[1])
     if not count:
         return y.new_zeros(0, *y.shape)
-    generator = torch.Generator().manual_seed(seed)
     chosen = torch.arange(count) if count <= _MOST_PAIRS else torch.randint(count, (_MOST_PAIRS,), generator=generator)
     exchanged = flat.repeat(len(chosen), 1)
     exchanged.scatter_(1, pairs[0][chosen // len(pairs[1])], 0.0)
@@ -64,10 +65,13 @@ def _with_two_exchanged(space: StructuredSpace, y: Tensor, seed: int) -> Tensor:
 
 
 def _detours(space: StructuredSpace, y: Tensor, seed: int) -> Tensor:
-    """The structures most like y without one of its parts, of each in turn: ``(count, *shape)``."""
+    """The structures that have most of y without one of its parts, of each in turn: ``(count, *shape)``.
+
+    Rather with others beside than with fewer.
+    """
     on = (y.flatten() != 0).nonzero().flatten()
     on = on[torch.randperm(len(on), generator=torch.Generator().manual_seed(seed))[:_MOST_SOLVED]]
-    scores = (2 * y - 1).repeat(len(on), *(1,) * y.ndim)
+    scores = (1.25 * y - 0.25).repeat(len(on), *(1,) * y.ndim)
     scores.flatten(1)[torch.arange(len(on)), on] = -torch.inf
     return answers_where_feasible(space, scores)[1]
 
@@ -109,11 +113,15 @@ def what_contains_accepts_is_an_answer(
     some = structures(space, _BASES, torch.Generator().manual_seed(seed))
     inside = accepted_near(space, some[chunk.start], some, seed + chunk.start)
     if chunk.start < _BASES_FOR_PAIRS:
-        inside = torch.cat([inside, _with_two_exchanged(space, some[chunk.start], seed + chunk.start)])
-    if not len(inside):
-        return
-    inside = inside[torch.randperm(len(inside), generator=torch.Generator().manual_seed(seed))[:_MOST_SOLVED]]
-    _expect_answers(space, inside, tolerance)
+        base, generator = some[chunk.start], torch.Generator().manual_seed(seed + chunk.start)
+        turned = in_other_order(base, generator)
+        inside = torch.cat([inside, _with_two_exchanged(space, base, generator), turned[space.contains(turned)]])
+    spent = Clock()
+    order = torch.randperm(len(inside), generator=torch.Generator().manual_seed(seed))
+    for some_of_them in inside[order].split(_MOST_SOLVED):
+        _expect_answers(space, some_of_them, tolerance)
+        if spent() > _SECONDS:
+            return
 
 
 def _expect_answers(space: StructuredSpace, inside: Tensor, tolerance: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+from collections.abc import Iterator
 
 import torch
 from attrs import frozen
@@ -15,10 +16,11 @@ from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import can_list, expect_members, first, slack, structures_of, value
-from structpred.testing.space_laws._rows import structures
+from structpred.testing.space_laws._rows import COUNT, Rows, bank, structures
 
 _MOST = 400  # candidates of a kind for each answer
 _CHUNK = 50
+_FEW = 7
 _SOME = 200  # structures of a space without a list
 
 _plain = functools.partial(strategies.scores, dtype=torch.float64, forbidden=False)
@@ -37,7 +39,7 @@ def _chunks(count: int, size: int = _CHUNK) -> list[Chunk]:
 
 
 def exchanges(space: StructuredSpace, y: Tensor, seed: int = 0, part: int | None = None) -> Tensor:
-    """Structures that differ from one by a part, by one part for another, or by two indices of a dimension exchanged.
+    """Structures that differ from one by a part, by one part for another, or by the order of two or three indices.
 
     ``(*shape) -> (count, *shape)``; ``contains`` says which they are. With ``part``, only those that use it.
     """
@@ -54,28 +56,37 @@ def exchanges(space: StructuredSpace, y: Tensor, seed: int = 0, part: int | None
     near = flat.repeat(len(moves), 1)
     for column in (0, 1):
         near[torch.arange(len(moves)), moves[:, column]] = 1 - flat[moves[:, column]]
-    turned = _turned(y, generator)
+    turned = in_other_order(y, generator)
     found = torch.cat([near.reshape(-1, *y.shape), turned])
     if part is not None:
         found = found[found.flatten(1)[:, part] != 0]
     return found[space.contains(found)] if len(found) else found
 
 
-def _turned(y: Tensor, generator: torch.Generator) -> Tensor:
-    pairs = [
-        (dim, *pair)
+def in_other_order(y: Tensor, generator: torch.Generator) -> Tensor:
+    """With two indices of a dimension exchanged, or three in another order, of the first alone: ``(count, *shape)``.
+
+    Nothing where there is one dimension. Three turn one cycle of a permutation into three.
+    """
+    moves = [
+        (dim, indices, (*indices[1:], indices[0]))
         for dim, size in enumerate(y.shape)
         if y.ndim > 1
-        for pair in itertools.combinations(range(size), 2)
+        for indices in (*itertools.combinations(range(size), 2), *(_three(size) if dim == 0 else ()))
     ]
-    if len(pairs) > _MOST:
-        pairs = [pairs[i] for i in torch.randperm(len(pairs), generator=generator)[:_MOST].tolist()]
-    found = y.new_empty(len(pairs), *y.shape)
-    for (dim, one, other), structure in zip(pairs, found, strict=True):
+    if len(moves) > _MOST:
+        moves = [moves[i] for i in torch.randperm(len(moves), generator=generator)[:_MOST].tolist()]
+    found = y.new_empty(len(moves), *y.shape)
+    for (dim, indices, others), structure in zip(moves, found, strict=True):
         order = torch.arange(y.shape[dim])
-        order[one], order[other] = other, one
+        order[list(indices)] = torch.tensor(others)
         structure.copy_(y.index_select(dim, order))
     return found
+
+
+def _three(size: int) -> Iterator[tuple[int, ...]]:
+    for one, two, three in itertools.combinations(range(size), 3):
+        yield from ((one, two, three), (one, three, two))
 
 
 @law(scores=per_example(_plain), seed=lambda space: strategies.seeds())
@@ -86,6 +97,20 @@ def no_exchange_scores_higher(space: StructuredSpace, scores: Tensor, seed: int,
     """
     for example, y in zip(scores, space.argmax(scores), strict=True):
         _expect_best(space, example, y, exchanges(space, y, seed), tolerance)
+
+
+@law(chunk=listed(lambda space: _chunks(COUNT, _FEW)))
+def no_fine_difference_is_overlooked(
+    space: StructuredSpace, chunk: Chunk, *, seed: int = 0, tolerance: float = 0.0
+) -> None:
+    """Nor does such a structure where scores differ in what the next coarser dtype does not resolve.
+
+    Beside numbers near 1, and of float64 beside 2^30.
+    """
+    for dtype in (torch.float64, torch.float32):
+        scores = bank(space, Rows.FINE, seed, dtype).scores[chunk.start : chunk.start + chunk.rows].to(dtype)
+        for example, y in zip(scores, space.argmax(scores), strict=True):
+            _expect_best(space, example, y, exchanges(space, y, seed), tolerance)
 
 
 def _expect_best(space: StructuredSpace, scores: Tensor, y: Tensor, others: Tensor, tolerance: float) -> None:

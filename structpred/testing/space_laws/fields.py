@@ -10,7 +10,7 @@ import functools
 import itertools
 import math
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import attrs
@@ -119,8 +119,8 @@ def _wrong_beside_others(space: StructuredSpace, seed: int, tolerance: float) ->
         y = space.argmax(scores)
         if _is_wrong(space, scores, y, tolerance):
             alone = answers_in_a_new_process(space, scores)
-            return None if _is_wrong(space, scores, alone, tolerance) else (y, alone)
-    except Exception:  # or it does not pickle, or its class is not in a file
+            return None if alone is None or _is_wrong(space, scores, alone, tolerance) else (y, alone)
+    except Exception:  # it does not pickle, say
         pass
     return None
 
@@ -186,6 +186,12 @@ def _others(value: Any) -> Iterator[Any]:
                     moved.add_edge(one, other)
                     yield moved
                     break
+        for (a, b), (c, d) in itertools.combinations(list(value.edges)[:_MOST_ENTRIES], 2):
+            if len({a, b, c, d}) == 4 and not value.has_edge(a, d) and not value.has_edge(c, b):
+                crossed = copy.deepcopy(value)  # every node has as many edges as before
+                crossed.remove_edges_from([(a, b), (c, d)])
+                crossed.add_edges_from([(a, d), (c, b)])
+                yield crossed
     elif dataclasses.is_dataclass(value) and not isinstance(value, type | StructuredSpace):
         for it in dataclasses.fields(value):
             for other in _others(getattr(value, it.name)):
@@ -220,9 +226,25 @@ def _others(value: Any) -> Iterator[Any]:
         yield value[::-1]
         yield type(value)([*value[1:], *value[:1]])
         yield value[:-1]
+        yield from map(type(value), _with_ends_exchanged(value))
         for index, entry in enumerate(value):
             for other in _others(entry):
                 yield type(value)([*value[:index], other, *value[index + 1 :]])
+
+
+def _with_ends_exchanged(value: Sequence[Any]) -> Iterator[list[Any]]:
+    """Sequences of pairs, say, of which two have exchanged their last entries, or one its last for the first of other.
+
+    Edges of which every node has as many as before.
+    """
+    for (i, one), (j, other) in itertools.combinations(enumerate(value[:_MOST_ENTRIES]), 2):
+        if not (isinstance(one, tuple | list) and type(one) is type(other) and len(one) == len(other) > 1):
+            return
+        for ends in ((-1, -1), (-1, 0)):
+            changed, entries = list(value), [list(one), list(other)]
+            entries[0][ends[0]], entries[1][ends[1]] = other[ends[1]], one[ends[0]]
+            changed[i], changed[j] = map(type(one), entries)
+            yield changed
 
 
 def difference(one: StructuredSpace, other: StructuredSpace) -> str | None:

@@ -26,6 +26,7 @@ from structpred.testing.oracles import (
     structures_of,
 )
 from structpred.testing.space_laws._places import FLOATING, Place, places
+from structpred.testing.space_laws._rows import structures
 from structpred.testing.space_laws.grid import leaving_torch_alone
 
 _MOST_CHOSEN = 40
@@ -166,11 +167,12 @@ def only_what_is_infeasible_is_refused(space: StructuredSpace, scores: Tensor, a
 
 @law()
 def what_is_not_refused_has_an_answer(space: StructuredSpace) -> None:
-    """Where parts are forbidden at random, or at one index, what InfeasibleError does not name has an answer.
+    """Where parts are forbidden at random, at one index, or all but most of a structure's, there is an answer.
 
-    That is a structure, without forbidden parts; so the law holds spaces without a list.
+    That is a structure, without forbidden parts; or InfeasibleError names the example. So the law holds spaces without
+    a list.
     """
-    masked = torch.cat([_masked(space), _without_an_index(space)]).double()
+    masked = torch.cat([_masked(space), _without_an_index(space), _most_of_a_structure(space)]).double()
     masked, y = answers_where_feasible(space, masked)
     _expect_none_forbidden(masked, y)
     expect_members(space, y, "with some scores -inf, the answer is not in the space, and nothing is refused")
@@ -192,6 +194,17 @@ def _without_an_index(space: StructuredSpace) -> Tensor:
             scores.select(dim, index).fill_(-math.inf)
             found.append(scores)
     return torch.stack(found) if found else torch.zeros(0, *space.shape)
+
+
+def _most_of_a_structure(space: StructuredSpace) -> Tensor:
+    """Scores of which those that are not forbidden are a structure's but for one or two of its parts."""
+    generator = torch.Generator().manual_seed(0)
+    some = structures(space, _MASKS, generator)
+    order = torch.rand(some.shape, generator=generator).masked_fill(some == 0, 2.0).flatten(1).argsort(1)
+    left = some.flatten(1).clone()
+    left.scatter_(1, order[:, :1], 0.0)
+    left[::2].scatter_(1, order[::2, 1:2], 0.0)
+    return torch.zeros_like(some).masked_fill(left.reshape(some.shape) == 0, -math.inf)
 
 
 @law(target=per_example(strategies.targets))

@@ -86,12 +86,23 @@ def score_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, see
             got, expected = space.score(layout.lay(scores), layout.lay(y)), space.score(scores, y)
             message = f"of tensors whose memory is {layout.name.lower()}, another value"
             raise ViolationError(message, got=got, expected=expected)
+    _expect_sums(space, one, y)
     leaf, new = scores.clone().requires_grad_(), made_anew(space)
     with torch.inference_mode():
         new.score(scores.clone(), y)  # what a first call makes, and keeps
     (got,) = torch.autograd.grad(new.score(leaf, y).sum(), leaf)
     if not torch.equal(got, y.to(place.dtype)):
         raise ViolationError("the gradient of score is not y", got=got, expected=y)
+
+
+def _expect_sums(space: StructuredSpace, scores: Tensor, y: Tensor) -> None:
+    """Raises unless the gradient for scores of one example is the sum of all structures that they score."""
+    leaf = scores.double().requires_grad_()
+    (got,) = torch.autograd.grad(space.score(leaf, y).sum(), leaf)
+    expected = y.reshape(-1, *space.shape).sum(0).double()
+    if not torch.equal(got, expected):
+        message = "all structures, by the scores of one: the gradient for these is not the sum of the structures"
+        raise ViolationError(message, got=got, expected=expected)
 
 
 @law(target=per_example(strategies.targets), other=per_example(strategies.targets))

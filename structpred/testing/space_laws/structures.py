@@ -15,6 +15,7 @@ from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
 from structpred.testing.circumstances import default_dtype
+from structpred.testing.clock import Clock
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import FEW_PARTS, Same, enumerable, first, structures_of, zeros_and_ones
 from structpred.testing.space_laws._places import ANY, Place, places
@@ -25,6 +26,7 @@ from structpred.testing.space_laws.grid import Mode, leaving_torch_alone
 from structpred.testing.strategies import Layout
 
 _MOST_TRIED = 1_000  # structures of the list
+_PARTS_TURNED, _RANDOM, _MOST_SECONDS = 30, 200, 1.0
 
 
 @law(needs=enumerable)
@@ -223,6 +225,33 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
             if not torch.equal(got_zeros, zeros):
                 message = "after zeros were written into the same tensor, contains answers otherwise"
                 raise ViolationError(message, got=got_zeros, expected=zeros)
+
+
+@law()
+def contains_says_the_same_in_every_dtype(space: StructuredSpace, *, seed: int = 0) -> None:
+    """contains says of zeros and ones in every dtype what it says in float64.
+
+    Of structures but for each part, and of random ones with ever more parts; so for any size.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    some = structures(space, 7, generator).flatten(1)
+    parts = torch.randperm(some.shape[1], generator=generator)[:_PARTS_TURNED]
+    turned = some.repeat(len(parts), 1)
+    rows = torch.arange(len(turned))
+    turned[rows, parts.repeat_interleave(len(some))] = 1 - turned[rows, parts.repeat_interleave(len(some))]
+    share = torch.linspace(0, 1, _RANDOM)[:, None]
+    random = torch.rand(_RANDOM, some.shape[1], generator=generator) < share
+    tried = torch.cat([some, turned, random.double()]).reshape(-1, *space.shape)
+    expected = space.contains(tried)
+    spent = Clock()
+    for default, dtype in itertools.product((torch.float32, torch.float64, torch.float16), ANY):
+        if spent() > _MOST_SECONDS:
+            return
+        with default_dtype(default):
+            got = space.contains(tried.to(dtype))
+        for index in first(got != expected):
+            message = f"of dtype {dtype}, contains says {got[index].item()}, and of float64 {expected[index].item()}"
+            raise ViolationError(message, got=tried[index].to(dtype))
 
 
 class Spoilt(enum.Enum):

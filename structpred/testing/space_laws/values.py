@@ -10,7 +10,7 @@ import math
 import pickle
 import sys
 import types
-from collections.abc import Collection
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -23,7 +23,7 @@ from structpred.testing.clock import Clock, quickest
 from structpred.testing.law import ViolationError, law
 from structpred.testing.memory import forgetting_what_there_is, live_tensors
 from structpred.testing.oracles import expect_members, expect_same_value
-from structpred.testing.process import answers_in_a_new_process, hash_seed_of_another_order
+from structpred.testing.process import FailedThereError, answers_in_a_new_process, hash_seed_of_another_order
 from structpred.testing.space_laws._rows import most_rows, structures
 from structpred.testing.space_laws.fields import difference, fields_of, has_words, sets_of_words
 
@@ -42,7 +42,8 @@ _MOST_ENTRIES = 5
 def pickles(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) -> None:
     """A pickled space comes back as it was, so that it can be sent to a process and stored beside a model.
 
-    Where it has a set of words, also in a process in which that set has another order.
+    In a new process, where its class says how to pickle it; and where it has a set of words, in one in which that set
+    has another order.
     """
     try:
         again = pickle.loads(pickle.dumps(space))
@@ -59,23 +60,30 @@ def pickles(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) ->
         if isinstance(kept, int) and abs(kept) > _A_SMALL_HASH and kept == hash(space) and has_words(fields_of(space)):
             message = f"{name} is the hash, and comes back; in another process words have other hashes"
             raise ViolationError(message, got=kept, expected="a hash that is computed anew")
+    scores = torch.randn(_FEW, *space.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    for what, hash_seed in _processes(space):
+        try:
+            found = answers_in_a_new_process(space, scores, hash_seed)
+        except FailedThereError as error:
+            message = f"in {what}, what was pickled does not come back"
+            raise ViolationError(message, got=str(error)) from error
+        if found is not None:
+            expect_members(space, found, f"in {what}, an answer is no structure here")
+            message = f"in {what}, an answer has another value"
+            expect_same_value(space, scores, found, space.argmax(scores), tolerance, message)
+
+
+def _processes(space: StructuredSpace) -> Iterator[tuple[str, int]]:
+    """New processes in which the space may be another one, and Python's seed for the hashes there.
+
+    It may where the class says how to pickle it, or where it has a set of words.
+    """
+    if type(space).__reduce__ is not object.__reduce__ or type(space).__reduce_ex__ is not object.__reduce_ex__:
+        yield "a new process", 0
     for words in sets_of_words(fields_of(space)):
-        _expect_any_order(space, words, seed, tolerance)
-
-
-def _expect_any_order(space: StructuredSpace, words: Collection[str], seed: int, tolerance: float) -> None:
-    """Raises where the space has other answers in a process in which a set of words has another order."""
-    generator = torch.Generator().manual_seed(seed)
-    scores = torch.randn(_FEW, *space.shape, generator=generator, dtype=torch.float64)
-    try:
         hash_seed = hash_seed_of_another_order(words)
-        found = None if hash_seed is None else answers_in_a_new_process(space, scores, hash_seed)
-    except Exception:  # its class is not in a file, say
-        return
-    if found is not None:
-        message = f"in a process where {words!r} has another order, an answer"
-        expect_members(space, found, f"{message} is no structure here")
-        expect_same_value(space, scores, found, space.argmax(scores), tolerance, f"{message} has another value")
+        if hash_seed is not None:
+            yield f"a process where {words!r} has another order", hash_seed
 
 
 @law()
@@ -163,9 +171,14 @@ def _is_quick(space: StructuredSpace) -> bool:
 
 
 def _call(space: StructuredSpace, scores: Tensor, rows: int = 0) -> None:
-    """Calls every method; with ``rows``, a batch of as many examples is solved too."""
+    """Calls every method; with ``rows``, of a batch of as many examples too."""
     if rows:
-        space.argmax(scores[:1].expand(rows, *space.shape))
+        several = scores[:1].expand(rows, *space.shape)
+        y = space.argmax(several)
+        space.contains(y)
+        space.score(several, y)
+        space.spread(torch.zeros(rows, *space.noise_shape))
+        space.hamming(y)
     with contextlib.suppress(InfeasibleError):
         space.argmax(torch.full_like(scores[0], -math.inf))
     y = space.argmax(scores)

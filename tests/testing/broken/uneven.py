@@ -54,3 +54,36 @@ class ManyDrawsInFloat32(sp.PerturbedDirectLoss):
         if rows <= 200_000:
             return solution
         return attrs.evolve(solution, loss=solution.loss.float().to(solution.loss.dtype))
+
+
+class InPlace(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, loss, scores, gradient):
+        ctx.gradient = gradient
+        return loss.view_as(loss)
+
+    @staticmethod
+    def backward(ctx, upstream):
+        factor = upstream.reshape(upstream.shape + (1,) * (ctx.gradient.ndim - upstream.ndim))
+        return upstream, (ctx.gradient.mul_ if upstream.numel() == 1 else ctx.gradient.mul)(factor), None
+
+
+@direct("direct_calls_follow_their_definition", epsilon=-1.0)
+class WritesIntoTheGradientOfOne(sp.PerturbedDirectLoss):
+    def solve(self, scores, supervision, **given):
+        solution = super().solve(scores.detach(), supervision, **given)
+        if not self.training:
+            return solution
+        several = self._validate_scores(scores).expand(len(solution.loss), *scores.shape)
+        loss = InPlace.apply(solution.loss, several, solution.gradient.clone())
+        return attrs.evolve(solution, loss=loss)
+
+
+def again(cls, space, *settings):
+    return cls(space, **dict(zip(("epsilon", "noise", "scale", "num_samples"), settings, strict=True)))
+
+
+@direct("stored_modules_answer_alike", epsilon=-1.0, scale=1.0)
+class StoredWithoutItsReduction(sp.PerturbedDirectLoss):
+    def __reduce__(self):
+        return again, (type(self), self.space, self.epsilon, self.noise, self.scale, self.num_samples)
