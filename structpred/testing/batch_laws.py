@@ -66,7 +66,7 @@ def each_example_is_solved_in_its_own_space(space: AllExamples, scores: Tensor, 
     all_places = [(row, it) for row in range(len(scores)) for it in range(len(space.of_each))]
     for seed in range(_ORDERS):
         order = torch.randperm(len(all_places), generator=torch.Generator().manual_seed(seed)).tolist()
-        places = [all_places[place] for place in order[: len(order) - seed % 2]]
+        places = [all_places[place] for place in order[: max(1, len(order) - seed % 2)]]
         rows, which = (torch.tensor(column) for column in zip(*places, strict=True))
         some = space.spaces.argmax_of_stack(padded[rows, which], functools.partial(_place, places))
         for (row, it), answer in zip(places, some, strict=True):

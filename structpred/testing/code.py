@@ -6,7 +6,7 @@ import ast
 import enum
 import itertools
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import attrs
 import numpy as np
@@ -120,8 +120,24 @@ def _named_in(value: object) -> list[object]:
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)} if _is_code(text) else set()
     public = [getattr(structpred, name) for name in sorted(names) if hasattr(structpred, name)]
     arrays = [getattr(np, name) for name in sorted(names) if "array" in names and hasattr(np, name)]  # and their dtypes
-    own = [type(it) for it in vars(value).values() if type(it).__name__ in names] if hasattr(value, "__dict__") else []
+    own = [type(it) for it in _within(value) if type(it).__name__ in names]
     return [type(value), *public, *arrays, *own]
+
+
+def _within(value: object) -> Iterator[object]:
+    """What is in a value, however deep: in containers, and in the fields of objects."""
+    if isinstance(value, Mapping):
+        parts: Iterable[object] = itertools.chain(value.keys(), value.values())
+    elif isinstance(value, list | tuple | set | frozenset):
+        parts = value
+    elif attrs.has(type(value)):
+        parts = [getattr(value, it.name) for it in attrs.fields(type(value)) if it.repr]  # type: ignore[arg-type]
+    else:
+        parts = getattr(value, "__dict__", {}).values()
+    for part in parts:
+        if not isinstance(part, Tensor | float | int | str | type | None):
+            yield part
+            yield from _within(part)
 
 
 def _imports(used: list[object]) -> list[str]:

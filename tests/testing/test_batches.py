@@ -83,6 +83,11 @@ def test_every_law_of_batches_finds_something():
     assert {law for law, _ in BROKEN} == {law.name for law in BATCH_LAWS}
 
 
+def test_a_batch_of_a_single_space_passes():
+    names = [law.name for law in BATCH_LAWS]
+    assert check_space(sp.SpaceBatch([sp.KSubset(5, 2)]), only=names, max_examples=5).passed
+
+
 def test_a_batch_has_the_laws_of_a_space_and_its_own():
     report = check_space(sp.SpaceBatch([sp.OneHot(2), sp.OneHot(1)]), max_examples=2, only=[BATCH_LAWS[0].name])
     assert report.passed

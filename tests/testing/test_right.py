@@ -97,6 +97,13 @@ class Locked(Pairs):
             return super()._argmax(own)
 
 
+@attrs.frozen
+class WithASet(Pairs):
+    """A copy of the set, and one that was pickled, have another order."""
+
+    sizes: frozenset[int]
+
+
 class CachedProperty(sp.StructuredSpace):
     """No attrs class: what it computes once lies among its attributes, and is left out of pickles."""
 
@@ -164,6 +171,7 @@ class RemembersAHundred(Pairs):
     [
         *((Slow(4), 0.0), (RandomTies(5), 0.0), (HalfInside(5), 0.0), (Tolerant(5), 1e-8), (Caching(5), 0.0)),
         *((CachedProperty(4), 0.0), (RemembersAHundred(5), 0.0), (Named(4, tuple("abcd")), 0.0)),
+        (WithASet(4, frozenset({0, 3, 10, 13, 20})), 0.0),
     ],
     ids=lambda it: type(it).__name__,
 )

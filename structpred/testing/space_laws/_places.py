@@ -2,25 +2,39 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 import torch
 from attrs import frozen
+from torch import Tensor
 
 from structpred.spaces.base import StructuredSpace
-from structpred.testing.circumstances import pairwise
+from structpred.testing.circumstances import Where, default_dtype, pairwise
 from structpred.testing.space_laws._rows import most_rows
+from structpred.testing.space_laws.grid import leaving_torch_alone
+
+T = TypeVar("T")
 
 
 @frozen
 class Place:
-    """One example of a batch, and the dtype of the batch."""
+    """One example of a batch, the dtype of the batch, and what is set where a method is called."""
 
     batch: tuple[int, ...]
     row: int
     """Of the flattened batch."""
     dtype: torch.dtype
+    default: torch.dtype
+    """The default dtype."""
+    where: Where
+
+    def call(self, method: Callable[..., T], *arguments: Tensor) -> T:
+        """What the method returns there."""
+        with default_dtype(self.default), leaving_torch_alone():
+            return self.where.run(functools.partial(method, *arguments), self.dtype)
 
     @property
     def rows(self) -> int:
@@ -59,7 +73,13 @@ ANY = [*FLOATING, torch.bool, torch.uint8, torch.int8, torch.int32, torch.int64]
 def places(space: StructuredSpace, dtypes: Sequence[torch.dtype]) -> list[Place]:
     """The first, the last and inner examples of batches of all sizes."""
     found = [
-        Place(it["batch"], int(it["at"] * (math.prod(it["batch"]) - 1)), it["dtype"])
-        for it in pairwise(batch=_BATCHES, at=[1.0, 0.0, 0.5, 0.97], dtype=dtypes)
+        Place(it["batch"], int(it["at"] * (math.prod(it["batch"]) - 1)), it["dtype"], it["default"], it["where"])
+        for it in pairwise(
+            batch=_BATCHES,
+            at=[1.0, 0.0, 0.5, 0.97],
+            dtype=dtypes,
+            default=[torch.float32, torch.float64, torch.float16],
+            where=[Where.HERE, Where.IN_ANOTHER_THREAD],
+        )
     ]
     return [it for it in found if it.rows <= most_rows(space)]

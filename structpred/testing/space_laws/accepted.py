@@ -14,25 +14,31 @@ from structpred.testing.space_laws._rows import structures
 from structpred.testing.space_laws.exchanges import Chunk, in_other_order
 
 _BASES, _MOST_TRIED, _MOST_SOLVED = 20, 400, 50
-_BASES_FOR_PAIRS, _MOST_PAIRS = 2, 6_000
+_BASES_FOR_PAIRS, _MOST_PAIRS = 8, 6_000
 _ROUNDS = 4
 _SECONDS = 0.2
-_A_BYTE = 256  # a count of that many more is the same in eight bits
+_POWERS = tuple(2**bits for bits in range(1, 9))  # counts of that many more are the same in so many bits
 
 
 def accepted_near(space: StructuredSpace, y: Tensor, others: Tensor, seed: int) -> Tensor:
     """Those that ``contains`` accepts of tensors that a loose test takes for structures: ``(count, *shape)``.
 
-    They are a structure y but for one part, or with 256 further ones; none and all parts; and y + b - c and the parity
-    of y + b + c, where b and c are among ``others``: the first, of zeros and ones, have the right sums wherever
-    structures have equal ones; the second have a cycle beside a path, say.
+    They are a structure y but for one part, two or three, or with 2, 4, ..., 256 further ones; none and all parts; and
+    y + b - c and the parity of y + b + c, where b and c are among ``others``: the first, of zeros and ones, have the
+    right sums wherever structures have equal ones; the second have a cycle beside a path, say.
     """
     flat, generator = y.flatten(), torch.Generator().manual_seed(seed)
     parts = torch.randperm(len(flat), generator=generator)[:_MOST_TRIED]
     but_one = flat.repeat(len(parts), 1)
     but_one[torch.arange(len(parts)), parts] = 1 - flat[parts]
-    more = flat.clone()
-    more[(flat == 0).nonzero().flatten()[:_A_BYTE]] = 1
+    unused = (flat == 0).nonzero().flatten()
+    more = flat.repeat(len(_POWERS), 1)
+    for row, count in zip(more, _POWERS, strict=True):
+        row[unused[:count]] = 1
+    few = flat.repeat(_MOST_TRIED, 1)
+    for _ in range(3):
+        few.scatter_(1, torch.randint(len(flat), (_MOST_TRIED, 1), generator=generator), -1.0)
+    few = torch.where(few < 0, 1 - flat, few)
     b, c = (
         others[torch.randint(len(others), (_MOST_TRIED,), generator=generator)].flatten(1).to(flat.dtype)
         for _ in range(2)
@@ -40,8 +46,8 @@ def accepted_near(space: StructuredSpace, y: Tensor, others: Tensor, seed: int) 
     mixed = flat + b - c
     mixed = mixed[((mixed == 0) | (mixed == 1)).all(1)]
     parity = (flat + b + c) % 2
-    extremes = torch.stack([more, torch.zeros_like(flat), torch.ones_like(flat), 1 - flat])
-    tried = torch.cat([but_one, mixed, parity, extremes]).unique(dim=0).reshape(-1, *y.shape)
+    extremes = torch.stack([torch.zeros_like(flat), torch.ones_like(flat), 1 - flat])
+    tried = torch.cat([but_one, few, more, mixed, parity, extremes]).unique(dim=0).reshape(-1, *y.shape)
     inside: Tensor = tried[space.contains(tried)]
     return inside
 

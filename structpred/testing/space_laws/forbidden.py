@@ -149,7 +149,7 @@ def infeasible_examples_are_named(space: StructuredSpace, scores: Tensor, hopele
 )
 def only_what_is_infeasible_is_refused(space: StructuredSpace, scores: Tensor, allowed: Tensor) -> None:
     """InfeasibleError names exactly the examples in which every structure uses a part whose score is -inf."""
-    masked = torch.cat([scores.masked_fill(~allowed, -math.inf), _masked(space)])
+    masked = torch.cat([scores.masked_fill(~allowed, -math.inf), _masked(space, 0)])
     hopeless = best_of(space, masked, structures_of(space))[0].isneginf()
     expected = [(example,) for example in hopeless.nonzero().flatten().tolist()]
     before = masked.clone()
@@ -166,21 +166,21 @@ def only_what_is_infeasible_is_refused(space: StructuredSpace, scores: Tensor, a
 
 
 @law()
-def what_is_not_refused_has_an_answer(space: StructuredSpace) -> None:
+def what_is_not_refused_has_an_answer(space: StructuredSpace, *, seed: int = 0) -> None:
     """Where parts are forbidden at random, at one index, or all but most of a structure's, there is an answer.
 
     That is a structure, without forbidden parts; or InfeasibleError names the example. So the law holds spaces without
     a list.
     """
-    masked = torch.cat([_masked(space), _without_an_index(space), _most_of_a_structure(space)]).double()
+    masked = torch.cat([_masked(space, seed), _without_an_index(space), _most_of_a_structure(space, seed)]).double()
     masked, y = answers_where_feasible(space, masked)
     _expect_none_forbidden(masked, y)
     expect_members(space, y, "with some scores -inf, the answer is not in the space, and nothing is refused")
 
 
-def _masked(space: StructuredSpace) -> Tensor:
+def _masked(space: StructuredSpace, seed: int) -> Tensor:
     """Scores of which a tenth to nearly all are forbidden: of some no structure is left, for one reason or another."""
-    drawn = torch.rand(_MASKS, *space.shape, generator=torch.Generator().manual_seed(0))
+    drawn = torch.rand(_MASKS, *space.shape, generator=torch.Generator().manual_seed(seed))
     share = torch.linspace(0.1, 0.95, _MASKS).reshape(_MASKS, *(1,) * len(space.shape))
     return torch.zeros_like(drawn).masked_fill(drawn < share, -math.inf)
 
@@ -196,9 +196,9 @@ def _without_an_index(space: StructuredSpace) -> Tensor:
     return torch.stack(found) if found else torch.zeros(0, *space.shape)
 
 
-def _most_of_a_structure(space: StructuredSpace) -> Tensor:
+def _most_of_a_structure(space: StructuredSpace, seed: int) -> Tensor:
     """Scores of which those that are not forbidden are a structure's but for one or two of its parts."""
-    generator = torch.Generator().manual_seed(0)
+    generator = torch.Generator().manual_seed(seed)
     some = structures(space, _MASKS, generator)
     order = torch.rand(some.shape, generator=generator).masked_fill(some == 0, 2.0).flatten(1).argsort(1)
     left = some.flatten(1).clone()
@@ -262,6 +262,7 @@ def what_are_no_scores_is_refused(space: StructuredSpace) -> None:
             _expect_refusal(space, good.narrow(1 + dim, 0, 1), f"a dimension {dim} of size 1, which would broadcast")
     for dtype in (torch.int64, torch.int32, torch.int8, torch.uint8, torch.bool, torch.complex64):
         _expect_refusal(space, good.to(dtype), f"a dtype of {dtype}")
+        _expect_refusal(space, good[0].to(dtype), f"a dtype of {dtype}, of one example")
     _expect_refusal(space, good.tolist(), "a list")
 
 

@@ -17,7 +17,7 @@ from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import Same, can_list, first, structures_of, value
 from structpred.testing.space_laws import _rows
 from structpred.testing.space_laws._places import FLOATING, Place, places
-from structpred.testing.space_laws.grid import Mode, leaving_torch_alone, made_anew
+from structpred.testing.space_laws.grid import Mode, made_anew
 from structpred.testing.strategies import Layout
 
 _SOME = 16  # answers
@@ -56,6 +56,14 @@ def spread_is_differentiable(space: StructuredSpace, noise: Tensor, weights: Ten
     got = (gradient * noise).sum()
     if not torch.allclose(got, result, rtol=1e-9, atol=1e-9):
         raise ViolationError("the gradient is not that of spread", got=got.item(), expected=result.item())
+    # One number an example, the same for all parts, as a sum hands it on.
+    one_each = weights.flatten(1)[:, 0].reshape(-1, *(1,) * len(space.shape)).expand_as(weights)
+    laid = space.spread(variable)
+    expected, got = (
+        torch.autograd.grad(laid, variable, it, retain_graph=True)[0] for it in (one_each.clone(), one_each)
+    )
+    if not torch.allclose(got, expected, rtol=1e-9, atol=1e-9):
+        raise ViolationError("where what arrives is expanded, the gradient is another", got=got, expected=expected)
     turned = weights.movedim(-1, 0).contiguous().movedim(0, -1)  # the same numbers, in memory that is not contiguous
     (again,) = torch.autograd.grad(space.spread(variable), variable, turned)
     if not torch.allclose(again, gradient, rtol=1e-9, atol=1e-9):
@@ -74,8 +82,7 @@ def spread_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, se
     noise, other = (torch.randint(-16, 17, shape, generator=generator).to(place.dtype) / 16 for _ in range(2))
     weights = torch.randint(-16, 17, (*place.batch, *space.shape), generator=generator).double() / 16
     before = noise.clone()
-    with leaving_torch_alone():
-        got = space.spread(noise)
+    got = place.call(space.spread, noise)
     if (got.dtype, got.shape) != (place.dtype, weights.shape):
         shown = {"got": (got.dtype, tuple(got.shape)), "expected": (place.dtype, tuple(weights.shape))}
         raise ViolationError("spread has another dtype or shape", **shown)
@@ -112,6 +119,11 @@ def spread_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, se
     new.spread(own).sum().backward()
     if own.grad is None:
         raise ViolationError("after a call in inference mode, spread cuts the gradient")
+    arriving = weights.to(place.dtype)
+    space.spread(noise.clone().requires_grad_()).backward(arriving)
+    if not torch.equal(arriving, weights.to(place.dtype)):
+        message = f"in {place.dtype} the backward pass of spread wrote into what arrived"
+        raise ViolationError(message, got=arriving, expected=weights)
     variable = noise.double().requires_grad_()
     (gradient,) = torch.autograd.grad((weights * new.spread(variable)).sum(), variable)
     along, expected = (gradient * other.double()).sum(), (weights * space.spread(other.double())).sum()

@@ -27,6 +27,7 @@ from tests.testing.broken import (
     uneven,
     units,
     without_a_list,
+    words,
 )
 
 __all__ = [
@@ -56,4 +57,5 @@ __all__ = [
     "uneven",
     "units",
     "without_a_list",
+    "words",
 ]

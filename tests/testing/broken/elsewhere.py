@@ -225,3 +225,15 @@ class KeepsABufferForEachSize(Pairs):
         with torch.inference_mode(False):
             buffer = self.buffers.setdefault(len(scores), torch.zeros(scores.shape, dtype=scores.dtype))
         return buffer.copy_(super()._argmax(scores)).clone()
+
+
+@broken("score_takes_any_dtype_and_batch", 5)
+class ScoresByTheDefaultType(Pairs):
+    def score(self, scores: Tensor, y: Tensor) -> Tensor:
+        return super().score(scores.to(torch.get_default_dtype()), y).to(scores.dtype)
+
+
+@broken("spread_takes_any_dtype_and_batch", 5)
+class SpreadsWhereItWasImported(Pairs):
+    def spread(self, noise: Tensor) -> Tensor:
+        return noise if hasattr(imported, "here") else noise.flip(-1)
