@@ -28,6 +28,7 @@ space, scores = pickle.load(sys.stdin.buffer)
 pickle.dump(space.argmax(scores), sys.stdout.buffer)
 """
 _NO_MODULE = 87
+_IN_ONE = "STRUCTPRED_IN_A_NEW_PROCESS"
 
 
 class FailedThereError(Exception):
@@ -35,7 +36,10 @@ class FailedThereError(Exception):
 
 
 def answers_in_a_new_process(space: StructuredSpace, scores: Tensor, hash_seed: int = 0) -> Tensor | None:
-    """The answers where nothing was called before, or None where the class of the space is in no module to import.
+    """The answers where nothing was called before.
+
+    None where the class of the space is in no module to import, where the solver takes more than a minute, and within
+    such a process.
 
     Raises:
         FailedThereError: where the space does not come back there, or its solver fails.
@@ -43,9 +47,12 @@ def answers_in_a_new_process(space: StructuredSpace, scores: Tensor, hash_seed: 
     cls = type(space)
     paths = [str(Path(path).resolve()) for path in sys.path]
     code = _CODE.format(paths=paths, module=cls.__module__, name=cls.__qualname__, no_module=_NO_MODULE)
-    if cls.__module__ == "__main__":
+    if cls.__module__ == "__main__" or _IN_ONE in os.environ:  # whose module may check its spaces as it is imported
         return None
-    done = _run(code, pickle.dumps((space, scores)), hash_seed)
+    try:
+        done = _run(code, pickle.dumps((space, scores)), hash_seed)
+    except subprocess.TimeoutExpired:
+        return None
     if done.returncode == _NO_MODULE:
         return None
     if done.returncode:
@@ -65,7 +72,7 @@ def hash_seed_of_another_order(words: Collection[str]) -> int | None:
 
 
 def _run(code: str, given: bytes, hash_seed: int) -> subprocess.CompletedProcess[bytes]:
-    environment = os.environ | {"PYTHONHASHSEED": str(hash_seed)}
+    environment = os.environ | {"PYTHONHASHSEED": str(hash_seed), _IN_ONE: "1"}
     return subprocess.run(
         [sys.executable, "-c", code], input=given, capture_output=True, timeout=_SECONDS, check=False, env=environment
     )

@@ -79,3 +79,23 @@ class OneVariableForEachRow(sp.Matching):
 
     def spread(self, noise: Tensor) -> Tensor:
         return noise.unsqueeze(-1).expand(*noise.shape, self.cols)
+
+
+@broken("spaces_of_a_class_are_apart", 12, 2)
+@attrs.frozen
+class AllOfATableByOneField(FromAList):
+    """At most so many of n parts; the list, ``contains`` and the solver are of the table."""
+
+    n: int
+    most: int
+    lists: ClassVar[dict[int, Tensor]] = {}
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.n,)
+
+    def enumerate(self) -> Tensor:
+        if self.n not in self.lists:
+            every = torch.tensor(list(itertools.product((0.0, 1.0), repeat=self.n)), dtype=torch.float64)
+            self.lists[self.n] = every[every.sum(-1) <= self.most]
+        return self.lists[self.n].clone()
