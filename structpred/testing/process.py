@@ -61,14 +61,18 @@ def answers_in_a_new_process(space: StructuredSpace, scores: Tensor, hash_seed: 
     return found
 
 
-def hash_seed_of_another_order(words: Collection[str]) -> int | None:
-    """A seed of Python's hashes, with which a set of these words has another order than here; None if none is found."""
-    own = list(words)
+def hash_seeds_of_other_orders(words: Collection[str], count: int = 2) -> list[int]:
+    """Seeds of Python's hashes, with which a set of these words has other orders than here; fewer if not found."""
     code = "import sys, pickle; sys.stdout.buffer.write(pickle.dumps(list(pickle.load(sys.stdin.buffer))))"
+    orders, seeds = [list(words)], list[int]()
     for seed in range(1, _MOST_SEEDS):
-        if pickle.loads(_run(code, pickle.dumps(words), seed).stdout) != own:
-            return seed
-    return None
+        order = pickle.loads(_run(code, pickle.dumps(words), seed).stdout)
+        if order not in orders:
+            orders.append(order)
+            seeds.append(seed)
+        if len(seeds) == count:
+            break
+    return seeds
 
 
 def _run(code: str, given: bytes, hash_seed: int) -> subprocess.CompletedProcess[bytes]:

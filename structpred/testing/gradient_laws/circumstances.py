@@ -200,7 +200,7 @@ _FACTORS: dict[str, list[Any]] = {
     "dtype": [torch.float64, torch.float32, torch.float16, torch.bfloat16],
     "upstream": list(Upstream),
     "layout": [Layout.CONTIGUOUS, Layout.TRANSPOSED, Layout.GAPPY],
-    "default": [torch.float32, torch.float64, torch.float16],
+    "default": [torch.float32, torch.float64],
     "seeded": [True, False],
     "unit": [1.0, 2.0**-40, 2.0**40],
     "where": list(Where),

@@ -23,7 +23,7 @@ from structpred.testing.clock import Clock, quickest
 from structpred.testing.law import ViolationError, law
 from structpred.testing.memory import forgetting_what_there_is, live_tensors
 from structpred.testing.oracles import expect_members, expect_same_value
-from structpred.testing.process import FailedThereError, answers_in_a_new_process, hash_seed_of_another_order
+from structpred.testing.process import FailedThereError, answers_in_a_new_process, hash_seeds_of_other_orders
 from structpred.testing.space_laws._rows import most_rows, structures
 from structpred.testing.space_laws.fields import difference, fields_of, has_words, sets_of_words
 
@@ -82,8 +82,7 @@ def _processes(space: StructuredSpace) -> Iterator[tuple[str, int]]:
     if type(space).__reduce__ is not object.__reduce__ or type(space).__reduce_ex__ is not object.__reduce_ex__:
         yield "a new process", 0
     for words in sets_of_words(fields_of(space)):
-        hash_seed = hash_seed_of_another_order(words)
-        if hash_seed is not None:
+        for hash_seed in hash_seeds_of_other_orders(words):
             yield f"a process where {words!r} has another order", hash_seed
 
 
