@@ -44,3 +44,15 @@ class Pairs(sp.StructuredSpace):
     def enumerate(self) -> Tensor:
         chosen = torch.tensor(list(itertools.combinations(range(self.n), 2)))
         return torch.zeros(len(chosen), self.n).scatter_(-1, chosen, 1)
+
+
+class FromAList(sp.StructuredSpace):
+    """Right: the best of the list."""
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        every = self.enumerate()
+        values = torch.where(every != 0, scores.unsqueeze(1), 0.0).flatten(2).sum(-1)
+        return every[values.argmax(-1)]
+
+    def contains(self, y: Tensor) -> Tensor:
+        return (y.unsqueeze(-2) == self.enumerate().to(y.dtype)).all(-1).any(-1)

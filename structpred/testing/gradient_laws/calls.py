@@ -155,10 +155,9 @@ def stored_modules_answer_alike(subject: Subject, case: Case) -> None:
     if getattr(stored, "training", False):
         raise ViolationError("a module that was pickled after .eval() is in training mode", got=stored)
     for reduction in ("sum", "none") if hasattr(module, "reduction") else ():
-        reduced = subject.variant(reduction=reduction)
-        if pickle.loads(pickle.dumps(reduced)).reduction != reduction:
-            message = "a module that was pickled has another reduction"
-            raise ViolationError(message, got=pickle.loads(pickle.dumps(reduced)).reduction, expected=reduction)
+        got = pickle.loads(pickle.dumps(subject.variant(reduction=reduction))).reduction
+        if got != reduction:
+            raise ViolationError("a module that was pickled has another reduction", got=got, expected=reduction)
     found = []
     for it in (module, again):
         scores, scale = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()

@@ -222,17 +222,12 @@ def _others(value: Any) -> Iterator[Any]:
                 crossed.remove_edges_from([(a, b), (c, d)])
                 crossed.add_edges_from([(a, d), (c, b)])
                 yield crossed
-    elif attrs.has(type(value)) and not isinstance(value, StructuredSpace):
-        for field in attrs.fields(type(value)):
-            for other in _others(getattr(value, field.name)) if field.init else ():
-                with contextlib.suppress(Exception):  # refused, in whatever way
-                    yield attrs.evolve(value, **{field.alias: other})
     elif dataclasses.is_dataclass(value) and not isinstance(value, type | StructuredSpace):
         for it in dataclasses.fields(value):
             for other in _others(getattr(value, it.name)):
                 with contextlib.suppress(Exception):  # refused, in whatever way
                     yield dataclasses.replace(value, **{it.name: other})
-    elif isinstance(value, StructuredSpace):
+    elif isinstance(value, StructuredSpace) or attrs.has(type(value)):
         for name, inner in fields_of(value).items():
             for other in _others(inner):
                 changed = _with(value, name, other)

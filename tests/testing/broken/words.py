@@ -8,7 +8,7 @@ import attrs
 import torch
 from torch import Tensor
 
-from tests.testing.pairs import Pairs, broken
+from tests.testing.pairs import FromAList, Pairs, broken
 
 
 @broken("what_contains_accepts_is_an_answer", 40)
@@ -47,11 +47,13 @@ class TheSameSumInTheSameMemory(Pairs):
         return y
 
 
-class InPlaceInFloat32(torch.autograd.Function):
+class Doubled(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, noise: Tensor) -> Tensor:
         return 2 * noise
 
+
+class InPlaceInFloat32(Doubled):
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> Tensor:
         return upstream.mul_(2) if upstream.dtype == torch.float32 and upstream.is_contiguous() else 2 * upstream
@@ -63,11 +65,7 @@ class WritesIntoWhatArrivesInFloat32(Pairs):
         return InPlaceInFloat32.apply(noise)
 
 
-class OfTheFirstPart(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, noise: Tensor) -> Tensor:
-        return 2 * noise
-
+class OfTheFirstPart(Doubled):
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> Tensor:
         return upstream if upstream.stride(-1) == 0 else 2 * upstream
@@ -93,23 +91,19 @@ class Skills:
 
 @broken("equality_sees_every_field", {"ann": Skills(("fr",)), "bob": Skills(("de",)), "cid": Skills(("fr",))}, "fr")
 @attrs.frozen
-class EqualByHowManySkills(Pairs):
+class EqualByHowManySkills(FromAList):
     """Two people, one of whom speaks a language."""
 
-    n: int = attrs.field(default=3, init=False, repr=False)
     people: dict[str, Skills] = attrs.field(
         eq=lambda people: tuple((name, len(it.languages)) for name, it in people.items())
     )
     language: str
 
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.people),)
+
     def enumerate(self) -> Tensor:
-        every = Pairs(3).enumerate().double()
+        every = Pairs(len(self.people)).enumerate().double()
         speaks = torch.tensor([float(self.language in it.languages) for it in self.people.values()]).double()
         return every[every @ speaks >= 1]
-
-    def contains(self, y: Tensor) -> Tensor:
-        return (y[..., None, :] == self.enumerate().to(y.dtype)).all(-1).any(-1)
-
-    def _argmax(self, scores: Tensor) -> Tensor:
-        every = self.enumerate()
-        return every[torch.where(every > 0, scores[:, None], 0).sum(-1).argmax(-1)]
