@@ -13,7 +13,6 @@ from torch import Tensor
 def forgetting_what_there_is() -> Iterator[None]:
     """Inside, the collector takes no note of what there was before: so it is quick, whatever that is."""
     was_frozen = gc.get_freeze_count() > 0
-    gc.collect()
     gc.freeze()
     try:
         yield

@@ -17,6 +17,7 @@ from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubj
 from structpred.testing.law import ViolationError
 
 _BROADCAST = (Loss.BROADCAST, Loss.WITHOUT_BATCH, Loss.ALONG_THE_FIRST, Loss.ALONG_THE_SECOND)
+_OF_A_STRUCTURE = (torch.float32, torch.bool, torch.uint8, torch.float64, torch.int64)  # dtypes
 _REDUCTIONS = {Upstream.MEAN: "mean", Upstream.SUM: "sum", Upstream.WEIGHTED: "none"}
 
 
@@ -136,7 +137,7 @@ class Arguments:
         coefficients, best = given.coefficients.reshape(*it.batch, *shape), None
         constant: Any = self.constant().reshape(it.batch).to(dtype)
         if it.loss is Loss.KNOWN_BEST:
-            best = given.best.reshape(*it.batch, *shape).to(dtype)
+            best = given.best.reshape(*it.batch, *shape).to(_OF_A_STRUCTURE[it.rows % len(_OF_A_STRUCTURE)])
         elif it.loss is Loss.NUMBER:
             constant = 3.5 * given.unit
         elif it.loss is Loss.BROADCAST:

@@ -117,11 +117,19 @@ def noise_is_new_at_every_call(subject: Subject, case: Case) -> None:
 
 @law()
 def later_calls_keep_nothing(subject: Subject, *, seed: int = 0) -> None:
-    """After some calls and backward passes of one module, further ones keep no more tensors, of the graph or not."""
+    """After some calls and backward passes of one module, further ones keep no more tensors, of the graph or not.
+
+    In eval mode and training mode by turns.
+    """
     case = _plain_case(subject, seed)
     module = subject.with_own_noise(case)
+    has_modes = hasattr(module, "eval")
 
     def call() -> None:
+        if has_modes:
+            with torch.no_grad():
+                subject.value(module.eval(), case, case.scores, case.scale)
+            module.train()
         leaves = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()
         torch.autograd.grad(subject.value(module, case, *leaves)[0], leaves, allow_unused=True)
 
@@ -179,7 +187,10 @@ def _plain_case(subject: Subject, seed: int) -> Case:
 
 @law()
 def later_calls_are_as_the_first(subject: Subject, *, seed: int = 0) -> None:
-    """After a hundred calls and backward passes of one module, equal arguments have equal values and gradients."""
+    """After a hundred calls and backward passes of one module, equal arguments have equal values and gradients.
+
+    Between them it is validated, now and then: called in eval mode, without gradients, and set back.
+    """
     case = _plain_case(subject, seed)
     # A policy with a state may take another step at each call.
     module, _ = subject.recording(case, **({"epsilon": case.epsilon} if subject.has_a_step else {}))
@@ -194,6 +205,10 @@ def later_calls_are_as_the_first(subject: Subject, *, seed: int = 0) -> None:
         warnings.simplefilter("ignore", ZeroGradientWarning)
         first, started = call(), time.process_time()
         for count in range(2, _CALLS + 2):
+            if count % 2 and hasattr(module, "eval"):
+                with torch.no_grad():
+                    subject.value(module.eval(), case, case.scores, case.scale)
+                module.train()
             names = "the value", "the gradient for the scores", "the gradient for the scale"
             for what, got, expected in zip(names, call(), first, strict=True):
                 if not torch.equal(got, expected):

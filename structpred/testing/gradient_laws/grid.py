@@ -16,7 +16,7 @@ from structpred.testing.law import law
 from structpred.testing.space_laws._rows import most_rows
 
 _MOST_PROJECTED = 3000
-_MANY_SAMPLES = 523
+_MANY_SAMPLES = (64, 100, 128, 256, 500, 512, 523, 1000)  # as chunks of them have it, and a prime
 
 
 def _has_a_policy(subject: Subject) -> str | None:
@@ -51,7 +51,7 @@ def _all_of(subject: Subject) -> list[Circumstance]:
         if size
     ]
     own = getattr(subject.module, "num_samples", None)
-    alike += [attrs.evolve(CIRCUMSTANCES[0], samples=it) for it in (own, _MANY_SAMPLES) if isinstance(it, int)]
+    alike += [attrs.evolve(CIRCUMSTANCES[0], samples=it) for it in (own, *_MANY_SAMPLES) if isinstance(it, int)]
     found = [it for it in (*CIRCUMSTANCES, *alike) if it.rows <= most_rows(subject.space)]
     if getattr(subject.module, "projection", Projection.NONE) is Projection.NONE:
         return found

@@ -33,6 +33,7 @@ _MOST_PARTS = 50  # for quadrature
 _NOISE_PER_DRAW = 10  # drawing alone is cheap
 _CALLS_FOR_FEW = 2000
 _SINGLE = 100  # calls for one example
+_MOST_TIED = 4  # float32 holds so few numbers at the end of a support that some are drawn again
 
 
 def _on_the_whole_line(subject: Subject) -> str | None:
@@ -160,6 +161,7 @@ def _noisy(subject: Subject) -> str | None:
 def noise_is_what_it_says(subject: Subject, *, draws: int = 40_000, seed: int = 0) -> None:
     """Draws of the noise have mean 0 and the variance it states, and are distributed as its ``cdf``, if it has one.
 
+    They have a density: so no number is drawn again and again.
     With a generator and from torch's own, in float64 and float32, of one and of several dimensions.
     """
     assert subject.noise is not None
@@ -182,6 +184,10 @@ def _seeded(seed: int) -> torch.Generator:
 def _expect_stated(noise: Noise, sample: Tensor, seed: int) -> None:
     """Raises unless a sample of one dimension has the moments and the distribution that the noise states."""
     count = len(sample)
+    for end in (sample.amin(), sample.amax()):
+        if (tied := int((sample == end).sum())) > _MOST_TIED:
+            message = f"{tied} draws of the noise are {end.item()}, the least or the most: no density has such an end"
+            raise ViolationError(message, seed=seed, got=tied, expected=1)
     square, variance = sample.square(), torch.tensor([noise.variance], dtype=torch.float64)
     expect_equal_means(sample[:, None], torch.zeros(1, dtype=torch.float64), 0.0, "the noise", seed)
     expect_equal_means(square[:, None], variance, 0.0, "the square of the noise", seed)

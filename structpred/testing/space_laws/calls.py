@@ -43,7 +43,10 @@ def _expect_left_alone(space: StructuredSpace, scores: Tensor) -> None:
     if not torch.equal(scores, before):
         raise ViolationError("argmax changed the scores", got=scores, expected=before)
     answer = y.clone()
-    space.contains(y)
+    inside = space.contains(y)
+    if inside.numel() > 1 and 0 in inside.stride():
+        message = "contains answers for several examples in one memory; write .clone() after .expand()"
+        raise ViolationError(message, got=inside.stride())
     if not torch.equal(y, answer):
         raise ViolationError("contains changed its argument", got=y, expected=answer)
     y.fill_(7)

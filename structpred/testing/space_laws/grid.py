@@ -170,7 +170,17 @@ def made_anew(space: StructuredSpace) -> StructuredSpace:
     try:
         return attrs.evolve(space)  # type: ignore[misc]
     except Exception:  # no attrs class, or one with an initialiser of its own, which may refuse in any way
-        return copy.deepcopy(space)
+        again = copy.deepcopy(space)
+        for name in cached_properties(type(space)):
+            getattr(again, "__dict__", {}).pop(name, None)
+        return again
+
+
+def cached_properties(cls: type) -> set[str]:
+    """The names of those that a class has, whose values calls write into the attributes of its instances."""
+    return {
+        name for parent in cls.__mro__ for name, it in vars(parent).items() if isinstance(it, functools.cached_property)
+    }
 
 
 @functools.lru_cache(maxsize=256)
@@ -234,7 +244,8 @@ def _equal(one: Tensor, other: Tensor) -> bool:
 def leaving_torch_alone() -> Iterator[None]:
     """Raises ``ViolationError`` where torch's generator or settings are others at the end."""
     found = torch.get_rng_state()
-    torch.manual_seed(2**40 + 9)  # which no call seeds it with
+    # With a seed that no call has. Not by torch.manual_seed, which for other devices notes the stack: a millisecond.
+    torch.default_generator.manual_seed(2**40 + 9)
     state = torch.get_rng_state()
     try:
         with leaving_settings_alone():

@@ -17,6 +17,7 @@ from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import Same, can_list, first, structures_of, value
 from structpred.testing.space_laws import _rows
 from structpred.testing.space_laws._places import FLOATING, Place, places
+from structpred.testing.space_laws.exchanges import exchanges
 from structpred.testing.space_laws.grid import Mode, made_anew
 from structpred.testing.strategies import Layout
 
@@ -140,14 +141,14 @@ def spread_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, se
 def noise_makes_the_answer_unique(space: StructuredSpace, scores: Tensor, seed: int) -> None:
     """Under noise of smooth density one structure is best with probability one, ties or not (Theorem 2).
 
-    Where there is no list, the answers to other scores stand for all structures.
+    Where there is no list, the answers to other scores stand for all structures, and those near them.
     """
     structures = _some_or_all(Same(space))
     if len(structures) == 1:
         return
     alike = _alike(Same(space))
     if alike is not None:
-        one, two = structures[list(alike)]
+        one, two = alike
         raise ViolationError("two structures have the same noise, whatever is drawn", one=one, other=two)
     generator = torch.Generator().manual_seed(seed)
     noise = Gumbel().sample((len(scores), *space.noise_shape), dtype=scores.dtype, generator=generator)
@@ -173,10 +174,13 @@ def _some_or_all(key: Same) -> Tensor:
 
 
 @functools.lru_cache(maxsize=4)
-def _alike(key: Same) -> tuple[int, int] | None:
-    """The places of two structures among these that sum the same variables, or None."""
+def _alike(key: Same) -> tuple[Tensor, Tensor] | None:
+    """Two structures that sum the same variables, or None: among all, or among those answers and what is near them."""
     space: StructuredSpace = key.it
     structures = _some_or_all(key)
+    if not can_list(space):
+        near = [exchanges(space, y)[: _rows.most_rows(space) // _SOME] for y in structures]
+        structures = torch.cat([structures, *near]).unique(dim=0)
     variables = torch.zeros(len(structures), *space.noise_shape, dtype=torch.float64, requires_grad=True)
     laid = space.spread(variables)
     if not laid.requires_grad:
@@ -185,5 +189,5 @@ def _alike(key: Same) -> tuple[int, int] | None:
     seen: dict[bytes, int] = {}
     for place, row in enumerate((sums + 0.0).flatten(1).numpy()):
         if (earlier := seen.setdefault(row.tobytes(), place)) != place:
-            return earlier, place
+            return structures[earlier], structures[place]
     return None

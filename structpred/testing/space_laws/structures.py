@@ -209,29 +209,39 @@ def contains_tells_examples_apart(space: StructuredSpace, place: Place, *, seed:
                 raise ViolationError(f"{what}; dtype, shape and entries", got=got, expected=wanted)
             if not torch.equal(laid, before):
                 raise ViolationError("contains changed its argument", got=laid, expected=before)
-            if laid.is_floating_point():
-                as_of_a_layer = laid.clone().requires_grad_().view_as(laid)
-                for what, given, mode in (
-                    ("that require grad", as_of_a_layer, Mode.PLAIN),
-                    ("with -0.0 for 0", laid.where(laid != 0, -0.0), Mode.PLAIN),
-                    ("in no_grad", laid, Mode.NO_GRAD),
-                    ("in inference mode", laid, Mode.INFERENCE),
-                ):
-                    with mode.on():
-                        inside = space.contains(given)
-                    if not torch.equal(inside, expected.reshape(place.batch)):
-                        message = f"for structures {what}, contains answers otherwise"
-                        raise ViolationError(message, got=inside, expected=expected.reshape(place.batch))
-            for what, written in (
-                ("its parts were turned in", laid.roll(1, -1).clone()),
-                ("zeros were written into", torch.zeros_like(laid)),
-            ):
-                space.contains(laid)
-                laid.data.copy_(written)  # which leaves the version as it was, as numpy's views do
-                got_then, wanted_then = space.contains(laid), space.contains(written)
-                if not torch.equal(got_then, wanted_then):
-                    message = f"after {what} the same tensor, contains answers otherwise"
-                    raise ViolationError(message, got=got_then, expected=wanted_then)
+    _expect_it_in_every_mode(space, laid, expected.reshape(place.batch))
+    _expect_it_anew(space, laid)
+
+
+def _expect_it_in_every_mode(space: StructuredSpace, y: Tensor, expected: Tensor) -> None:
+    """Raises unless contains says this also of structures of a layer, in every mode, and with the other zero."""
+    if not y.is_floating_point():
+        return
+    as_of_a_layer = y.clone().requires_grad_().view_as(y)
+    for what, given, mode in (
+        ("that require grad", as_of_a_layer, Mode.PLAIN),
+        ("with -0.0 for 0", y.where(y != 0, -0.0), Mode.PLAIN),
+        ("in no_grad", y, Mode.NO_GRAD),
+        ("in inference mode", y, Mode.INFERENCE),
+    ):
+        with mode.on():
+            inside = space.contains(given)
+        if not torch.equal(inside, expected):
+            raise ViolationError(f"for structures {what}, contains answers otherwise", got=inside, expected=expected)
+
+
+def _expect_it_anew(space: StructuredSpace, y: Tensor) -> None:
+    """Raises unless contains looks again at a tensor into which the caller wrote."""
+    for what, written in (
+        ("its parts were turned in", y.roll(1, -1).clone()),
+        ("zeros were written into", torch.zeros_like(y)),
+    ):
+        space.contains(y)
+        y.data.copy_(written)  # which leaves the version as it was, as numpy's views do
+        got, expected = space.contains(y), space.contains(written)
+        if not torch.equal(got, expected):
+            message = f"after {what} the same tensor, contains answers otherwise"
+            raise ViolationError(message, got=got, expected=expected)
 
 
 @law()
