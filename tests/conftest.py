@@ -9,7 +9,7 @@ import os
 import pytest
 from hypothesis import settings
 
-from structpred.testing.circumstances import restoring_torch
+from structpred.testing.settings import restoring_torch
 
 settings.register_profile("ci", derandomize=True, deadline=None, max_examples=50, print_blob=True)
 settings.register_profile("fast", derandomize=True, deadline=None, max_examples=8, print_blob=True)

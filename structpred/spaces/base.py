@@ -185,12 +185,12 @@ class StructuredSpace(abc.ABC):
         """``<scores, y>`` for each example: ``(*batch, *shape), (*batch, *shape) -> (*batch)``.
 
         Leading dimensions broadcast. A forbidden part (``-inf``) that y does not use counts nothing.
-        Differentiable in the scores.
+        Differentiable in both.
         """
         self.batch_shape("scores", scores)
         self.batch_shape("y", y)
         y = y.to(scores.dtype)
-        return inner(scores.masked_fill(y == 0, 0), y, len(self.shape))
+        return inner(scores.masked_fill((y == 0) & ~scores.isfinite(), 0), y, len(self.shape))
 
     def hamming(self, target: Tensor) -> LinearLoss:
         """The number of parts in which a prediction differs from the target, as a linear loss.

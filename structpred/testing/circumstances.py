@@ -14,7 +14,6 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
-from torch._tensor_str import get_printoptions  # which torch itself names nowhere else
 
 T = TypeVar("T")
 
@@ -82,38 +81,3 @@ def default_dtype(dtype: torch.dtype) -> Iterator[None]:
         yield
     finally:
         torch.set_default_dtype(before)
-
-
-@contextmanager
-def restoring_torch() -> Iterator[None]:
-    """Afterwards torch's settings are what they were, whatever a broken subject made of them."""
-    dtype, threads, grad = torch.get_default_dtype(), torch.get_num_threads(), torch.is_grad_enabled()
-    precision = torch.get_float32_matmul_precision()
-    shown = get_printoptions()
-    flushed = not torch.full((1,), 1e-310, dtype=torch.float64).mul(1.0)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(dtype)
-        torch.set_float32_matmul_precision(precision)
-        torch.set_printoptions(**shown)
-        torch.set_flush_denormal(flushed)
-        torch.set_grad_enabled(grad)
-        if torch.get_num_threads() != threads:
-            torch.set_num_threads(threads)
-
-
-def torch_settings() -> dict[str, object]:
-    """What a call might change for all others, by name."""
-    return {
-        "default dtype": torch.get_default_dtype(),
-        "number of threads": torch.get_num_threads(),
-        "grad mode": torch.is_grad_enabled(),
-        "inference mode": torch.is_inference_mode_enabled(),
-        "deterministic algorithms": torch.are_deterministic_algorithms_enabled(),
-        "precision of float32 products": torch.get_float32_matmul_precision(),
-        "default device": torch.get_default_device(),
-        "anomaly detection": torch.is_anomaly_enabled(),
-        "print options": get_printoptions(),
-        "denormal numbers": bool(torch.full((1,), 1e-310, dtype=torch.float64).mul(1.0)),
-    }

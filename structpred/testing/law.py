@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from structpred.testing._examples import Listed, PerExample, in_turns, runs
-from structpred.testing.circumstances import torch_settings
+from structpred.testing.settings import torch_settings
 
 Input = Callable[[Any], SearchStrategy[Any]] | PerExample | Listed
 Inputs = Mapping[str, Input]

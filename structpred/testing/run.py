@@ -18,11 +18,11 @@ from hypothesis.errors import HypothesisDeprecationWarning, UnsatisfiedAssumptio
 
 from structpred._validation import validate_finite_number, validate_positive_int
 from structpred.errors import argument_error
-from structpred.testing.circumstances import restoring_torch
 from structpred.testing.clock import Clock
 from structpred.testing.code import expression, reproduction
 from structpred.testing.law import Law, LawError, ViolationError, leaving_settings_alone
 from structpred.testing.report import Outcome, Result
+from structpred.testing.settings import restoring_torch
 
 _NOT_THE_SUBJECTS = (Path(__file__).parents[1], sysconfig.get_path("stdlib"))
 PHASES = (hypothesis.Phase.generate, hypothesis.Phase.shrink)

@@ -33,6 +33,7 @@ _MOST_PARTS = 50  # for quadrature
 _NOISE_PER_DRAW = 10  # drawing alone is cheap
 _CALLS_FOR_FEW = 2000
 _SINGLE = 100  # calls for one example
+_POINTS, _WIDTH, _MOST_EDGES = 49, 1e-3, 4
 _MOST_TIED = 4  # float32 holds so few numbers at the end of a support that some are drawn again
 
 
@@ -195,12 +196,28 @@ def _expect_stated(noise: Noise, sample: Tensor, seed: int) -> None:
         below = noise.cdf(sample.sort().values)
     except NotImplementedError:
         return
+    _expect_its_density(noise, sample, seed)
     # Massart 1990: the probability of a larger distance is 2 exp(-2 n d^2) at most.
     most = math.sqrt(math.log(4 / FALSE_ALARM) / (2 * count)) + 1 / count
     distance = (below - torch.arange(1, count + 1, dtype=torch.float64) / count).abs().max()
     if not distance <= most:
         message = "draws of the noise are not distributed as its cdf: the largest distance of the two"
         raise ViolationError(message, seed=seed, got=distance.item(), at_most=most)
+
+
+def _expect_its_density(noise: Noise, sample: Tensor, seed: int) -> None:
+    """Raises unless ``log_prob``, if there is one, is the logarithm of the slope of ``cdf``, but for a few edges."""
+    points = sample.quantile(torch.linspace(0.02, 0.98, _POINTS, dtype=torch.float64))
+    width = _WIDTH * math.sqrt(noise.variance)
+    slope = (noise.cdf(points + width) - noise.cdf(points - width)) / (2 * width)
+    try:
+        density = noise.log_prob(points).exp()
+    except NotImplementedError:
+        return
+    off = (density - slope).abs() > 1e-3 * slope.abs() + 1e-9
+    if off.sum() > _MOST_EDGES:
+        message = "exp(log_prob) of the noise is not the slope of its cdf"
+        raise ViolationError(message, seed=seed, at=points[off][0].item(), got=density[off][0], expected=slope[off][0])
 
 
 def _estimates(subject: Subject) -> str | None:

@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
-import dataclasses
-import datetime
 import enum
 import itertools
 import math
-import pickle
 import sys
-from collections.abc import Iterator, Sequence
-from decimal import Decimal
-from fractions import Fraction
-from pathlib import PurePath
+from collections.abc import Iterator
 from typing import Any
 
-import attrs
 import numpy as np
 import torch
 from torch import Tensor
@@ -36,11 +27,11 @@ from structpred.testing.oracles import (
 )
 from structpred.testing.process import answers_in_a_new_process
 from structpred.testing.space_laws._rows import Rows, bank
-from structpred.testing.space_laws.grid import cached_properties, made_anew
+from structpred.testing.space_laws.grid import made_anew
+from structpred.testing.space_laws.variants import fields_of, others, with_field
 
 _MOST_SECONDS = 2.0
 _MOST_PROCESSES = 4  # one or two for each field
-_MOST_ENTRIES = 5
 _FEW, _MANY = 7, 30
 _FEW_PARTS = 10
 
@@ -50,8 +41,8 @@ def equality_sees_every_field(space: StructuredSpace) -> None:
     """A space with another value in one field, which has other structures, is not equal, and neither is its repr."""
     spent = Clock()
     for name, own in fields_of(space).items():
-        for other in _others(own):
-            changed = _with(space, name, other)
+        for other in others(own):
+            changed = with_field(space, name, other)
             if changed is None or difference(changed, space) is None:
                 continue
             if changed == space:
@@ -71,14 +62,14 @@ def spaces_of_a_class_are_apart(space: StructuredSpace, *, seed: int = 0, tolera
     scores = _scores(space, seed)
     y = space.argmax(scores)
     spent, asked, keeps_tables = Clock(), set[tuple[str, bool]](), _keeps_tables(type(space))
-    for name, other in ((name, other) for name, own in fields_of(space).items() for other in _others(own)):
+    for name, other in ((name, other) for name, own in fields_of(space).items() for other in others(own)):
         if spent() > _MOST_SECONDS + len(asked):  # a second for each process
             return
-        shown = _called(_with(space, name, other), space.shape, seed)
+        shown = _called(with_field(space, name, other), space.shape, seed)
         for it in (made_anew(space), space) if shown else ():
             message = f"after a call of {shown}, which has another {name}, the answer has another value"
             expect_same_value(space, scores, it.argmax(scores), y, tolerance, message)
-        changed = _with(space, name, other) if shown else None
+        changed = with_field(space, name, other) if shown else None
         kind = name, shown == repr(space)  # tables may be by a name that two have
         if changed is None or kind in asked or len(asked) == _MOST_PROCESSES:
             continue
@@ -166,137 +157,6 @@ def _scores(space: StructuredSpace, seed: int, count: int = _FEW) -> Tensor:
     return torch.randn(count, *space.shape, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
 
 
-def fields_of(space: Any) -> dict[str, Any]:
-    """What the space was made with; without attrs, its attributes but for those that calls make."""
-    if attrs.has(type(space)):
-        return {it.name: getattr(space, it.name) for it in attrs.fields(type(space)) if it.init}
-    if not hasattr(space, "__dict__"):
-        return {}
-    try:
-        kept = vars(pickle.loads(pickle.dumps(space)))
-    except Exception:  # of which another law tells
-        kept = vars(space)
-    cached = cached_properties(type(space))
-    return {name: value for name, value in vars(space).items() if name in kept and name not in cached}
-
-
-def _with(space: Any, name: str, value: Any) -> StructuredSpace | None:
-    """The space with another value in a field, where it takes that."""
-    try:
-        if attrs.has(type(space)):
-            made: StructuredSpace = attrs.evolve(space, **{name.lstrip("_"): value})
-            return made
-        changed: StructuredSpace = copy.deepcopy(space)
-        setattr(changed, name, value)
-    except Exception:  # refused, in whatever way
-        return None
-    return changed
-
-
-def _others(value: Any) -> Iterator[Any]:
-    """Other values of the same kind."""
-    if isinstance(value, bool):
-        yield not value
-    elif isinstance(value, enum.Enum):
-        yield from (it for it in type(value) if it is not value)
-    elif value is None:
-        yield from (0, 1, 2)
-    elif isinstance(value, str):
-        yield value + "_"
-    elif isinstance(value, int | float):
-        yield from (value + 1, value - 1, 2 * value)
-        if isinstance(value, float):
-            yield from (math.nextafter(value, -math.inf), math.nextafter(value, math.inf), 0.99 * value, 1.01 * value)
-    elif isinstance(value, np.integer):
-        for other in _others(int(value)):
-            with contextlib.suppress(OverflowError):
-                yield type(value)(other)
-    elif isinstance(value, datetime.date | datetime.timedelta):
-        for step in (datetime.timedelta(days=1), datetime.timedelta(hours=1)):
-            yield from (value + step, value - step)
-    elif isinstance(value, complex | Decimal | Fraction):
-        yield from (value + 1, value - 1, 2 * value)
-    elif isinstance(value, bytes):
-        yield value + b"_"
-    elif isinstance(value, PurePath):
-        yield value / "_"
-    elif isinstance(value, range):
-        yield from (range(value.start, value.stop + value.step, value.step), value[1:], value[::-1])
-    elif callable(getattr(value, "remove_edge", None)):  # a graph of networkx
-        for edge in list(value.edges)[:_MOST_ENTRIES]:
-            changed = copy.deepcopy(value)
-            changed.remove_edge(*edge)
-            yield changed
-            for one, other in itertools.permutations(list(value.nodes)[:_MOST_ENTRIES], 2):
-                if not value.has_edge(one, other):  # as many edges as before
-                    moved = copy.deepcopy(changed)
-                    moved.add_edge(one, other)
-                    yield moved
-                    break
-        for (a, b), (c, d) in itertools.combinations(list(value.edges)[:_MOST_ENTRIES], 2):
-            if len({a, b, c, d}) == 4 and not value.has_edge(a, d) and not value.has_edge(c, b):
-                crossed = copy.deepcopy(value)  # every node has as many edges as before
-                crossed.remove_edges_from([(a, b), (c, d)])
-                crossed.add_edges_from([(a, d), (c, b)])
-                yield crossed
-    elif dataclasses.is_dataclass(value) and not isinstance(value, type | StructuredSpace):
-        for it in dataclasses.fields(value):
-            for other in _others(getattr(value, it.name)):
-                with contextlib.suppress(Exception):  # refused, in whatever way
-                    yield dataclasses.replace(value, **{it.name: other})
-    elif isinstance(value, StructuredSpace) or attrs.has(type(value)):
-        for name, inner in fields_of(value).items():
-            for other in _others(inner):
-                changed = _with(value, name, other)
-                if changed is not None:
-                    yield changed
-    elif isinstance(value, Tensor | np.ndarray):
-        if value.dtype in (torch.bool, np.bool_):
-            yield ~value
-        else:
-            nothing = copy.deepcopy(value)
-            nothing[...] = 0  # inf times 0 is NaN
-            yield from (value + 1, nothing, -value)
-        if value.ndim and len(value) > 1:
-            yield value[:1]  # which broadcasts against the others
-        for index in range(min(len(value), _MOST_ENTRIES) if value.ndim == 1 else 0):
-            for other in _others(value[index].item()):
-                entries = copy.deepcopy(value)
-                entries[index] = other
-                yield entries
-    elif isinstance(value, set | frozenset):
-        for entry in value:
-            others = value - {entry}
-            yield others
-            yield from (others | {other} for other in _others(entry) if other not in value)
-    elif isinstance(value, dict):
-        for key, entry in value.items():
-            yield from ({**value, key: other} for other in _others(entry))
-    elif isinstance(value, tuple | list) and value:
-        yield value[::-1]
-        yield type(value)([*value[1:], *value[:1]])
-        yield value[:-1]
-        yield from map(type(value), _with_ends_exchanged(value))
-        for index, entry in enumerate(value):
-            for other in _others(entry):
-                yield type(value)([*value[:index], other, *value[index + 1 :]])
-
-
-def _with_ends_exchanged(value: Sequence[Any]) -> Iterator[list[Any]]:
-    """Sequences of pairs, say, of which two have exchanged their last entries, or one its last for the first of other.
-
-    Edges of which every node has as many as before.
-    """
-    for (i, one), (j, other) in itertools.combinations(enumerate(value[:_MOST_ENTRIES]), 2):
-        if not (isinstance(one, tuple | list) and type(one) is type(other) and len(one) == len(other) > 1):
-            return
-        for ends in ((-1, -1), (-1, 0)):
-            changed, entries = list(value), [list(one), list(other)]
-            entries[0][ends[0]], entries[1][ends[1]] = other[ends[1]], one[ends[0]]
-            changed[i], changed[j] = map(type(one), entries)
-            yield changed
-
-
 def difference(one: StructuredSpace, other: StructuredSpace) -> str | None:
     """What of two spaces differs, as far as a few calls tell; None for what cannot be called."""
     try:
@@ -316,10 +176,15 @@ def difference(one: StructuredSpace, other: StructuredSpace) -> str | None:
         return None
 
 
-def sets_of_words(value: Any) -> Iterator[set[str] | frozenset[str]]:
-    """The sets of words in it, of which the next process may have another order."""
+def sets_of_words(value: Any) -> Iterator[set[Any] | frozenset[Any]]:
+    """The sets in it of words, or of pairs that have some, of which the next process may have another order.
+
+    A set of the members of an enumeration is that of their names, by which these have their hashes.
+    """
     if isinstance(value, set | frozenset):
-        if all(isinstance(it, str) for it in value):
+        if all(isinstance(it, enum.Enum) for it in value):
+            yield {it.name for it in value}
+        elif any(map(has_words, value)):
             yield value
     elif isinstance(value, dict):
         yield from itertools.chain.from_iterable(map(sets_of_words, value.values()))

@@ -86,6 +86,11 @@ def score_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, see
             message = f"of tensors whose memory is {layout.name.lower()}, another value"
             raise ViolationError(message, got=got, expected=expected)
     _expect_sums(space, one, y)
+    chosen = y.clone().requires_grad_()  # as a layer returns them
+    (got,) = torch.autograd.grad(space.score(scores.double(), chosen).sum(), chosen)
+    if not torch.equal(got, scores.double()):
+        message = "the gradient of score for y is not the scores"
+        raise ViolationError(message, got=got, expected=scores.double())
     leaf, new = scores.clone().requires_grad_(), made_anew(space)
     with torch.inference_mode():
         new.score(scores.clone(), y)  # what a first call makes, and keeps
@@ -155,6 +160,15 @@ def regret_is_what_a_structure_costs_more(
             for index in first(~((got - wanted).abs() <= rounding * largest)):
                 message = f"the regret of {what} differs{how}"
                 raise ViolationError(message, example=index, got=got[index].item(), expected=wanted[index].item())
+    worse = expected > (1e-6 + 10 * tolerance) * (1 + largest)
+    if worse.any():
+        try:
+            loss = space.regret(costs, other)
+        except ArgumentError:
+            pass
+        else:
+            message = "structures that are not the best are not refused as the best"
+            raise ViolationError(message, best=other, got=loss, expected="ArgumentError")
     turned = torch.stack([costs, costs, -costs])  # of which only two have the same best structures
     got, wanted = (loss(other) for loss in (space.regret(turned, space.argmax(-turned)), space.regret(turned)))
     for index in first(~((got - wanted).abs() <= rounding * largest)):
@@ -190,6 +204,11 @@ def losses_take_any_dtype_and_batch(
             got = loss(y).double()
             if got.shape != wanted.shape or not ((got - wanted).abs() <= bound).all():
                 raise ViolationError(f"{what} of {place.dtype} differs", got=got, expected=wanted)
+        if argument.is_floating_point():
+            got = made_of(argument.clone().requires_grad_())(other).double()
+            if not ((got - expected).abs() <= bound).all():
+                message = f"of what requires grad, {what} of {place.dtype} differs"
+                raise ViolationError(message, got=got, expected=expected)
         others = (argument.reshape(-1, *space.shape).roll(1, 0)).reshape(shape).clone()
         argument.data.copy_(others)  # which leaves the version as it was, as numpy's views do
         got, wanted = made_of(argument)(other).double(), made_of(others)(other).double()

@@ -27,8 +27,9 @@ from structpred.testing.memory import forgetting_what_there_is, live_tensors
 from structpred.testing.oracles import expect_members, expect_same_value
 from structpred.testing.process import FailedThereError, answers_in_a_new_process, hash_seeds_of_other_orders
 from structpred.testing.space_laws._rows import most_rows, structures
-from structpred.testing.space_laws.fields import difference, fields_of, has_words, sets_of_words
+from structpred.testing.space_laws.fields import difference, has_words, sets_of_words
 from structpred.testing.space_laws.grid import made_anew
+from structpred.testing.space_laws.variants import fields_of
 
 _MOST_SECONDS = 2.0
 _MOST_SECONDS_FOR_SIZES = 0.25
@@ -36,6 +37,7 @@ _CALLS_BEFORE = 150  # a cache of as many as 128 answers is no leak
 _WINDOWS = range(6)
 _CALLS = 25
 _MOST_BLOCKS = 1.5
+_OF_PICKLE = ("__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
 _A_SMALL_HASH = 2**31  # a number of some other meaning
 _FEW = 7
 _MOST_ENTRIES = 5
@@ -78,14 +80,20 @@ def pickles(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) ->
             expect_same_value(space, scores, found, space.argmax(scores), tolerance, message)
 
 
+def _says_how_it_is_pickled(cls: type) -> bool:
+    if any("__reduce__" in vars(parent) or "__reduce_ex__" in vars(parent) for parent in cls.__mro__[:-1]):
+        return True
+    own = (vars(parent).get(name) for parent in cls.__mro__ if parent is not object for name in _OF_PICKLE)
+    # Those that attrs writes have other names of their own.
+    return cls in copyreg.dispatch_table or any(getattr(it, "__name__", "") in _OF_PICKLE for it in own)
+
+
 def _processes(space: StructuredSpace) -> Iterator[tuple[str, int]]:
     """New processes in which the space may be another one, and Python's seed for the hashes there.
 
     It may where the class says how to pickle it, or ``copyreg`` does, or where it has a set of words.
     """
-    cls = type(space)
-    own = cls.__reduce__ is not object.__reduce__ or cls.__reduce_ex__ is not object.__reduce_ex__
-    if own or cls in copyreg.dispatch_table:
+    if _says_how_it_is_pickled(type(space)):
         yield "a new process", 0
     for words in sets_of_words(fields_of(space)):
         for hash_seed in hash_seeds_of_other_orders(words):
