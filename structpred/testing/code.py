@@ -7,6 +7,7 @@ import enum
 import itertools
 import sys
 from collections.abc import Iterable, Iterator, Mapping
+from types import ModuleType
 
 import attrs
 import numpy as np
@@ -120,8 +121,10 @@ def _named_in(value: object) -> list[object]:
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)} if _is_code(text) else set()
     public = [getattr(structpred, name) for name in sorted(names) if hasattr(structpred, name)]
     arrays = [getattr(np, name) for name in sorted(names) if "array" in names and hasattr(np, name)]  # and their dtypes
-    own = [type(it) for it in _within(value) if type(it).__name__ in names]
-    return [type(value), *public, *arrays, *own]
+    parts = list(_within(value))
+    own = [type(it) for it in parts if type(it).__name__ in names]
+    modules = [sys.modules[type(it).__module__] for it in parts if type(it).__module__ in names]  # as of datetime.date
+    return [type(value), *public, *arrays, *own, *modules]
 
 
 def _within(value: object) -> Iterator[object]:
@@ -142,9 +145,14 @@ def _within(value: object) -> Iterator[object]:
 
 def _imports(used: list[object]) -> list[str]:
     modules: dict[str, set[str]] = {}
+    whole = {f"import {item.__name__}" for item in used if isinstance(item, ModuleType)}
     for item in used:
+        if isinstance(item, ModuleType):
+            continue
         name, module = item.__qualname__.split(".")[0], item.__module__  # type: ignore[attr-defined]
         if module != "builtins":
             public = [package for package in _PACKAGES if hasattr(sys.modules.get(package), name)]
             modules.setdefault(public[0] if public else module, set()).add(name)
-    return [f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(modules.items())]
+    return sorted(whole) + [
+        f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(modules.items())
+    ]

@@ -5,10 +5,7 @@ import pytest
 import structpred as sp
 from structpred import testing
 from structpred.testing import GRADIENT_LAWS, LawError, check_layer, check_objective, check_space
-from tests.testing.broken import (
-    layers,
-    score_functions,
-)
+from tests.testing.broken import every, layers, score_functions  # noqa: F401
 from tests.testing.broken.direct import CENTRAL, Plain
 from tests.testing.broken.potentials import PlainPotential
 from tests.testing.broken.shared import BROKEN, Shared

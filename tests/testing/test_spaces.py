@@ -13,9 +13,7 @@ import torch
 import structpred as sp
 from structpred.testing import SPACE_LAWS, LawError, check_space
 from structpred.testing.space_laws.structures import members_are_zeros_and_ones
-from tests.testing.broken import (
-    answers,
-)
+from tests.testing.broken import answers, every  # noqa: F401
 from tests.testing.pairs import BROKEN_SPACES, Pairs
 from tests.testing.pasted import shows_again
 

@@ -61,9 +61,9 @@ def spaces_of_a_class_are_apart(space: StructuredSpace, *, seed: int = 0, tolera
     """
     scores = _scores(space, seed)
     y = space.argmax(scores)
-    spent, asked, keeps_tables = Clock(), set[tuple[str, bool]](), _keeps_tables(type(space))
+    spent, in_processes, asked, keeps_tables = Clock(), 0.0, set[tuple[str, bool]](), _keeps_tables(type(space))
     for name, other in ((name, other) for name, own in fields_of(space).items() for other in others(own)):
-        if spent() > _MOST_SECONDS + len(asked):  # a second for each process
+        if spent() - in_processes > _MOST_SECONDS:
             return
         shown = _called(with_field(space, name, other), space.shape, seed)
         for it in (made_anew(space), space) if shown else ():
@@ -76,7 +76,9 @@ def spaces_of_a_class_are_apart(space: StructuredSpace, *, seed: int = 0, tolera
         if keeps_tables or _is_wrong_here(changed, scores, tolerance):
             asked.add(kind)
             many = _scores(space, seed, _MANY)  # few structures may be gone
+            before = spent()
             here, alone = _answers_in_both(changed, many)
+            in_processes += spent() - before
             message = f"after a call of {space!r}, an answer of {shown}, which has another {name}, has another value"
             expect_same_value(changed, many, here, alone, tolerance, message)
 

@@ -1,0 +1,107 @@
+"""Objectives and layers that are wrong once they were validated, for whole chunks of samples, or by their noise."""
+
+from __future__ import annotations
+
+import attrs
+import torch
+from torch import Tensor
+
+import structpred as sp
+from structpred.testing import DIRECT_LAWS, MEAN_LAYER_LAWS, POTENTIAL_LAWS
+from tests.testing.broken.shared import layers, objectives
+
+direct, potential, mean = objectives(DIRECT_LAWS), objectives(POTENTIAL_LAWS), layers(MEAN_LAYER_LAWS)
+
+
+@potential("potential_calls_follow_their_definition")
+class NegatesBytes(sp.PerturbedFenchelYoungLoss):
+    """Of bytes, -1 is 255."""
+
+    def solve(self, scores, supervision, **given):
+        best = getattr(supervision, "best", None)
+        solution = super().solve(scores, supervision, **given)
+        if best is None or best.dtype is not torch.uint8:
+            return solution
+        off = (-best).to(scores.dtype) + best.to(scores.dtype)  # 256 for each part of the structure
+        return attrs.evolve(solution, loss=solution.loss + off.flatten(-len(self.space.shape)).sum(-1))
+
+
+@potential("later_calls_keep_nothing")
+class KeepsItsValidation(sp.PerturbedFenchelYoungLoss):
+    def solve(self, scores, supervision, **given):
+        solution = super().solve(scores, supervision, **given)
+        if not self.training:
+            self.validation = [*getattr(self, "validation", ()), solution.loss.detach()]
+        return solution
+
+
+@potential("later_calls_are_as_the_first", num_samples=3)
+class HasLessNoiseAfterEachValidation(sp.PerturbedFenchelYoungLoss):
+    epochs = 0
+
+    def train(self, mode=True):
+        self.epochs += mode and not self.training
+        return super().train(mode)
+
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        if self.noise is not None and self.training:
+            scale = (self.scale if scale is None else scale) * 0.97**self.epochs
+        return super().solve(scores, supervision, scale=scale, generator=generator)
+
+
+@mean("mean_layers_do_not_depend_on_circumstances")
+class LeavesOutTheLastWholeChunk(sp.PerturbedArgmax):
+    """Of 64 samples each, where none is left over."""
+
+    def _structures(self, scores, perturbed):
+        mean = super()._structures(scores, perturbed)
+        if perturbed.noise is None or len(perturbed.noise) % 64:
+            return mean
+        kept = self.space.argmax(perturbed.scores.detach())[:-64].sum(0) / len(perturbed.noise)
+        return mean + (kept.reshape(mean.shape) - mean.detach())
+
+
+@attrs.frozen
+class WithoutItsTails(sp.Noise):
+    """Normal noise that is cut off at 3.5, as one of 4,000 draws is."""
+
+    def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
+        return draws.normal_(generator=generator).clamp_(-3.5, 3.5)
+
+    @property
+    def variance(self) -> float:
+        return 1.0
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return sp.Normal().log_prob(value)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return sp.Normal().cdf(value)
+
+
+@attrs.frozen
+class DensityOfAnother(sp.Noise):
+    """Normal noise with the density of a logistic one."""
+
+    def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
+        return draws.normal_(generator=generator)
+
+    @property
+    def variance(self) -> float:
+        return 1.0
+
+    def log_prob(self, value: Tensor) -> Tensor:
+        return sp.Logistic().log_prob(value)
+
+    def cdf(self, value: Tensor) -> Tensor:
+        return sp.Normal().cdf(value)
+
+
+@direct("noise_is_what_it_says", noise=WithoutItsTails())
+class NoiseIsCutOff(sp.PerturbedDirectLoss):
+    pass
+
+
+@direct("noise_is_what_it_says", noise=DensityOfAnother())
+class NoiseHasAnotherDensity(sp.PerturbedDirectLoss):
+    pass
