@@ -70,6 +70,8 @@ def score_takes_any_dtype_and_batch(space: StructuredSpace, place: Place, *, see
     cases += [("several structures each", scores, y[None].expand(3, *shape), several)]
     one = scores.reshape(-1, *space.shape)[0]
     cases += [("all structures, by the scores of one", one, y, value(space, one, y))]
+    each, every = scores.reshape(-1, 1, *space.shape)[:3], some[None]
+    cases += [("each structure, by the scores of each", each, every, value(space, each.double(), every))]
     for what, given, structure, expected in cases:
         for dtype in (place.dtype, torch.bool, torch.int64, torch.bfloat16, torch.float64):
             got = place.call(space.score, given, structure.to(dtype))
