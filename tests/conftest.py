@@ -4,6 +4,7 @@ Statistical tests take ``statistical_seed``: 0 as a rule; ``-m statistical --see
 seeds, ``--first-seed`` says where to go on.
 """
 
+import gc
 import os
 
 import pytest
@@ -22,6 +23,11 @@ def _torch_as_it_was():
     """Some broken spaces leave torch changed, which the tests after them should not see."""
     with restoring_torch():
         yield
+
+
+def pytest_collection_finish():
+    """Thousands of cases stay to the end: without them a collection of garbage, of which there are many, is quick."""
+    gc.freeze()
 
 
 def pytest_addoption(parser):

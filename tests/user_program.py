@@ -83,9 +83,9 @@ def solve(space: sp.StructuredSpace, scores: Tensor) -> Tensor:
 
 def check(space: Switches) -> list[Report]:
     reports = [
-        check_space(space, max_examples=2),
-        check_objective(sp.PerturbedDirectLoss(space), max_examples=2),
-        check_layer(sp.Blackbox(space), max_examples=2),
+        check_space(space, max_examples=2, max_seconds=0.05),
+        check_objective(sp.PerturbedDirectLoss(space), max_examples=2, max_seconds=0.05),
+        check_layer(sp.Blackbox(space), max_examples=2, max_seconds=0.05),
     ]
     assert_type(reports[0].failures, tuple[LawError, ...])
     return reports

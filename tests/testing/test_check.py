@@ -70,7 +70,7 @@ def test_equal_seeds_find_equal_failures():
 
 
 def test_a_report_has_a_result_for_every_law_and_a_table():
-    report = check_space(ListsOneTwice(4), raises=False, max_examples=5)
+    report = check_space(ListsOneTwice(4), raises=False, max_examples=5, max_seconds=0.1)
     assert [result.law for result in report.results] == list(SPACE_LAWS)
     assert not report.passed
     assert report["enumerate_lists_each_structure_once"].outcome is Outcome.FAILED
@@ -107,7 +107,7 @@ def test_out_of_time_a_law_has_been_tried_at_least_once():
 def test_expected_failures_do_not_raise_and_must_come():
     reason = "the list is only for show"
     expected = {"enumerate_lists_each_structure_once": reason, "noise_makes_the_answer_unique": reason}
-    report = check_space(ListsOneTwice(4), expected_failures=expected, max_examples=5)
+    report = check_space(ListsOneTwice(4), expected_failures=expected, max_examples=5, max_seconds=0.1)
     assert report.passed
     assert report.failures == ()
     assert f"failed as expected: {reason}" in str(report)
@@ -205,7 +205,7 @@ def test_bad_settings_of_an_objective_are_refused():
 def test_a_check_leaves_the_module_as_it_was():
     layer = sp.ImplicitMLE(sp.OneHot(2), epsilon=sp.AdaptiveEpsilon())
     before = repr(layer), {name: value.clone() for name, value in layer.state_dict().items()}
-    check_layer(layer, max_examples=2)
+    check_layer(layer, max_examples=2, max_seconds=0.1)
     assert repr(layer) == before[0]
     assert layer.training
     assert all(torch.equal(value, before[1][name]) for name, value in layer.state_dict().items())
@@ -238,7 +238,7 @@ def test_what_is_not_installed_is_named(tmp_path):
         "except sp.MissingExtraError as error: print(error)\n"
         "del sys.modules['hypothesis']\n"
         "from structpred.testing import check_space, parametrize_with_checks\n"
-        "print(check_space(sp.OneHot(3), max_examples=1).passed)\n"
+        "print(check_space(sp.OneHot(3), max_examples=1, max_seconds=0.05).passed)\n"
         "try: parametrize_with_checks([sp.OneHot(3)])\n"
         "except sp.MissingExtraError as error: print(error)\n",
         tmp_path,

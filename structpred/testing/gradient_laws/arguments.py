@@ -17,7 +17,7 @@ from structpred.testing.gradient_laws.subject import LayerSubject, ObjectiveSubj
 from structpred.testing.law import ViolationError
 
 _BROADCAST = (Loss.BROADCAST, Loss.WITHOUT_BATCH, Loss.ALONG_THE_FIRST, Loss.ALONG_THE_SECOND)
-_OF_A_STRUCTURE = (torch.float32, torch.bool, torch.uint8, torch.float64, torch.int64)  # dtypes
+_OF_A_STRUCTURE = (torch.float32, torch.uint8, torch.float64, torch.int64)  # as torch subtracts them, truth values not
 _REDUCTIONS = {Upstream.MEAN: "mean", Upstream.SUM: "sum", Upstream.WEIGHTED: "none"}
 
 
