@@ -1,13 +1,15 @@
-"""Answers of a space in a process of its own, where no other space was called and words have other hashes."""
+"""Answers of spaces in a process of its own, where no other space was called and words have other hashes."""
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -15,17 +17,40 @@ from structpred.spaces.base import StructuredSpace
 
 _SECONDS = 60.0
 _MOST_SEEDS = 50
+# Torch takes seconds to load; so one process forks another for each space, in which only that one is called. What they
+# print goes to where errors go.
 _CODE = """
-import importlib, pickle, sys
+import importlib, os, pickle, sys
 sys.path[:] = {paths!r}
+answers = os.fdopen(os.dup(1), "wb")
+os.dup2(2, 1)
 try:
     module = importlib.import_module({module!r})
     for name in {name!r}.split("."):
         module = getattr(module, name)
 except Exception:
     sys.exit({no_module})
-space, scores = pickle.load(sys.stdin.buffer)
-pickle.dump(space.argmax(scores), sys.stdout.buffer)
+
+def answer(given):
+    try:
+        space, scores = pickle.loads(given)
+        return pickle.dumps((True, space.argmax(scores)))
+    except BaseException as error:
+        return pickle.dumps((False, f"{{type(error).__name__}}: {{error}}"))
+
+for given in pickle.load(sys.stdin.buffer):
+    if not hasattr(os, "fork"):
+        pickle.dump(answer(given), answers)
+        break
+    reader, writer = os.pipe()
+    if os.fork() == 0:
+        with os.fdopen(writer, "wb") as found:
+            found.write(answer(given))
+        os._exit(0)
+    os.close(writer)
+    with os.fdopen(reader, "rb") as found:
+        pickle.dump(found.read(), answers)
+    os.wait()
 """
 _NO_MODULE = 87
 _IN_ONE = "STRUCTPRED_IN_A_NEW_PROCESS"
@@ -35,38 +60,41 @@ class FailedThereError(Exception):
     """What was raised in the other process."""
 
 
-def answers_in_a_new_process(space: StructuredSpace, scores: Tensor, hash_seed: int = 0) -> Tensor | None:
-    """The answers where nothing was called before.
+def answers_in_new_processes(
+    spaces: Sequence[StructuredSpace], scores: Sequence[Tensor], hash_seed: int = 0
+) -> list[Tensor | FailedThereError]:
+    """The answers of each space where no other was called, or what was raised there.
 
-    None where the class of the space is in no module to import, where the solver takes more than a minute, and within
-    such a process.
-
-    Raises:
-        FailedThereError: where the space does not come back there, or its solver fails.
+    Fewer than there are spaces, or none, where their class is in no module to import, where the solvers take more than
+    a minute, where there are no forks, and within such a process.
     """
-    cls = type(space)
+    if not spaces:
+        return []
+    cls = type(spaces[0])
     paths = [str(Path(path).resolve()) for path in sys.path]
     code = _CODE.format(paths=paths, module=cls.__module__, name=cls.__qualname__, no_module=_NO_MODULE)
     if cls.__module__ == "__main__" or _IN_ONE in os.environ:  # whose module may check its spaces as it is imported
-        return None
+        return []
+    given = [pickle.dumps(pair) for pair in zip(spaces, scores, strict=True)]
     try:
-        done = _run(code, pickle.dumps((space, scores)), hash_seed)
+        done = _run(code, given, hash_seed)
     except subprocess.TimeoutExpired:
-        return None
-    if done.returncode == _NO_MODULE:
-        return None
-    if done.returncode:
-        raise FailedThereError(done.stderr.decode(errors="replace").strip().rpartition("\n")[2])
-    found: Tensor = pickle.loads(done.stdout)
+        return []
+    found = list[Any]()
+    answers = io.BytesIO(done.stdout)
+    while answers.tell() < len(done.stdout):
+        answer = pickle.load(answers)
+        came, what = pickle.loads(answer) if answer else (False, "the process ended")
+        found.append(what if came else FailedThereError(str(what)))
     return found
 
 
-def hash_seeds_of_other_orders(words: Collection[str], count: int = 2) -> list[int]:
-    """Seeds of Python's hashes, with which a set of these words has other orders than here; fewer if not found."""
-    code = "import sys, pickle; sys.stdout.buffer.write(pickle.dumps(list(pickle.load(sys.stdin.buffer))))"
+def hash_seeds_of_other_orders(words: Sequence[Any], count: int = 2) -> list[int]:
+    """Seeds of Python's hashes, with which a set that has these words in this order has others; fewer if not found."""
+    code = "import sys, pickle; sys.stdout.buffer.write(pickle.dumps(list(frozenset(pickle.load(sys.stdin.buffer)))))"
     orders, seeds = [list(words)], list[int]()
     for seed in range(1, _MOST_SEEDS):
-        order = pickle.loads(_run(code, pickle.dumps(words), seed).stdout)
+        order = pickle.loads(_run(code, words, seed).stdout)
         if order not in orders:
             orders.append(order)
             seeds.append(seed)
@@ -75,8 +103,13 @@ def hash_seeds_of_other_orders(words: Collection[str], count: int = 2) -> list[i
     return seeds
 
 
-def _run(code: str, given: bytes, hash_seed: int) -> subprocess.CompletedProcess[bytes]:
+def _run(code: str, given: object, hash_seed: int) -> subprocess.CompletedProcess[bytes]:
     environment = os.environ | {"PYTHONHASHSEED": str(hash_seed), _IN_ONE: "1"}
     return subprocess.run(
-        [sys.executable, "-c", code], input=given, capture_output=True, timeout=_SECONDS, check=False, env=environment
+        [sys.executable, "-c", code],
+        input=pickle.dumps(given),
+        capture_output=True,
+        timeout=_SECONDS,
+        check=False,
+        env=environment,
     )

@@ -47,6 +47,14 @@ _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "default device": (torch.get_default_device, _set_default_device),
     "anomaly detection": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
     "autocast": (_autocast, _set_autocast),
+    "checks of sparse tensors": (
+        torch.sparse.check_sparse_tensor_invariants.is_enabled,
+        lambda found: (
+            torch.sparse.check_sparse_tensor_invariants.enable()
+            if found
+            else torch.sparse.check_sparse_tensor_invariants.disable()
+        ),
+    ),
     "print options": (get_printoptions, lambda found: torch.set_printoptions(**found)),
     "repeated warnings": (torch.is_warn_always_enabled, torch.set_warn_always),
     "denormal numbers": (_denormal, lambda found: torch.set_flush_denormal(not found)),

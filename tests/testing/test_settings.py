@@ -16,6 +16,7 @@ CHANGES = {
     "default device": lambda: torch.set_default_device("meta"),
     "anomaly detection": lambda: torch.autograd.set_detect_anomaly(True),
     "autocast": lambda: torch.set_autocast_enabled("cpu", True),
+    "checks of sparse tensors": torch.sparse.check_sparse_tensor_invariants.enable,
     "print options": lambda: torch.set_printoptions(precision=2),
     "repeated warnings": lambda: torch.set_warn_always(True),
     "denormal numbers": lambda: torch.set_flush_denormal(True),
