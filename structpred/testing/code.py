@@ -6,7 +6,7 @@ import ast
 import enum
 import itertools
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from types import ModuleType
 
 import attrs
@@ -121,26 +121,32 @@ def _named_in(value: object) -> list[object]:
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)} if _is_code(text) else set()
     public = [getattr(structpred, name) for name in sorted(names) if hasattr(structpred, name)]
     arrays = [getattr(np, name) for name in sorted(names) if "array" in names and hasattr(np, name)]  # and their dtypes
-    parts = list(_within(value))
+    parts = _within(value)
     own = [type(it) for it in parts if type(it).__name__ in names]
     modules = [sys.modules[type(it).__module__] for it in parts if type(it).__module__ in names]  # as of datetime.date
     return [type(value), *public, *arrays, *own, *modules]
 
 
-def _within(value: object) -> Iterator[object]:
-    """What is in a value, however deep: in containers, and in the fields of objects."""
+def _within(value: object) -> list[object]:
+    """What is in a value, however deep: in containers, and in the fields of objects, which may hold one another."""
+    found: dict[int, object] = {}
+    open_ones = [value]
+    while open_ones:
+        for part in _parts(open_ones.pop()):
+            if id(part) not in found and not isinstance(part, Tensor | float | int | str | type | None):
+                found[id(part)] = part
+                open_ones.append(part)
+    return list(found.values())
+
+
+def _parts(value: object) -> Iterable[object]:
     if isinstance(value, Mapping):
-        parts: Iterable[object] = itertools.chain(value.keys(), value.values())
-    elif isinstance(value, list | tuple | set | frozenset):
-        parts = value
-    elif attrs.has(type(value)):
-        parts = [getattr(value, it.name) for it in attrs.fields(type(value)) if it.repr]  # type: ignore[arg-type]
-    else:
-        parts = getattr(value, "__dict__", {}).values()
-    for part in parts:
-        if not isinstance(part, Tensor | float | int | str | type | None):
-            yield part
-            yield from _within(part)
+        return itertools.chain(value.keys(), value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        return value
+    if attrs.has(type(value)):
+        return [getattr(value, it.name) for it in attrs.fields(type(value)) if it.repr]  # type: ignore[arg-type]
+    return list(getattr(value, "__dict__", {}).values())
 
 
 def _imports(used: list[object]) -> list[str]:

@@ -47,7 +47,7 @@ def _others(value: Any) -> Iterator[Any]:
             for other in others(getattr(value, it.name)):
                 with contextlib.suppress(Exception):  # refused, in whatever way
                     yield dataclasses.replace(value, **{it.name: other})
-    elif attrs.has(type(value)) or not (isinstance(value, type | ModuleType) or callable(value)):
+    elif attrs.has(type(value)) or (_is_plain(value) and not any(map(_holds_plain, vars(value).values()))):
         yield from _with_another_field(value)
 
 
@@ -204,6 +204,22 @@ def _graphs(value: Any) -> Iterator[Any]:
             crossed.remove_edges_from([(a, b), (c, d)])
             crossed.add_edges_from([(a, d), (c, b)])
             yield crossed
+
+
+def _is_plain(value: object) -> bool:
+    """Whether it is an object of a class of the user's own, of which nothing but its attributes is known."""
+    known = _others.dispatch(type(value)) is not _others.dispatch(object) or attrs.has(type(value))
+    no_value = isinstance(value, type | ModuleType) or callable(value) or not hasattr(value, "__dict__")
+    return not (known or no_value or dataclasses.is_dataclass(value))
+
+
+def _holds_plain(value: object) -> bool:
+    """Whether one is in it: a copy of an object that holds others is not what those hold."""
+    if isinstance(value, dict):
+        return any(map(_holds_plain, value.values()))
+    if isinstance(value, list | tuple | set | frozenset):
+        return any(map(_holds_plain, value))
+    return _is_plain(value)
 
 
 def _with_another_field(value: Any) -> Iterator[Any]:
