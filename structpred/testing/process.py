@@ -34,7 +34,7 @@ except Exception:
 def answer(given):
     try:
         space, scores = pickle.loads(given)
-        return pickle.dumps((True, space.argmax(scores)))
+        return pickle.dumps((True, (space.argmax(scores), space.argmax(scores))))
     except BaseException as error:
         return pickle.dumps((False, f"{{type(error).__name__}}: {{error}}"))
 
@@ -62,8 +62,8 @@ class FailedThereError(Exception):
 
 def answers_in_new_processes(
     spaces: Sequence[StructuredSpace], scores: Sequence[Tensor], hash_seed: int = 0
-) -> list[Tensor | FailedThereError]:
-    """The answers of each space where no other was called, or what was raised there.
+) -> list[tuple[Tensor, Tensor] | FailedThereError]:
+    """The answers of each space where no other was called, those of a second call too, or what was raised there.
 
     Fewer than there are spaces, or none, where their class is in no module to import, where the solvers take more than
     a minute, where there are no forks, and within such a process.

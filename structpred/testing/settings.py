@@ -46,6 +46,7 @@ _SETTINGS: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
     "precision of float32 products": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
     "default device": (torch.get_default_device, _set_default_device),
     "anomaly detection": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+    "threads of autograd": (torch._C._is_multithreading_enabled, torch._C._set_multithreading_enabled),
     "autocast": (_autocast, _set_autocast),
     "checks of sparse tensors": (
         torch.sparse.check_sparse_tensor_invariants.is_enabled,

@@ -1,20 +1,22 @@
 """No false alarms: spaces that are right in an unusual way pass, at the default effort but for the number of inputs."""
 
+import datetime
 import functools
+import itertools
 import random
 import threading
 import time
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 import attrs
 import pytest
 import torch
 
 import structpred as sp
-from structpred.testing import DIRECT_LAWS, SPACE_LAWS, check_layer, check_objective, check_space
+from structpred.testing import DIRECT_LAWS, SPACE_LAWS, LawError, check_layer, check_objective, check_space
 from structpred.testing.oracles import threads
 from structpred.testing.space_laws.calls import _met, threads_do_not_matter
-from tests.testing.pairs import Pairs
+from tests.testing.pairs import FromAList, Pairs
 
 
 @attrs.frozen
@@ -267,3 +269,113 @@ def test_a_score_that_a_solver_may_overlook_is_within_the_tolerance_of_the_law()
 
     (law,) = (law for law in SPACE_LAWS if law.name == "no_structure_scores_higher")
     law(Overlooks(4), scores=scores)
+
+
+class Booking(NamedTuple):
+    first: datetime.date
+    last: datetime.date
+
+
+@attrs.frozen
+class Bookings(FromAList):
+    """Sets of bookings of which no two share a day."""
+
+    bookings: tuple[Booking, ...]
+
+    @property
+    def shape(self):
+        return (len(self.bookings),)
+
+    def enumerate(self):
+        pairs = list(itertools.combinations(enumerate(self.bookings), 2))
+        apart = [(i, j) for (i, a), (j, b) in pairs if a.first <= b.last and b.first <= a.last]
+        every = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * len(self.bookings))
+        return every[[not any(y[i] and y[j] for i, j in apart) for y in every]]
+
+
+class Node:
+    def __init__(self, name):
+        self.name, self.next, self.before = name, [], []
+
+
+def linked(names, links):
+    nodes = {name: Node(name) for name in names}
+    for tail, head in links:
+        nodes[tail].next.append(nodes[head])
+        nodes[head].before.append(nodes[tail])
+    return TwoLinks(list(nodes.values()))
+
+
+class TwoLinks(FromAList):
+    """Two of the links between nodes that hold one another."""
+
+    def __init__(self, nodes):
+        self.nodes = nodes
+
+    @property
+    def shape(self):
+        return (len(self.key()[1]),)
+
+    def enumerate(self):
+        return Pairs(*self.shape).enumerate()[: sum(len(node.next) for node in self.nodes[0].next) + 3]
+
+    def key(self):
+        links = tuple((tail.name, head.name) for tail in self.nodes for head in tail.next)
+        return tuple(node.name for node in self.nodes), links
+
+    def __eq__(self, other):
+        return type(self) is type(other) and self.key() == other.key()
+
+    def __hash__(self):
+        return hash(self.key())
+
+    def __reduce__(self):
+        return linked, self.key()
+
+    def __repr__(self):
+        return f"TwoLinks({self.key()})"
+
+
+DAYS = [datetime.date(2026, 1, day) for day in (1, 5, 4, 8, 6, 6)]
+
+
+@pytest.mark.parametrize("law", ["equality_sees_every_field", "spaces_of_a_class_are_apart", "pickles", "reads_well"])
+@pytest.mark.parametrize(
+    "space",
+    [
+        Bookings(tuple(map(Booking, DAYS[::2], DAYS[1::2]))),
+        linked("abcd", [("a", "b"), ("a", "c"), ("b", "d"), ("c", "d"), ("d", "a")]),
+    ],
+    ids=lambda it: type(it).__name__,
+)
+def test_fields_that_hold_dates_or_one_another_are_varied_as_far_as_they_fit(space, law):
+    assert check_space(space, only=[law]).passed
+
+
+def test_a_failure_of_a_space_whose_fields_hold_one_another_is_shown():
+    class Never(TwoLinks):
+        def contains(self, y):
+            return super().contains(y) & False
+
+    with pytest.raises(LawError, match="breaks the law answers_are_structures"):
+        check_space(Never(linked("abc", ["ab", "bc", "ca"]).nodes), only=["answers_are_structures"])
+
+
+class WithAParameter(torch.nn.Module):
+    """A direct loss that is a plain module, whose scale is a parameter: torch refuses a number in its place."""
+
+    def __init__(self, space):
+        super().__init__()
+        self.space, self.noise, self.num_samples, self.epsilon = space, sp.Gumbel(), 1, -1.0
+        self.scale = torch.nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, scores, loss, *, scale=None, generator=None):
+        noise = self.noise if self.training else None
+        own = sp.PerturbedDirectLoss(self.space, noise=noise, epsilon=self.epsilon, num_samples=self.num_samples)
+        scale = self.scale.to(scores.dtype) if scale is None else scale
+        return own(scores, loss, scale=scale if noise else None, generator=generator)
+
+
+def test_a_module_with_a_parameter_is_not_given_a_number_in_its_place():
+    only = ["direct_calls_follow_their_definition"]
+    assert check_objective(WithAParameter(sp.KSubset(4, 2)), laws=DIRECT_LAWS, only=only).passed

@@ -15,6 +15,7 @@ CHANGES = {
     "precision of float32 products": lambda: torch.set_float32_matmul_precision("high"),
     "default device": lambda: torch.set_default_device("meta"),
     "anomaly detection": lambda: torch.autograd.set_detect_anomaly(True),
+    "threads of autograd": lambda: torch.autograd.set_multithreading_enabled(False),
     "autocast": lambda: torch.set_autocast_enabled("cpu", True),
     "checks of sparse tensors": torch.sparse.check_sparse_tensor_invariants.enable,
     "print options": lambda: torch.set_printoptions(precision=2),

@@ -92,7 +92,10 @@ class Arguments:
 
     @property
     def has_own_scale(self) -> bool:
-        return self.it.scale in (Scale.OWN_NUMBER, Scale.OWN_PARAMETER) and hasattr(self.subject.module, "scale")
+        own = getattr(self.subject.module, "scale", None)
+        if self.it.scale is Scale.OWN_NUMBER:  # which torch's modules refuse where they have a parameter
+            return own is not None and not isinstance(own, torch.nn.Parameter)
+        return self.it.scale is Scale.OWN_PARAMETER and own is not None
 
     def scale(self, module: Any) -> Tensor | float | None:
         """The argument, of the circumstance's shape; None where the module has it, or there is no noise."""

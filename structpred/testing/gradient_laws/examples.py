@@ -23,6 +23,7 @@ from structpred.testing.oracles import can_list, structures_of
 
 _EXAMPLES = 16
 _DRAWS = 10
+_OUTLYING = 8  # times as large are the numbers of one draw
 _FEW = 3  # of all draws for all examples
 _SHORT = 20_000  # entries of the list of all structures
 _STEPS = {torch.float64: 2.0**-30, torch.float32: 2.0**-12}
@@ -66,6 +67,8 @@ def examples(
     half = it.dtype in HALF
     scores = _scores(subject, it, lattice((_EXAMPLES, *space.shape), 2.0 if half else 3.0), generator)
     noise = lattice((_DRAWS, _EXAMPLES, *space.noise_shape), 2.0) * noisy
+    if not half:
+        noise[-1] *= _OUTLYING
     noise = noise / 2 if half else noise  # its products with a scale of 2^k are multiples of 1/16 too
     noise = (noise / step).round() * step
     scale = _scale(it, _EXAMPLES, space.noise_shape, generator)

@@ -202,8 +202,8 @@ class _Call:
         """A call for other examples, with the sign of their loss turned."""
         scores = others.to(self.it.dtype)
         keywords: dict[str, Any] = {"generator": self.arguments.generator(1)}
-        if self.subject.noise is not None and not self.arguments.has_own_scale:
-            keywords["scale"] = torch.ones((), dtype=self.it.dtype)
+        if self.subject.noise is not None:  # where the module has a scale of its own, one for this call alone
+            keywords["scale"] = 3.0 if self.arguments.has_own_scale else torch.ones((), dtype=self.it.dtype)
         if isinstance(self.subject, ObjectiveSubject):
             module(scores, LinearLoss(-coefficients, event_dims=len(self.subject.space.shape)), **keywords)
         else:

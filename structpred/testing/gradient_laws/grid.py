@@ -16,7 +16,8 @@ from structpred.testing.law import law
 from structpred.testing.space_laws._rows import most_rows
 
 _MOST_PROJECTED = 3000
-_MANY_SAMPLES = (64, 100, 128, 256, 500, 512, 523, 1000)  # as chunks of them have it, and a prime
+# As chunks of them have it, one more, and a prime.
+_MANY_SAMPLES = (17, 33, 64, 65, 100, 128, 129, 256, 257, 500, 512, 523, 1000)
 
 
 def _has_a_policy(subject: Subject) -> str | None:

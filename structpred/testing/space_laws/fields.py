@@ -85,9 +85,10 @@ def spaces_of_a_class_are_apart(space: StructuredSpace, *, seed: int = 0, tolera
                 asked.append(_Asked(changed, name, changed.argmax(many)))
     alone = answers_in_new_processes([it.space for it in asked], [many] * len(asked))
     for again, there in zip(asked, alone, strict=False):
-        if isinstance(there, Tensor):
+        # Ties broken at random have equal values; not so in a space whose fields do not fit one another.
+        if isinstance(there, tuple) and torch.equal(*(value(again.space, many, y) for y in there)):
             message = f"after a call of {space!r}, an answer of one that has another {again.name} has another value"
-            expect_same_value(again.space, many, again.answers, there, tolerance, message)
+            expect_same_value(again.space, many, again.answers, there[0], tolerance, message)
 
 
 @attrs.frozen

@@ -79,9 +79,9 @@ def pickles(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) ->
             if isinstance(found, FailedThereError):
                 message = f"in {what}, what was pickled does not come back"
                 raise ViolationError(message, got=str(found)) from found
-            expect_members(space, found, f"in {what}, an answer is no structure here")
+            expect_members(space, found[0], f"in {what}, an answer is no structure here")
             message = f"in {what}, an answer has another value"
-            expect_same_value(space, scores, found, space.argmax(scores), tolerance, message)
+            expect_same_value(space, scores, found[0], space.argmax(scores), tolerance, message)
 
 
 def _says_how_it_is_pickled(cls: type) -> bool:

@@ -182,8 +182,12 @@ def _with_ends_exchanged(value: Sequence[Any]) -> Iterator[list[Any]]:
         for ends in ((-1, -1), (-1, 0)):
             changed, entries = list(value), [list(one), list(other)]
             entries[0][ends[0]], entries[1][ends[1]] = other[ends[1]], one[ends[0]]
-            changed[i], changed[j] = map(type(one), entries)
+            changed[i], changed[j] = (_made_like(one, it) for it in entries)
             yield changed
+
+
+def _made_like(one: Any, entries: list[Any]) -> Any:
+    return one._make(entries) if hasattr(one, "_make") else type(one)(entries)
 
 
 def _graphs(value: Any) -> Iterator[Any]:

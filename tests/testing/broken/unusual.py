@@ -284,3 +284,42 @@ class WarnsAlwaysFromThenOn(Pairs):
     def _argmax(self, scores: Tensor) -> Tensor:
         torch.set_warn_always(True)
         return super()._argmax(scores)
+
+
+@broken("pickles", ("ann", "bob", "cid", "dora", "eve", "fay", "gus"), ("ann", "bob"))
+@attrs.frozen
+class PartsInTheOrderOfASetOfItsOwn(FromAList):
+    """Two people, one of whom leads; it is given lists."""
+
+    people: tuple[str, ...]
+    leads: tuple[str, ...]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.people),)
+
+    def enumerate(self) -> Tensor:
+        return at_least_one(frozenset(self.people), frozenset(self.leads))
+
+
+TABLES: dict[tuple[int, int], Tensor] = {}
+
+
+@broken("spaces_of_a_class_are_apart", (3, 4, 5, 2), 8)
+@attrs.frozen
+class TablesWithoutTheWeights(FromAList):
+    """The list, ``contains`` and the solver are of the table; that of the weights in reverse is the same."""
+
+    weights: tuple[int, ...]
+    capacity: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (len(self.weights),)
+
+    def enumerate(self) -> Tensor:
+        key = len(self.weights), self.capacity
+        if key not in TABLES:
+            every = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * key[0])
+            TABLES[key] = every[every @ torch.tensor(self.weights).double() <= self.capacity]
+        return TABLES[key].clone()

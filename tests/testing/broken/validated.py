@@ -105,3 +105,62 @@ class NoiseIsCutOff(sp.PerturbedDirectLoss):
 @direct("noise_is_what_it_says", noise=DensityOfAnother())
 class NoiseHasAnotherDensity(sp.PerturbedDirectLoss):
     pass
+
+
+class EachDrawLess(sp.PerturbedDirectLoss):
+    """Right but for what a subclass makes of the gradient of each draw."""
+
+    def of_each_draw(self, gradient):
+        return gradient
+
+    def solve(self, scores, supervision, **given):
+        solution = super().solve(scores, supervision, **given)
+        if not solution.loss.requires_grad:
+            return solution
+        gradient = solution.gradient - self.of_each_draw(solution.gradient.clone())
+        perturbed = self._validate_scores(scores) + 0.0 * solution.loss.detach().unsqueeze(-1)
+        less = (perturbed.where(gradient != 0, 0) * gradient).sum(-1)
+        return attrs.evolve(solution, loss=solution.loss - (less - less.detach()))
+
+
+@direct("direct_calls_follow_their_definition", epsilon=-1.0, scale=1.0)
+class ForgetsTheLastOfSeventeenDraws(EachDrawLess):
+    def of_each_draw(self, gradient):
+        if len(gradient) > 1 and len(gradient) % 16 == 1:
+            gradient[-1] = 0
+        return gradient
+
+
+@mean("many_draws_have_the_mean_of_few")
+class DifferentiatesTheFirstDraws(sp.PerturbedArgmax):
+    """The first 500, by the number of all."""
+
+    def _structures(self, scores, perturbed):
+        mean = super()._structures(scores, perturbed)
+        many = 0 if perturbed.noise is None else len(perturbed.noise)
+        return mean if many <= 500 else mean.detach() + (mean - mean.detach()) * 500 / many
+
+
+@direct("direct_calls_follow_their_definition", epsilon=-1.0, scale=1.0)
+class CutsOffOutliers(sp.PerturbedDirectLoss):
+    def _perturb(self, scores, scale, num_samples, generator):
+        perturbed = super()._perturb(scores, scale, num_samples, generator)
+        if perturbed.noise is None:
+            return perturbed
+        off = perturbed.noise.clamp(-5, 5) - perturbed.noise
+        return attrs.evolve(perturbed, scores=perturbed.scores + self.space.spread(perturbed.scale * off))
+
+
+@direct("direct_calls_follow_their_definition", epsilon=-1.0)
+class KeepsTheScaleOfACall(sp.PerturbedDirectLoss):
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        if isinstance(scale, float):
+            self.scale = scale
+        return super().solve(scores, supervision, scale=scale, generator=generator)
+
+
+@direct("direct_calls_follow_their_definition", epsilon=-1.0)
+class OneThreadForAutogradFromThenOn(sp.PerturbedDirectLoss):
+    def solve(self, scores, supervision, **given):
+        torch.autograd.set_multithreading_enabled(False)
+        return super().solve(scores, supervision, **given)
