@@ -135,6 +135,7 @@ def test_the_next_call_does_not_wait_for_what_could_not_be_ended():
         signal.raise_signal(signal.SIGINT)
 
     torch.set_num_threads(2)
+    found = signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored where the tests run in the background
     with pytest.raises(KeyboardInterrupt):
         map_chunks(
             lambda chunk: interrupt_it() if chunk[0, 0] else fail_and_stay_busy(chunk), ROWS[:2], interrupt=lambda: None
@@ -145,6 +146,7 @@ def test_the_next_call_does_not_wait_for_what_could_not_be_ended():
     released.set()
     busy[0].join(30)
     assert not busy[0].is_alive()  # its pool is garbage
+    signal.signal(signal.SIGINT, found)
 
 
 @needs_fork

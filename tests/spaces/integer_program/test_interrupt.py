@@ -17,6 +17,8 @@ import numpy as np, torch
 from scipy.optimize import LinearConstraint
 import structpred as sp
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # which is ignored where the tests run in the background
+
 def interrupt():
     os.kill(os.getpid(), signal.SIGINT)
 
