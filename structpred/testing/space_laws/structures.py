@@ -29,7 +29,7 @@ _MOST_TRIED = 1_000  # structures of the list
 # The last are 0 and 1 in 8, 16 and 32 bits.
 _NEITHER = (0.5, 2.0, -1.0, math.nan, math.inf, *(2.0**bits + one for bits in (8, 16, 32) for one in (0, 1)))
 _PARTS_TURNED, _MOST_SECONDS = 30, 1.0
-_RANDOM, _LEAST_ORDERS, _MOST_SIZES = 3_000, 5, 200
+_RANDOM, _LEAST_ORDERS, _MOST_SIZES = 15_000, 5, 200
 
 
 @law(needs=enumerable)
