@@ -30,6 +30,7 @@ _CALLS = 120
 _CALLS_BEFORE = 150  # a cache of as many as 128 answers is no leak
 _WINDOWS, _CALLS_OF_A_WINDOW = 3, 10
 _MOST_SECONDS = 2.0
+_OWN_SCALE = 0.7  # which no coarser dtype holds
 
 
 @attrs.frozen
@@ -166,6 +167,13 @@ def stored_modules_answer_alike(subject: Subject, case: Case) -> None:
         got = pickle.loads(pickle.dumps(subject.variant(reduction=reduction))).reduction
         if got != reduction:
             raise ViolationError("a module that was pickled has another reduction", got=got, expected=reduction)
+    if subject.noise is not None and isinstance(getattr(module, "scale", None), float):
+        own = subject.variant(scale=_OWN_SCALE, num_samples=case.num_samples)
+        values = [
+            subject.value(it, case, case.scores, case.scale, keywords={"generator": _seeded(case)})[0]
+            for it in (own, pickle.loads(pickle.dumps(own)))
+        ]
+        expect_close(values[1], values[0], "of a pickled module with a scale of its own, the value is another")
     found = []
     for it in (module, again):
         scores, scale = case.scores.clone().requires_grad_(), case.scale.clone().requires_grad_()
@@ -175,6 +183,10 @@ def stored_modules_answer_alike(subject: Subject, case: Case) -> None:
     names = "the value", "the gradient for the scores", "the gradient for the scale"
     for what, expected, got in zip(names, *found, strict=True):
         expect_close(got, expected, f"of a pickled module, {what} is another")
+
+
+def _seeded(case: Case) -> torch.Generator:
+    return torch.Generator().manual_seed(case.seed)
 
 
 def _plain_case(subject: Subject, seed: int) -> Case:

@@ -86,8 +86,11 @@ class _Call:
     def check(self) -> None:
         """Calls, and compares."""
         it = self.it
+        before = torch.get_rng_state()
         with default_dtype(it.default):
             got, names = it.where.run(self.got, it.dtype)
+        if it.seeded and not torch.equal(torch.get_rng_state(), before):
+            raise ViolationError("the global generator moved, although one was given")
         wanted, bounds = expected(self.arguments, plain_gradients=self.plain_gradients)
         tolerance, smallest = _TOLERANCE[it.dtype], _SMALLEST[it.dtype] * min(1.0, self.given.unit)
         if self.plain_gradients and it.dtype in HALF:

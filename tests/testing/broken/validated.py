@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import attrs
 import torch
 from torch import Tensor
@@ -164,3 +166,31 @@ class OneThreadForAutogradFromThenOn(sp.PerturbedDirectLoss):
     def solve(self, scores, supervision, **given):
         torch.autograd.set_multithreading_enabled(False)
         return super().solve(scores, supervision, **given)
+
+
+def again(cls, state):
+    module = cls.__new__(cls)
+    module.__dict__.update(state)
+    return module
+
+
+@potential("stored_modules_answer_alike", scale=0.7)
+class StoresItsScaleInFloat32(sp.PerturbedFenchelYoungLoss):
+    def __reduce__(self):
+        state = dict(vars(self))
+        if isinstance(self.scale, float):
+            state["scale"] = torch.tensor(self.scale).item()
+        return again, (type(self), state)
+
+    def __deepcopy__(self, memo):
+        return again(type(self), {name: copy.deepcopy(value, memo) for name, value in vars(self).items()})
+
+
+@potential("potential_calls_follow_their_definition")
+class DrawsOneNumberForManySamples(sp.PerturbedFenchelYoungLoss):
+    """With torch's own generator, though another is given."""
+
+    def solve(self, scores, supervision, *, scale=None, generator=None):
+        if self.num_samples > 100 and generator is not None:
+            torch.rand(())
+        return super().solve(scores, supervision, scale=scale, generator=generator)
