@@ -38,12 +38,15 @@ def arguments_are_left_alone(space: StructuredSpace, scores: Tensor, target: Ten
 
 
 def _expect_left_alone(space: StructuredSpace, scores: Tensor) -> None:
-    before = scores.clone()
+    before, version = scores.clone(), scores._version
     y = space.argmax(scores)
     if not torch.equal(scores, before):
         raise ViolationError("argmax changed the scores", got=scores, expected=before)
-    answer = y.clone()
+    answer, version_of_y = y.clone(), y._version
     inside = space.contains(y)
+    if (scores._version, y._version) != (version, version_of_y):
+        message = "argmax or contains wrote into its argument, be it what was there: backward passes are refused then"
+        raise ViolationError(message, got="another version of the tensor")
     if inside.numel() > 1 and 0 in inside.stride():
         message = "contains answers for several examples in one memory; write .clone() after .expand()"
         raise ViolationError(message, got=inside.stride())

@@ -6,6 +6,7 @@ import enum
 import functools
 import itertools
 import math
+from collections.abc import Sequence
 
 import torch
 from hypothesis import strategies as st
@@ -28,6 +29,13 @@ from structpred.testing.strategies import Layout
 _MOST_TRIED = 1_000  # structures of the list
 # The last are 0 and 1 in 8, 16 and 32 bits.
 _NEITHER = (0.5, 2.0, -1.0, math.nan, math.inf, *(2.0**bits + one for bits in (8, 16, 32) for one in (0, 1)))
+# (1, 1, 1, 0) becomes (0.5, 0.5, 1.5, 0.5), and (1, 0, 0, 0) (0.5, 0.5, 0.5, -0.5): of equal sum and sum of squares.
+# (1, 1, 1, 1, 0, 0, 0, 0) becomes (0.5, 0.5, 0.5, 1.5, 0.5, 0.5, 0.5, -0.5): of equal sum of third powers, too.
+_WITH_THE_SAME_SUMS = (
+    ((-0.5, -0.5, 0.5), (0.5,)),
+    ((-0.5,), (0.5, 0.5, -0.5)),
+    ((-0.5, -0.5, -0.5, 0.5), (0.5, 0.5, 0.5, -0.5)),
+)
 _PARTS_TURNED, _MOST_SECONDS = 30, 1.0
 _RANDOM, _LEAST_ORDERS, _MOST_SIZES = 15_000, 5, 200
 
@@ -150,7 +158,8 @@ def no_mixture_is_a_member(
     moves += [("a + b - c", target + other - third), ("(a + b + c) / 3", (target + other + third) / 3)]
     one, used = _first(target != 0), (target != 0).double()
     moves += [("a, one of its parts on another", target + one - _first((used - one) != 0))]
-    moves += [(f"a, with {n} and {4 - n} of its parts moved by a half", _turned(target, n)) for n in (1, 3)]
+    for steps in _WITH_THE_SAME_SUMS:
+        moves += [(f"a, with parts that it uses and others moved by {steps}", _turned(target, *steps))]
     moves += [("-a", -target), ("3 a", 3 * target), ("a, all others at -1", 2 * target - 1), ("a + 1", target + 1)]
     for what, point in moves:
         for dtype in (torch.float64, torch.float32, torch.int64, torch.int8):
@@ -162,20 +171,17 @@ def no_mixture_is_a_member(
                     raise ViolationError(f"contains accepts {what}, of dtype {dtype}", got=given[index], **shown)
 
 
-def _turned(target: Tensor, count: int) -> Tensor:
-    """The structures with ``count`` used parts and ``4 - count`` others moved by a half, where there are so many.
-
-    Sum and sum of squares stay: (1, 1, 1, 0) becomes (0.5, 0.5, 1.5, 0.5), and (1, 0, 0, 0) (0.5, 0.5, 0.5, -0.5).
-    """
+def _turned(target: Tensor, of_used: Sequence[float], of_others: Sequence[float]) -> Tensor:
+    """The structures, of which some used parts and some others are moved by so much, where there are so many."""
     flat = target.flatten(1)
-    if flat.shape[1] < 4:
-        return target
     used = flat != 0
+    enough = (used.sum(1) >= len(of_used)) & ((~used).sum(1) >= len(of_others))
+    if not enough.any():
+        return target
     first, others = (part.double().argsort(dim=1, descending=True, stable=True) for part in (used, ~used))
-    places = torch.cat([first[:, :count], others[:, : 4 - count]], 1)
-    move = torch.tensor([-0.5, -0.5, 0.5, 0.5] if count == 3 else [-0.5, 0.5, 0.5, -0.5], dtype=target.dtype)
-    moved = flat.scatter_add(1, places, move.expand(len(flat), 4))
-    enough = (used.sum(1) >= count) & ((~used).sum(1) >= 4 - count)
+    places = torch.cat([first[:, : len(of_used)], others[:, : len(of_others)]], 1)
+    move = torch.tensor([*of_used, *of_others], dtype=target.dtype)
+    moved = flat.scatter_add(1, places, move.expand(len(flat), len(move)))
     return moved.where(enough[:, None], flat).reshape(target.shape)
 
 

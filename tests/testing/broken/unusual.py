@@ -323,3 +323,21 @@ class TablesWithoutTheWeights(FromAList):
             every = torch.cartesian_prod(*[torch.tensor([0.0, 1.0], dtype=torch.float64)] * key[0])
             TABLES[key] = every[every @ torch.tensor(self.weights).double() <= self.capacity]
         return TABLES[key].clone()
+
+
+@broken("arguments_are_left_alone", 5)
+class NegatesTheScoresAndBack(Pairs):
+    """Nothing is changed in the end, but autograd refuses a backward pass through what was written to."""
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        return super()._argmax(scores.neg_().neg_())
+
+
+@broken("no_mixture_is_a_member", 8, 4)
+class ThreeSumsAreRight(sp.KSubset):
+    """Of the entries, their squares and their third powers."""
+
+    def contains(self, y: Tensor) -> Tensor:
+        self.batch_shape("y", y)
+        sums = [y.double().pow(power).sum(-1) for power in (1, 2, 3)]
+        return (torch.stack(sums, -1) == self.k).all(-1)
