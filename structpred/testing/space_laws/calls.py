@@ -24,6 +24,7 @@ from structpred.testing.oracles import expect_members, expect_same_value, thread
 from structpred.testing.space_laws._rows import most_rows
 
 _FEW, _SOME, _MANY = 7, 25, 257  # examples
+_CALLS = 6  # of which the answers are kept
 _LARGE, _TIMES, _MOST_SECONDS = 33_000, 4, 1.5
 _MOST_LINES = 20
 _SECONDS_FOR_ANOTHER, _SECONDS_AT_MOST = 0.05, 10.0
@@ -35,6 +36,7 @@ def arguments_are_left_alone(space: StructuredSpace, scores: Tensor, target: Ten
     for given in (scores, target.clone()):  # a structure as scores: it is its own answer
         _expect_left_alone(space, given)
     _expect_apart(space, target[:1].expand(3, *space.shape))
+    _expect_kept(space, target)
 
 
 def _expect_left_alone(space: StructuredSpace, scores: Tensor) -> None:
@@ -64,6 +66,22 @@ def _expect_apart(space: StructuredSpace, scores: Tensor) -> None:
     if not torch.equal(y[1:], others):
         message = "writing into the answer for one example writes into those for others that have the same scores"
         raise ViolationError(message, got=y[1:], expected=others)
+
+
+def _expect_kept(space: StructuredSpace, target: Tensor) -> None:
+    """Raises unless the answers to some calls are the caller's own, whatever is called and written later."""
+    calls = [(space.argmax(target), space.contains(target)) for _ in range(_CALLS)]
+    before = [tuple(it.clone() for it in answers) for answers in calls]
+    for sign in (-1, 1):
+        others = space.argmax(sign * target)
+        others.fill_(7)
+        space.contains(others)
+    for answers, kept in zip(calls, before, strict=True):
+        if not all(map(torch.equal, answers, kept)):
+            raise ViolationError("a later call wrote into an earlier answer", got=answers, expected=kept)
+    calls[0][1].fill_(False)
+    if not space.contains(target).all() or not all(inside.all() for _, inside in calls[1:]):
+        raise ViolationError("what was written into an answer of contains is answered again", target=target)
 
 
 def _repeated(examples: Tensor, batch: Sequence[int]) -> Tensor:

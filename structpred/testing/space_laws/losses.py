@@ -162,7 +162,7 @@ def regret_is_what_a_structure_costs_more(
             for index in first(~((got - wanted).abs() <= rounding * largest)):
                 message = f"the regret of {what} differs{how}"
                 raise ViolationError(message, example=index, got=got[index].item(), expected=wanted[index].item())
-    worse = expected > (1e-6 + 10 * tolerance) * (1 + largest)
+    worse = expected > (1e-9 + 10 * tolerance) * (1 + largest)
     if worse.any():
         try:
             loss = space.regret(costs, other)

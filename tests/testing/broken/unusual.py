@@ -341,3 +341,34 @@ class ThreeSumsAreRight(sp.KSubset):
         self.batch_shape("y", y)
         sums = [y.double().pow(power).sum(-1) for power in (1, 2, 3)]
         return (torch.stack(sums, -1) == self.k).all(-1)
+
+
+@broken("arguments_are_left_alone", 5)
+class OneOfThreeBuffers(Pairs):
+    placement: ClassVar[sp.SolverPlacement] = sp.SolverPlacement.ON_CPU
+    buffers: ClassVar[dict[tuple[int, ...], list[Tensor]]] = {}
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        kept = self.buffers.setdefault((*scores.shape, scores.element_size()), [])
+        if len(kept) < 3:
+            kept.insert(0, torch.zeros_like(scores))
+        kept.append(kept.pop(0).copy_(super()._argmax(scores)))
+        return kept[-1]
+
+
+@broken("arguments_are_left_alone", 5)
+class KeepsItsYes(Pairs):
+    kept: ClassVar[dict[tuple[int, ...], Tensor]] = {}
+
+    def contains(self, y: Tensor) -> Tensor:
+        found = super().contains(y)
+        return self.kept.setdefault(found.shape, found) if found.all() else found
+
+
+@broken("regret_is_what_a_structure_costs_more", 5)
+class TakesWhatIsNearlyTheBest(Pairs):
+    def regret(self, costs: Tensor, best: Tensor | None = None, *, validate: bool = True) -> sp.LinearLoss:
+        if best is not None and validate:
+            worse = super().regret(costs)(best.to(costs.dtype))
+            validate = bool((worse > 1e-7 * (1 + costs.abs().flatten(1).sum(1))).any())
+        return super().regret(costs, best, validate=validate)
