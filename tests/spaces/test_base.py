@@ -307,3 +307,13 @@ def test_batch_shape_is_what_stands_before_the_structure():
 def test_where_all_costs_are_0_every_structure_is_the_best():
     space, best = sp.KSubset(4, 2), torch.tensor([[1.0, 0.0, 0.0, 1.0]])
     assert torch.equal(space.regret(torch.zeros(1, 4), best)(best), torch.zeros(1))
+
+
+def test_score_is_differentiated_for_structures_too_and_at_parts_that_they_do_not_have():
+    scores = torch.tensor([[1.0, 2.0, -torch.inf], [3.0, torch.nan, 5.0]], requires_grad=True)
+    y = torch.tensor([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0]], requires_grad=True)
+    value = sp.OneHot(3).score(scores, y)
+    assert value.tolist() == [2.0, 3.0]
+    for_scores, for_y = torch.autograd.grad(value.sum(), [scores, y])
+    assert torch.equal(for_scores, y.detach())
+    assert for_y.tolist() == [[1.0, 2.0, 0.0], [3.0, 0.0, 5.0]]
