@@ -23,6 +23,7 @@ CANNOT_BE_PASTED = {
     "OneBufferForAllAnswers",
     "OneBufferForAllChunks",
     "RemembersByAddress",
+    "RemembersByAddressAndVersion",
     "CachesByAddress",
     "ReturnsTheCachedAnswerItself",
     "HoldsALambda",
