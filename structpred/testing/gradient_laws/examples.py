@@ -50,11 +50,17 @@ class Examples:
 
 
 def examples(
-    subject: Subject, it: Circumstance, seed: int, maxima: Callable[[Tensor, Tensor, Tensor], list[Tensor]]
+    subject: Subject,
+    it: Circumstance,
+    seed: int,
+    maxima: Callable[[Tensor, Tensor, Tensor], list[Tensor]],
+    *,
+    outlying: bool,
 ) -> Examples | None:
     """A batch for a circumstance, or None where no example is free of ties.
 
-    ``maxima`` of perturbed scores, coefficients and plain scores are the scores that are solved for.
+    ``maxima`` of perturbed scores, coefficients and plain scores are the scores that are solved for. With ``outlying``,
+    one draw has large numbers: not where its density counts, which has no digits left there.
     """
     space, generator = subject.space, torch.Generator().manual_seed(seed)
     step = _STEPS.get(it.dtype, 1 / 16)
@@ -67,7 +73,7 @@ def examples(
     half = it.dtype in HALF
     scores = _scores(subject, it, lattice((_EXAMPLES, *space.shape), 2.0 if half else 3.0), generator)
     noise = lattice((_DRAWS, _EXAMPLES, *space.noise_shape), 2.0) * noisy
-    if not half:
+    if outlying and not half:
         noise[-1] *= _OUTLYING
     noise = noise / 2 if half else noise  # its products with a scale of 2^k are multiples of 1/16 too
     noise = (noise / step).round() * step

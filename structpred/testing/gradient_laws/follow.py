@@ -57,7 +57,7 @@ def follow(
         augmented = [factor * perturbed + margin * coefficients] if margin or factor != 1 else []
         return [perturbed + step * coefficients for step in steps] + augmented
 
-    given = examples(subject, it, seed, maxima)
+    given = examples(subject, it, seed, maxima, outlying=not estimate)
     if given is not None:
         _Call(Arguments(subject, it, given, definition, own_step), estimate or own_step).check()
 
