@@ -3,6 +3,7 @@
 from tests.testing.broken import (
     answers,
     argmax,
+    careless,
     direct,
     direct_circumstances,
     elsewhere,
@@ -35,6 +36,7 @@ from tests.testing.broken import (
 __all__ = [
     "answers",
     "argmax",
+    "careless",
     "direct",
     "direct_circumstances",
     "elsewhere",

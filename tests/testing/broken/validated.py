@@ -64,39 +64,19 @@ class LeavesOutTheLastWholeChunk(sp.PerturbedArgmax):
 
 
 @attrs.frozen
-class WithoutItsTails(sp.Noise):
+class WithoutItsTails(sp.Normal):
     """Normal noise that is cut off at 3.5, as one of 4,000 draws is."""
 
     def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
-        return draws.normal_(generator=generator).clamp_(-3.5, 3.5)
-
-    @property
-    def variance(self) -> float:
-        return 1.0
-
-    def log_prob(self, value: Tensor) -> Tensor:
-        return sp.Normal().log_prob(value)
-
-    def cdf(self, value: Tensor) -> Tensor:
-        return sp.Normal().cdf(value)
+        return super()._fill(draws, generator).clamp_(-3.5, 3.5)
 
 
 @attrs.frozen
-class DensityOfAnother(sp.Noise):
+class DensityOfAnother(sp.Normal):
     """Normal noise with the density of a logistic one."""
-
-    def _fill(self, draws: Tensor, generator: torch.Generator | None) -> Tensor:
-        return draws.normal_(generator=generator)
-
-    @property
-    def variance(self) -> float:
-        return 1.0
 
     def log_prob(self, value: Tensor) -> Tensor:
         return sp.Logistic().log_prob(value)
-
-    def cdf(self, value: Tensor) -> Tensor:
-        return sp.Normal().cdf(value)
 
 
 @direct("noise_is_what_it_says", noise=WithoutItsTails())
