@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any, Literal
 
 from structpred.errors import MissingExtraError
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.batch_laws import BATCH_LAWS
-from structpred.testing.check import laws_of_space, raise_if_bad, validate_reasons
+from structpred.testing.check import laws_of_space, raise_if_bad, validate_names, validate_reasons
 from structpred.testing.law import Law
 from structpred.testing.report import Outcome
 from structpred.testing.run import Effort, run
@@ -23,6 +23,7 @@ def parametrize_with_checks(
     max_seconds: float | None = None,
     seed: int = 0,
     tolerance: float = 0.0,
+    only: Collection[str] | None = None,
     expected_failures: Mapping[str, str] | None = None,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """One pytest case for each law and space, named so that ``-k`` finds both.
@@ -38,6 +39,9 @@ def parametrize_with_checks(
     >>> @parametrize_with_checks([sp.OneHot(3), sp.Matching(2)])
     ... def test_my_spaces(space, law):
     ...     law(space)
+    >>> @parametrize_with_checks([sp.Matching(30)], only=["no_exchange_scores_higher", "pickles"])
+    ... def test_a_large_one(space, law):
+    ...     law(space)
     """
     try:
         import pytest
@@ -46,7 +50,9 @@ def parametrize_with_checks(
         raise MissingExtraError(message) from error
 
     subjects = [laws_of_space(space) for space in spaces]
-    expected = validate_reasons(expected_failures, [*SPACE_LAWS, *BATCH_LAWS])
+    every = [*SPACE_LAWS, *BATCH_LAWS]
+    expected = validate_reasons(expected_failures, every)
+    names = validate_names("only", only, every) if only is not None else [law.name for law in every]
     chosen = Effort.of(effort, max_examples, max_seconds, seed=seed, tolerance=tolerance)
 
     def case(space: StructuredSpace, law: Law) -> Any:
@@ -54,7 +60,8 @@ def parametrize_with_checks(
         marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
         return pytest.param(space, _call(law, chosen), id=f"{space!r}-{law.name}", marks=marks)
 
-    return pytest.mark.parametrize(("space", "law"), [case(space, law) for space, laws in subjects for law in laws])
+    cases = [case(space, law) for space, laws in subjects for law in laws if law.name in names]
+    return pytest.mark.parametrize(("space", "law"), cases)
 
 
 def _call(law: Law, effort: Effort) -> Callable[[StructuredSpace], None]:

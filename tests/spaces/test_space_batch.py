@@ -15,6 +15,7 @@ import structpred as sp
 from structpred._threads import threads_for_all
 from structpred.spaces._joint import in_turns
 from structpred.testing import parametrize_with_checks
+from tests.spaces.costly import COSTLY, QUICK
 
 GRIDS = [sp.DagPath.grid(2, 3), sp.DagPath.grid(3, 3), sp.DagPath.grid(2, 2)]
 MATCHINGS = [sp.Matching(3), sp.Matching(2, 3), sp.Matching(3)]
@@ -37,8 +38,13 @@ BATCHES = [
 PROGRAM = sp.IntegerProgram(3, LinearConstraint([[3.0, 4.0, 5.0]], ub=8.0))
 
 
-@parametrize_with_checks(map(sp.SpaceBatch, BATCHES[:7]), max_examples=3, max_seconds=0.05)
+@parametrize_with_checks(map(sp.SpaceBatch, BATCHES[:7]), only=QUICK, max_examples=3, max_seconds=0.05)
 def test_laws(space, law):
+    law(space)
+
+
+@parametrize_with_checks([sp.SpaceBatch(GRIDS), sp.SpaceBatch(KINDS)], only=COSTLY, max_seconds=0.05)
+def test_costly_laws(space, law):
     law(space)
 
 

@@ -11,6 +11,7 @@ from scipy.optimize import LinearConstraint
 
 import structpred as sp
 from structpred.testing import parametrize_with_checks
+from tests.spaces.costly import COSTLY, QUICK
 
 # Each with the number of its structures, counted by hand.
 COUNTS = {
@@ -64,8 +65,16 @@ COUNTS_OF_ALL = COUNTS | PROGRAMS
 every_space = pytest.mark.parametrize("space", COUNTS_OF_ALL, ids=repr)
 
 
-@parametrize_with_checks([*COUNTS, *TOO_LARGE_TO_LIST], max_examples=6, max_seconds=0.05)
+ONE_OF_EACH = list({type(space): space for space in COUNTS}.values())
+
+
+@parametrize_with_checks([*COUNTS, *TOO_LARGE_TO_LIST], only=QUICK, max_examples=6, max_seconds=0.05)
 def test_laws(space, law):
+    law(space)
+
+
+@parametrize_with_checks(ONE_OF_EACH, only=COSTLY, max_seconds=0.05)
+def test_costly_laws(space, law):
     law(space)
 
 

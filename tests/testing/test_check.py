@@ -21,6 +21,7 @@ from structpred.testing import (
     check_layer,
     check_objective,
     check_space,
+    parametrize_with_checks,
 )
 from tests.testing.broken.answers import BothWhereTied, GreedyMatching
 from tests.testing.broken.direct import Plain, SumForMean
@@ -253,8 +254,6 @@ import structpred as sp
 from structpred.testing import parametrize_with_checks
 from tests.testing.broken.answers import GreedyMatching
 
-reason = {"no_structure_scores_higher": "greedy", "only_what_is_infeasible_is_refused": "greedy"}
-
 @parametrize_with_checks([sp.OneHot(3), sp.Matching(10)], max_examples=2)
 def test_right(space, law):
     law(space)
@@ -296,3 +295,13 @@ def test_each_law_and_space_is_a_pytest_case(tmp_path):
         assert line in by_law
     assert "3628800 structures, too many to list" in by_law
     assert re.search(r"2 failed, \d passed, 1 skipped, \d+ deselected, 1 xfailed", by_law)
+
+
+def test_only_laws_that_are_named_are_cases():
+    @parametrize_with_checks([sp.OneHot(3), sp.Matching(2)], only=["pickles"])
+    def decorated(space, law): ...
+
+    (mark,) = decorated.pytestmark
+    assert [case.id for case in mark.args[1]] == ["OneHot(n=3)-pickles", "Matching(rows=2, cols=2)-pickles"]
+    with pytest.raises(sp.ArgumentError, match="only: expected names of laws, got 'pickels'"):
+        parametrize_with_checks([sp.OneHot(3)], only=["pickels"])

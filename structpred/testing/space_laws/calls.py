@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 import sys
@@ -108,7 +109,8 @@ def an_empty_batch_has_an_empty_answer(space: StructuredSpace) -> None:
 @law(scores=per_example(strategies.scores), examples=4)
 def threads_do_not_matter(space: StructuredSpace, scores: Tensor, *, tolerance: float = 0.0) -> None:
     """One, two and three threads return answers of the same value, for more examples than there are chunks."""
-    for rows in [it for it in (_SOME, _MANY) if it <= most_rows(space)] or [_FEW]:
+    slow = quickest(lambda: space.argmax(scores)) * 3 * _MANY / len(scores) > _MOST_SECONDS
+    for rows in [it for it in (_SOME, _MANY) if it <= (_SOME if slow else most_rows(space))] or [_FEW]:
         many = _repeated(scores, (rows,))
         with threads(1):
             expected = space.argmax(many)
@@ -129,9 +131,13 @@ def threads_do_not_matter_in_large_batches(space: StructuredSpace, *, seed: int 
     """Where solvers run in threads, three that have enough to do to meet return answers of the value that one does."""
     if space.placement is not SolverPlacement.IN_THREADS or most_rows(space) < _LARGE:
         return
-    seconds = 2 * quickest(lambda: space.argmax(torch.zeros(_MANY, *space.shape))) * _LARGE / _MANY
+    seconds = 0.0
+    for rows in (_FEW, _MANY):
+        seconds = quickest(functools.partial(space.argmax, torch.zeros(rows, *space.shape))) / rows
+        if 3 * _MANY * seconds > _MOST_SECONDS:  # to measure again would take that long
+            return
     generator = torch.Generator().manual_seed(seed)
-    for _ in range(min(_TIMES, int(_MOST_SECONDS / seconds))):
+    for _ in range(min(_TIMES, int(_MOST_SECONDS / (2 * _LARGE * seconds)))):
         many = torch.randn(_LARGE, *space.shape, generator=generator, dtype=torch.float64)
         with threads(3), threads_for_all():
             y = space.argmax(many)
