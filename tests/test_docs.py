@@ -26,7 +26,7 @@ def test_the_examples_of_a_page_run(page, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)  # where what a page draws goes
     # A reader waits for the whole effort, this test need not: the laws of shipped spaces have tests of their own.
     for check, less in [
-        (testing.check_space, {"max_examples": 8, "max_seconds": 0.1}),
+        (testing.check_space, {"max_examples": 3, "max_seconds": 0.05}),
         (testing.check_objective, {"max_seconds": 0.1, "draws": 5_000}),
         (testing.check_layer, {"max_seconds": 0.1, "draws": 5_000}),
     ]:

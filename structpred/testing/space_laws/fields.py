@@ -31,7 +31,7 @@ from structpred.testing.oracles import (
 from structpred.testing.process import answers_in_new_processes
 from structpred.testing.space_laws._rows import Rows, bank
 from structpred.testing.space_laws.grid import made_anew
-from structpred.testing.space_laws.variants import fields_of, others, with_field
+from structpred.testing.space_laws.variants import fields_of, leaves, others, with_field
 
 _MOST_SECONDS, _MOST_SECONDS_FOR_CALLS = 2.0, 1.0
 _MOST_ASKED, _MOST_OF_A_FIELD = 20, 5
@@ -201,18 +201,9 @@ def sets_of_words(value: Any) -> Iterator[list[Any]]:
 
 def words_in(value: Any) -> Iterator[str]:
     """The words in it, in containers too."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        yield from itertools.chain.from_iterable(map(words_in, itertools.chain(value, value.values())))
-    elif isinstance(value, list | tuple | set | frozenset):
-        yield from itertools.chain.from_iterable(map(words_in, value))
+    return (it for it in leaves(value) if isinstance(it, str))
 
 
 def has_words(value: Any) -> bool:
     """Whether a hash of it may be another one in the next process."""
-    if isinstance(value, dict):
-        return any(map(has_words, value.values())) or any(map(has_words, value))
-    if isinstance(value, list | tuple | set | frozenset):
-        return any(map(has_words, value))
-    return isinstance(value, str | bytes)
+    return any(isinstance(it, str | bytes) for it in leaves(value))

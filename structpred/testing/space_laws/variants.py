@@ -217,13 +217,19 @@ def _is_plain(value: object) -> bool:
     return not (known or no_value or dataclasses.is_dataclass(value))
 
 
-def _holds_plain(value: object) -> bool:
-    """Whether one is in it: a copy of an object that holds others is not what those hold."""
+def leaves(value: Any) -> Iterator[Any]:
+    """What is in it, and no container of Python's; of dictionaries keys and values."""
     if isinstance(value, dict):
-        return any(map(_holds_plain, value.values()))
-    if isinstance(value, list | tuple | set | frozenset):
-        return any(map(_holds_plain, value))
-    return _is_plain(value)
+        yield from itertools.chain.from_iterable(map(leaves, itertools.chain(value, value.values())))
+    elif isinstance(value, list | tuple | set | frozenset):
+        yield from itertools.chain.from_iterable(map(leaves, value))
+    else:
+        yield value
+
+
+def _holds_plain(value: object) -> bool:
+    """Whether a plain object is in it: a copy of an object that holds others is not what those hold."""
+    return any(map(_is_plain, leaves(value)))
 
 
 def _with_another_field(value: Any) -> Iterator[Any]:
