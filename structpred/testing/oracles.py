@@ -15,7 +15,7 @@ from structpred.errors import ArgumentError, InfeasibleError, SpaceError, descri
 from structpred.spaces._enumerable import listing_at_most
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.clock import Clock
-from structpred.testing.law import ViolationError
+from structpred.testing.law import ViolationError, leaving_settings_alone
 
 FEW_PARTS = 16
 """Of so many, all tensors of zeros and ones are tried."""
@@ -193,10 +193,11 @@ def first(wrong: Tensor) -> list[tuple[int, ...]]:
 
 @contextmanager
 def threads(count: int) -> Iterator[None]:
-    """So many threads inside."""
+    """So many threads inside; raises ``ViolationError`` where there are others at the end."""
     before = torch.get_num_threads()
     torch.set_num_threads(count)
     try:
-        yield
+        with leaving_settings_alone():
+            yield
     finally:
         torch.set_num_threads(before)

@@ -234,7 +234,8 @@ def eval_mode_is_without_noise(subject: Subject, case: Case) -> None:
     """After ``.eval()`` no noise is drawn, and the result is that of training mode under noise of 0.
 
     Of scores from near 0 to large, so that no noise is so small or large that it changes nothing, and of others that
-    only float64 tells apart. Back in training mode, there is noise again. Either mode may be set twice.
+    only float64 tells apart; for a new module and after a call in training mode. Back in training mode, there is noise
+    again. Either mode may be set twice.
     """
     shape = (_MANY, *subject.space.shape)
     sizes = 2.0 ** torch.linspace(-12, 4, _MANY, dtype=torch.float64)
@@ -247,18 +248,22 @@ def eval_mode_is_without_noise(subject: Subject, case: Case) -> None:
     case = attrs.evolve(case, scores=scores, loss=loss, scale=scale)
     quiet = {} if subject.noise is None else {"noise": _Zero()}
     expected, plain = subject.value(subject.recording(case, **quiet)[0].train(), case, scores, scale)
-    for sets in (_as_its_parent_does, lambda module: module.eval().eval()):
+    for sets, calls in ((_as_its_parent_does, 0), (lambda module: module.eval().eval(), 1)):  # as training goes, too
         module, noise = subject.recording(case)
+        for _ in range(calls):
+            subject.value(module, case, scores, scale)
+        draws = [] if noise is None else noise.draws
+        draws.clear()
         sets(module)
         got, y = subject.value(module, case, scores, scale)
-        if noise is not None and noise.draws:
-            drawn = [tuple(it.shape) for it in noise.draws]
+        if draws:
+            drawn = [tuple(it.shape) for it in draws]
             raise ViolationError("noise is drawn; the shapes of the samples", got=drawn)
         if y is not None and plain is not None:
             got, expected = y, plain if plain.ndim == scores.ndim else plain[:1]  # equal without noise
         expect_close(got, expected, "the result differs from that under noise of 0")
     subject.value(module.train().train(), case, scores, scale)
-    if noise is not None and not noise.draws:
+    if noise is not None and not draws:
         raise ViolationError("back in training mode, no noise is drawn", got=[], expected="one sample")
 
 

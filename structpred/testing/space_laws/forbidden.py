@@ -92,7 +92,8 @@ def the_only_structure_left_is_the_answer(space: StructuredSpace, place: int, *,
     forbidden = _hitting(every & ~target, generator)
     scores = torch.randint(0, 17, target.shape, generator=generator).double() / 16
     low = torch.tensor([-4.0, -1000.0, -(2.0**50)], dtype=torch.float64)[:, None]
-    scores = scores.where(~target, low).masked_fill(forbidden, -math.inf).reshape(-1, *space.shape)
+    beside = torch.cat([scores.expand(len(low), -1), scores * -low])  # a few, and as large
+    scores = beside.where(~target, low.repeat(2, 1)).masked_fill(forbidden, -math.inf).reshape(-1, *space.shape)
     y = space.argmax(scores)
     _expect_none_forbidden(scores, y, target.reshape(space.shape).double().expand_as(y))
     expect_members(space, y, "with some scores -inf, the answer is not in the space")
@@ -211,9 +212,11 @@ def _most_of_a_structure(space: StructuredSpace, seed: int) -> Tensor:
 def what_is_left_is_the_answer(space: StructuredSpace, target: Tensor) -> None:
     """However low a structure's parts score, where parts of all answers but it are forbidden no forbidden one is used.
 
-    One part of each answer is forbidden in its turn, until the structure is the answer: so it needs no list.
+    One part of each answer is forbidden in its turn, until the structure is the answer: so it needs no list. The other
+    parts score 0, or are as high as those are low.
     """
-    scores = torch.where(target != 0, _LOWEST, 0.0)
+    scores = torch.cat([torch.where(target != 0, _LOWEST, other) for other in (0.0, -_LOWEST)])
+    target = target.repeat(2, *(1,) * len(space.shape))
     for _ in range(_TURNS):
         y = space.argmax(scores)
         _expect_none_forbidden(scores, y, target)

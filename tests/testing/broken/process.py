@@ -78,3 +78,15 @@ class ListsByOneField(AllOfATableByOneField):
 
     def contains(self, y: Tensor) -> Tensor:
         return ((y == 0) | (y == 1)).all(-1) & (y.double().sum(-1) <= self.most)
+
+
+AT_IMPORT = torch.get_num_threads()
+
+
+@broken("threads_do_not_matter", 5)
+class SetsTheThreadsOfTheImport(Pairs):
+    def _argmax(self, scores: Tensor) -> Tensor:
+        torch.set_num_threads(1)
+        y = super()._argmax(scores)
+        torch.set_num_threads(AT_IMPORT)
+        return y

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor
 
 import structpred as sp
-from structpred.testing import DIRECT_LAWS, MEAN_LAYER_LAWS, POTENTIAL_LAWS
+from structpred.testing import DIFFERENCE_LAYER_LAWS, DIRECT_LAWS, MEAN_LAYER_LAWS, POTENTIAL_LAWS
 from tests.testing.broken.shared import layers, objectives
 
-direct, potential, mean = objectives(DIRECT_LAWS), objectives(POTENTIAL_LAWS), layers(MEAN_LAYER_LAWS)
+direct, potential = objectives(DIRECT_LAWS), objectives(POTENTIAL_LAWS)
+difference, mean = layers(DIFFERENCE_LAYER_LAWS), layers(MEAN_LAYER_LAWS)
 
 
 @potential("potential_calls_follow_their_definition")
@@ -49,6 +50,21 @@ class HasLessNoiseAfterEachValidation(sp.PerturbedFenchelYoungLoss):
         if self.noise is not None and self.training:
             scale = (self.scale if scale is None else scale) * 0.97**self.epochs
         return super().solve(scores, supervision, scale=scale, generator=generator)
+
+
+@difference("eval_mode_is_without_noise")
+class EvaluatesBesideItsLastNoise(sp.ImplicitMLE):
+    """A tenth of the noise of the last call in training mode stays, where scores have the same shape."""
+
+    last: Tensor | None = None
+
+    def _perturb(self, scores, scale, num_samples, generator):
+        found = super()._perturb(scores, scale, num_samples, generator)
+        if self.training and found.noise is not None:
+            self.last = found.noise.detach().mean(0, keepdim=True)
+        elif self.last is not None and self.last.shape[1:] == scores.shape:
+            found = attrs.evolve(found, scores=found.scores + self.last / 10)
+        return found
 
 
 @mean("mean_layers_do_not_depend_on_circumstances")

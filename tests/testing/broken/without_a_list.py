@@ -172,3 +172,12 @@ class NothingWhereNoneIsLeft(Placed):
 class AsLowAsFourOthers(Placed):
     def placed(self, scores: Tensor) -> Tensor:
         return super().placed(scores.clamp(min=-4 * 2.0**100))
+
+
+@broken("what_is_left_is_the_answer", 7)
+class ForbidsByTenTimesTheLargest(sp.Matching):
+    """Which seven low scores together are below, where the others are high."""
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        largest = scores.where(scores.isfinite(), 0).abs().amax((-2, -1), keepdim=True)
+        return super()._argmax(scores.where(scores.isfinite(), -10 * largest - 1))
