@@ -144,3 +144,13 @@ class TakesWhatIsNearlyTheBest(Pairs):
             worse = super().regret(costs)(best.to(costs.dtype))
             validate = bool((worse > 1e-7 * (1 + costs.abs().flatten(1).sum(1))).any())
         return super().regret(costs, best, validate=validate)
+
+
+@broken("contains_tells_examples_apart", 5)
+class LaysThreeDimensionsOutInAnotherOrder(Pairs):
+    def contains(self, y: Tensor) -> Tensor:
+        found = super().contains(y)
+        if found.ndim != 3:
+            return found
+        first, second, third = found.shape
+        return found.reshape(second, first, third).transpose(0, 1)
