@@ -164,20 +164,37 @@ def regret_is_what_a_structure_costs_more(
             for index in first(~((got - wanted).abs() <= rounding * largest)):
                 message = f"the regret of {what} differs{how}"
                 raise ViolationError(message, example=index, got=got[index].item(), expected=wanted[index].item())
-    worse = expected > (1e-9 + 10 * tolerance) * (1 + largest)
-    if worse.any():
-        try:
-            loss = space.regret(costs, other)
-        except ArgumentError:
-            pass
-        else:
-            message = "structures that are not the best are not refused as the best"
-            raise ViolationError(message, best=other, got=loss, expected="ArgumentError")
+    least = 1e-9 + 10 * tolerance
+    _expect_refused_as_the_best(space, costs[expected > least * (1 + largest)], other[expected > least * (1 + largest)])
+    _expect_refused_as_the_best(space, *_nearly_the_best(best, other, 2 * least))
     turned = torch.stack([costs, costs, -costs])  # of which only two have the same best structures
     got, wanted = (loss(other) for loss in (space.regret(turned, space.argmax(-turned)), space.regret(turned)))
     for index in first(~((got - wanted).abs() <= rounding * largest)):
         message = "the regret differs in a batch of two dimensions, given the best"
         raise ViolationError(message, example=index, got=got[index].item(), expected=wanted[index].item())
+
+
+def _expect_refused_as_the_best(space: StructuredSpace, costs: Tensor, worse: Tensor) -> None:
+    if not len(worse):
+        return
+    try:
+        loss = space.regret(costs, worse)
+    except ArgumentError:
+        return
+    message = "structures that are not the best are not refused as the best"
+    raise ViolationError(message, costs=costs, best=worse, got=loss, expected="ArgumentError")
+
+
+def _nearly_the_best(one: Tensor, other: Tensor, share: float) -> tuple[Tensor, Tensor]:
+    """Costs for which the others cost a share of all costs more than the ones, where they differ; and these others."""
+    differ = (one != other).flatten(1).any(1)
+    one, other = one[differ], other[differ]
+    costs = ((one == 0) & (other == 0)).double()
+    difference = (other != 0).double() - (one != 0).double()
+    part = difference.flatten(1).abs().argmax(1, keepdim=True)
+    more = share * (2 + costs.flatten(1).sum(1, keepdim=True)) * difference.flatten(1).gather(1, part)
+    costs.flatten(1).scatter_(1, part, more)
+    return costs, other
 
 
 @law(place=listed(lambda space: places(space, ANY)))
