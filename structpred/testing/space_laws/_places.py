@@ -63,7 +63,7 @@ _BATCHES = [
     (513,),
     (1001,),
     (3, 5),
-    (2, 1, 3, 4),
+    (2, 3, 4, 1),
     (5, 2, 7),
 ]
 FLOATING = [torch.float64, torch.float32, torch.float16, torch.bfloat16]
