@@ -154,3 +154,16 @@ class LaysThreeDimensionsOutInAnotherOrder(Pairs):
             return found
         first, second, third = found.shape
         return found.reshape(second, first, third).transpose(0, 1)
+
+
+@broken("contains_tells_examples_apart", 5)
+class KeepsTheLastByItsAddressAndSum(Pairs):
+    last: ClassVar[list[object]] = [None, None]
+
+    def contains(self, y: Tensor) -> Tensor:
+        key = y.data_ptr(), y.shape, y.dtype, float((y.detach().double() * torch.arange(1, 1 + self.n)).sum())
+        if self.last[0] != key:
+            self.last[:] = [key, super().contains(y)]
+        found = self.last[1]
+        assert isinstance(found, Tensor)
+        return found.clone()
