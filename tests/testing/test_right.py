@@ -336,7 +336,7 @@ class TwoLinks(FromAList):
         return f"TwoLinks({self.key()})"
 
 
-DAYS = [datetime.date(2026, 1, day) for day in (1, 5, 4, 8, 6, 6)]
+DAYS = [datetime.date(2026, 1, day) for day in (1, 5, 4, 8, 6, 6, 9, 9)]
 
 
 @pytest.mark.parametrize("law", ["equality_sees_every_field", "spaces_of_a_class_are_apart", "pickles", "reads_well"])

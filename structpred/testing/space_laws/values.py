@@ -38,6 +38,7 @@ _WINDOWS = range(6)
 _CALLS = 25
 _MOST_BLOCKS = 1.5
 _OF_PICKLE = ("__getstate__", "__setstate__", "__getnewargs__", "__getnewargs_ex__")
+_LONGEST = 1_000  # characters of a repr, which stands in every error
 _LINKS = 3  # from a space to its class, to what that has, and to what these have
 _A_SMALL_HASH = 2**31  # a number of some other meaning
 _FEW = 7
@@ -136,7 +137,7 @@ def equals_its_copies(space: StructuredSpace) -> None:
 def reads_well(space: StructuredSpace) -> None:
     """The repr is one short line with the class's name and no address, equal for equal spaces, and after calls."""
     text = repr(space)
-    if type(space).__name__ not in text or _has_address(text, space) or "\n" in text or len(text) > 300:
+    if type(space).__name__ not in text or _has_address(text, space) or "\n" in text or len(text) > _LONGEST:
         raise ViolationError(
             "the repr does not say what the space is", got=text, expected=f"{type(space).__name__}(...)"
         )

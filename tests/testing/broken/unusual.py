@@ -30,6 +30,12 @@ class SaysWhereItsClassIsInSixteens(Pairs):
         return f"SaysWhereItsClassIsInSixteens(n={self.n}, cls={id(type(self)):X})"
 
 
+@broken("reads_well", 8)
+class SaysAllItsStructures(Pairs):
+    def __repr__(self) -> str:
+        return f"SaysAllItsStructures(n={self.n}, structures={self.enumerate().tolist()})"
+
+
 MADE_HERE: dict[str, int] = {}
 
 
