@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -14,7 +13,7 @@ from torch import Tensor
 from structpred.spaces.base import StructuredSpace
 from structpred.testing.circumstances import Where, default_dtype, pairwise
 from structpred.testing.space_laws._rows import most_rows
-from structpred.testing.space_laws.grid import leaving_torch_alone
+from structpred.testing.space_laws.grid import Mode, leaving_torch_alone
 
 T = TypeVar("T")
 
@@ -30,11 +29,17 @@ class Place:
     default: torch.dtype
     """The default dtype."""
     where: Where
+    mode: Mode
 
     def call(self, method: Callable[..., T], *arguments: Tensor) -> T:
         """What the method returns there."""
-        with default_dtype(self.default), leaving_torch_alone():
-            return self.where.run(functools.partial(method, *arguments), self.dtype)
+
+        def call() -> T:
+            with self.mode.on(), leaving_torch_alone():
+                return method(*arguments)
+
+        with default_dtype(self.default):
+            return self.where.run(call, self.dtype)
 
     @property
     def rows(self) -> int:
@@ -73,13 +78,14 @@ ANY = [*FLOATING, torch.bool, torch.uint8, torch.int8, torch.int32, torch.int64]
 def places(space: StructuredSpace, dtypes: Sequence[torch.dtype]) -> list[Place]:
     """The first, the last and inner examples of batches of all sizes."""
     found = [
-        Place(it["batch"], int(it["at"] * (math.prod(it["batch"]) - 1)), it["dtype"], it["default"], it["where"])
+        Place(row=int(it.pop("at") * (math.prod(it["batch"]) - 1)), **it)
         for it in pairwise(
             batch=_BATCHES,
             at=[1.0, 0.0, 0.5, 0.97],
             dtype=dtypes,
             default=[torch.float32, torch.float64, torch.float16],
             where=[Where.HERE, Where.IN_ANOTHER_THREAD],
+            mode=[Mode.PLAIN, Mode.NO_GRAD, Mode.INFERENCE],
         )
     ]
     return [it for it in found if it.rows <= most_rows(space)]

@@ -167,3 +167,10 @@ class KeepsTheLastByItsAddressAndSum(Pairs):
         found = self.last[1]
         assert isinstance(found, Tensor)
         return found.clone()
+
+
+@broken("score_takes_any_dtype_and_batch", 5)
+class ScoresTheFirstDimensionWithoutGradMode(Pairs):
+    def score(self, scores: Tensor, y: Tensor) -> Tensor:
+        value = super().score(scores, y)
+        return value if torch.is_grad_enabled() or value.ndim < 2 else value.flatten(1).sum(1)
