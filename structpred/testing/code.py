@@ -29,15 +29,18 @@ def reproduction(law: Law, subject: object, inputs: Mapping[str, object], option
         space = getattr(subject, "space", subject)
         lines = [*_imports([type(space)]), "from structpred.testing import check_space"]
         return "\n".join([*lines, "", f"space = {expression(space)}", "check_space(space)"])
-    lines = [f"{subject_name} = {expression(subject)}"]
-    lines += [f"{name} = {_on_lines(value)}" for name, value in inputs.items()]
+    given = [f"{name} = {_on_lines(value)}" for name, value in inputs.items()]
     arguments = [subject_name, *(f"{name}={name}" for name in inputs), *(f"{k}={v!r}" for k, v in options.items())]
-    lines.append(f"{law.name}({', '.join(arguments)})")
-    used = [law.check, *_named_in(subject)]
-    for value in inputs.values():
-        used += _named_in(value)
-    needs_torch = any("torch." in line for line in lines)
-    return "\n".join([*(["import torch"] if needs_torch else []), *_imports(used), "", *lines])
+    made, call = f"{subject_name} = {expression(subject)}", f"{law.name}({', '.join(arguments)})"
+    torch_itself = ["import torch"] if any("torch." in line for line in (made, *given, call)) else []
+    of_subject = _named_in(subject)
+    of_inputs = [law.check, *itertools.chain.from_iterable(map(_named_in, inputs.values()))]
+    imports = _imports([*of_inputs, *of_subject])
+    names = [name for it in imports if it.startswith("from") for name in it.partition(" import ")[2].split(", ")]
+    if len(names) == len(set(names)):
+        return "\n".join([*torch_itself, *imports, "", made, *given, call])
+    # A class of the subject has the name of one of the inputs', which are made before it is imported.
+    return "\n".join([*torch_itself, *_imports(of_inputs), "", *given, "", *_imports(of_subject), "", made, call])
 
 
 def expression(value: object) -> str:
@@ -119,10 +122,11 @@ def _named_in(value: object) -> list[object]:
         return [type(value), *itertools.chain.from_iterable(map(_named_in, within))]
     text = expression(value)
     names = {node.id for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Name)} if _is_code(text) else set()
-    public = [getattr(structpred, name) for name in sorted(names) if hasattr(structpred, name)]
-    arrays = [getattr(np, name) for name in sorted(names) if "array" in names and hasattr(np, name)]  # and their dtypes
     parts = _within(value)
     own = [type(it) for it in parts if type(it).__name__ in names]
+    others = sorted(names - {it.__name__ for it in (type(value), *own)})
+    public = [getattr(structpred, name) for name in others if hasattr(structpred, name)]
+    arrays = [getattr(np, name) for name in sorted(names) if "array" in names and hasattr(np, name)]  # and their dtypes
     modules = [sys.modules[type(it).__module__] for it in parts if type(it).__module__ in names]  # as of datetime.date
     return [type(value), *public, *arrays, *own, *modules]
 
@@ -157,7 +161,10 @@ def _imports(used: list[object]) -> list[str]:
             continue
         name, module = item.__qualname__.split(".")[0], item.__module__  # type: ignore[attr-defined]
         if module != "builtins":
-            public = [package for package in _PACKAGES if hasattr(sys.modules.get(package), name)]
+            itself = getattr(sys.modules.get(module), name, None)
+            public = [
+                it for it in _PACKAGES if itself is not None and getattr(sys.modules.get(it), name, None) is itself
+            ]
             modules.setdefault(public[0] if public else module, set()).add(name)
     return sorted(whole) + [
         f"from {module} import {', '.join(sorted(names))}" for module, names in sorted(modules.items())

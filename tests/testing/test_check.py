@@ -26,7 +26,9 @@ from structpred.testing import (
 from tests.testing.broken.answers import BothWhereTied, GreedyMatching
 from tests.testing.broken.direct import Plain, SumForMean
 from tests.testing.broken.structures import ListsOneTwice
+from tests.testing.broken.validated import NegatesBytes
 from tests.testing.pairs import Pairs
+from tests.testing.pasted import shows_again
 
 ROOT = Path(__file__).parents[2]
 
@@ -305,3 +307,30 @@ def test_only_laws_that_are_named_are_cases():
     assert [case.id for case in mark.args[1]] == ["OneHot(n=3)-pickles", "Matching(rows=2, cols=2)-pickles"]
     with pytest.raises(sp.ArgumentError, match="only: expected names of laws, got 'pickels'"):
         parametrize_with_checks([sp.OneHot(3)], only=["pickels"])
+
+
+class Loss(NegatesBytes):
+    """Named like what a circumstance has."""
+
+
+class Matching(GreedyMatching):
+    """Named like a space of the library."""
+
+
+class OneHot(Pairs):
+    """Likewise, and right."""
+
+
+@pytest.mark.parametrize(
+    ("check", "subject", "law"),
+    [
+        (check_objective, Loss(sp.KSubset(4, 2)), "potential_calls_follow_their_definition"),
+        (check_space, Matching(3), "no_structure_scores_higher"),
+        (check_objective, NegatesBytes(OneHot(4)), "potential_calls_follow_their_definition"),
+    ],
+    ids=repr,
+)
+def test_the_code_of_a_failure_has_the_users_class_where_two_have_its_name(check, subject, law):
+    with pytest.raises(LawError) as caught:
+        check(subject, only=[law])
+    shows_again(str(caught.value), ViolationError)

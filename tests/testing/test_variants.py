@@ -58,7 +58,7 @@ def same(one, other):
         (None, [0, 1, 2]),
         ("a", ["a_"]),
         (b"a", [b"a_"]),
-        (np.uint8(0), [np.uint8(1), np.uint8(0)]),
+        (np.uint8(3), [np.uint8(4), np.uint8(2), np.uint8(6)]),
         (Fraction(1, 2), [Fraction(3, 2), Fraction(-1, 2), Fraction(1)]),
         (datetime.date(2026, 3, 1), [datetime.date(2026, 3, 2), datetime.date(2026, 2, 28)]),
         (Path("a"), [Path("a/_")]),
@@ -83,6 +83,11 @@ def test_these_are_among_the_others(value, expected):
     found = list(others(value))
     for it in expected:
         assert any(same(it, other) for other in found), (it, found)
+
+
+@pytest.mark.parametrize("value", [0, 0.0, (1, 2, 1), [(0, 1), (1, 0)]], ids=str)
+def test_what_stays_as_it_was_is_not_among_them(value):
+    assert value not in list(others(value))
 
 
 def test_floats_are_moved_by_the_least_there_is_and_by_a_hundredth():

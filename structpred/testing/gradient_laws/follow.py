@@ -106,7 +106,8 @@ class _Call:
         ]
         for what, one, other, bound in pairs:
             if one.shape != other.shape:
-                raise ViolationError(f"{what} has another shape", got=tuple(one.shape), expected=tuple(other.shape))
+                message = f"{what} has another shape, where num_samples was set to {self.it.samples}"
+                raise ViolationError(message, got=tuple(one.shape), expected=tuple(other.shape))
             if not ((one - other).abs() <= tolerance * bound + smallest).all():
                 raise ViolationError(f"{what} is not that of the definition", got=one, expected=other)
 
@@ -237,6 +238,9 @@ class _Call:
             )
             earlier = [(it, it.clone()) for it in others if it is not None]
         found = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, retain_graph=again)
+        for name, it in zip(leaves, found, strict=True):
+            if it is not None and it.isnan().any():
+                raise ViolationError(f"the gradient for {name} has NaN", got=it, expected="numbers")
         if not again:
             return list(found)
         once_more = torch.autograd.grad(value, list(leaves.values()), allow_unused=True, create_graph=True)

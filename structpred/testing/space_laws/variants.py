@@ -81,13 +81,13 @@ def _(value: bytes) -> Iterator[Any]:
 @_others.register(Decimal)
 @_others.register(Fraction)
 def _(value: Any) -> Iterator[Any]:
-    yield from (value + 1, value - 1, 2 * value)
+    yield from (it for it in (value + 1, value - 1, 2 * value) if it != value)
 
 
 @_others.register
 def _(value: float) -> Iterator[Any]:
-    yield from (value + 1, value - 1, 2 * value)
-    yield from (math.nextafter(value, -math.inf), math.nextafter(value, math.inf), 0.99 * value, 1.01 * value)
+    near = math.nextafter(value, -math.inf), math.nextafter(value, math.inf), 0.99 * value, 1.01 * value
+    yield from (it for it in (value + 1, value - 1, 2 * value, *near) if it != value)
 
 
 @_others.register
@@ -162,13 +162,21 @@ def _(value: Any) -> Iterator[Any]:
         for name in value._fields:
             yield from (value._replace(**{name: other}) for other in others(getattr(value, name)))
     elif value:
-        yield value[::-1]
-        yield type(value)([*value[1:], *value[:1]])
+        in_other_orders = (value[::-1], type(value)([*value[1:], *value[:1]]))
+        exchanged = map(type(value), _with_ends_exchanged(value))
+        yield from (it for it in itertools.chain(in_other_orders, exchanged) if not _reads_alike(it, value))
         yield value[:-1]
-        yield from map(type(value), _with_ends_exchanged(value))
         for index, entry in enumerate(value):
             for other in others(entry):
                 yield type(value)([*value[:index], other, *value[index + 1 :]])
+
+
+def _reads_alike(one: object, other: object) -> bool:
+    """Whether nothing has changed, as far as all of it is shown."""
+    try:
+        return repr(one) == repr(other) and "..." not in repr(one)
+    except Exception:  # of objects that hold one another, say
+        return False
 
 
 def _with_ends_exchanged(value: Sequence[Any]) -> Iterator[list[Any]]:
