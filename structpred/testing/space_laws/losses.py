@@ -165,7 +165,8 @@ def regret_is_what_a_structure_costs_more(
                 message = f"the regret of {what} differs{how}"
                 raise ViolationError(message, example=index, got=got[index].item(), expected=wanted[index].item())
     least = 1e-9 + 10 * tolerance
-    _expect_refused_as_the_best(space, costs[expected > least * (1 + largest)], other[expected > least * (1 + largest)])
+    worse = expected > least * (1 + largest)
+    _expect_refused_as_the_best(space, costs[worse], other[worse])
     _expect_refused_as_the_best(space, *_nearly_the_best(best, other, 2 * least))
     turned = torch.stack([costs, costs, -costs])  # of which only two have the same best structures
     got, wanted = (loss(other) for loss in (space.regret(turned, space.argmax(-turned)), space.regret(turned)))
@@ -189,12 +190,11 @@ def _nearly_the_best(one: Tensor, other: Tensor, share: float) -> tuple[Tensor, 
     """Costs for which the others cost a share of all costs more than the ones, where they differ; and these others."""
     differ = (one != other).flatten(1).any(1)
     one, other = one[differ], other[differ]
-    costs = ((one == 0) & (other == 0)).double()
-    difference = (other != 0).double() - (one != 0).double()
-    part = difference.flatten(1).abs().argmax(1, keepdim=True)
-    more = share * (2 + costs.flatten(1).sum(1, keepdim=True)) * difference.flatten(1).gather(1, part)
-    costs.flatten(1).scatter_(1, part, more)
-    return costs, other
+    costs = ((one == 0) & (other == 0)).double().flatten(1)
+    difference = ((other != 0).double() - (one != 0).double()).flatten(1)
+    part = difference.abs().argmax(1, keepdim=True)
+    more = share * (2 + costs.sum(1, keepdim=True)) * difference.gather(1, part)
+    return costs.scatter(1, part, more).reshape(other.shape), other
 
 
 @law(place=listed(lambda space: places(space, ANY)))
