@@ -328,7 +328,7 @@ class OneHot(Pairs):
         (check_space, Matching(3), "no_structure_scores_higher"),
         (check_objective, NegatesBytes(OneHot(4)), "potential_calls_follow_their_definition"),
     ],
-    ids=repr,
+    ids=["objective", "space", "objective over a space"],
 )
 def test_the_code_of_a_failure_has_the_users_class_where_two_have_its_name(check, subject, law):
     with pytest.raises(LawError) as caught:
