@@ -14,6 +14,7 @@ import torch
 import structpred as sp
 from structpred.testing import (
     DIRECT_LAWS,
+    IDENTITY_LAYER_LAWS,
     SPACE_LAWS,
     LawError,
     Outcome,
@@ -334,3 +335,34 @@ def test_the_code_of_a_failure_has_the_users_class_where_two_have_its_name(check
     with pytest.raises(LawError) as caught:
         check(subject, only=[law])
     shows_again(str(caught.value), ViolationError)
+
+
+class Straight(sp.Identity):
+    """Right, before the structures or the gradient are spoilt."""
+
+    def forward(self, scores, **given):
+        return self.spoilt(super().forward(scores, **given))
+
+
+class WithNaN(Straight):
+    def spoilt(self, y):
+        y.register_hook(lambda upstream: upstream * torch.nan)
+        return y
+
+
+class WithoutSamples(Straight):
+    def spoilt(self, y):
+        return y if self.num_samples is None else y[0]
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (WithNaN(sp.OneHot(3)), "the gradient for the scores has NaN"),
+        (WithoutSamples(sp.OneHot(3)), "value has another shape, where num_samples was set to"),
+    ],
+    ids=lambda it: type(it).__name__,
+)
+def test_gradients_and_shapes_that_cannot_be_right_are_told(layer, message):
+    with pytest.raises(LawError, match=message):
+        check_layer(layer, laws=IDENTITY_LAYER_LAWS, only=["identity_layers_follow_their_definition"])

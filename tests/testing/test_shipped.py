@@ -81,10 +81,14 @@ every_module = pytest.mark.parametrize(
 COSTLY = {"later_calls_are_as_the_first", "later_calls_keep_nothing"}  # a hundred calls, whatever the effort
 
 
-def check(module, laws, statistical, without=(), **settings):
+def check_named(module, names, **settings):
     holds = testing.check_objective if isinstance(module, sp.Objective) else testing.check_layer
-    only = [law.name for law in laws if law.is_statistical == statistical and law.name not in without]
-    return holds(module, only=only, **settings)
+    return holds(module, only=names, **settings)
+
+
+def check(module, laws, statistical, without=(), **settings):
+    names = [law.name for law in laws if law.is_statistical == statistical and law.name not in without]
+    return check_named(module, names, **settings)
 
 
 @every_module
@@ -95,8 +99,7 @@ def test_its_laws_hold_draw_by_draw(module, laws):
 
 @pytest.mark.parametrize("module", {type(it): it for its in MODULES.values() for it in its}.values(), ids=repr)
 def test_its_costly_laws_hold(module):
-    holds = testing.check_objective if isinstance(module, sp.Objective) else testing.check_layer
-    holds(module, only=COSTLY)
+    check_named(module, COSTLY)
 
 
 @pytest.mark.slow

@@ -248,9 +248,9 @@ def eval_mode_is_without_noise(subject: Subject, case: Case) -> None:
     case = attrs.evolve(case, scores=scores, loss=loss, scale=scale)
     quiet = {} if subject.noise is None else {"noise": _Zero()}
     expected, plain = subject.value(subject.recording(case, **quiet)[0].train(), case, scores, scale)
-    for sets, calls in ((_as_its_parent_does, 0), (lambda module: module.eval().eval(), 1)):  # as training goes, too
+    for sets, was_trained in ((_as_its_parent_does, False), (lambda module: module.eval().eval(), True)):
         module, noise = subject.recording(case)
-        for _ in range(calls):
+        if was_trained:
             subject.value(module, case, scores, scale)
         draws = [] if noise is None else noise.draws
         draws.clear()
