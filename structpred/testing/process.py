@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import pickle
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from torch import Tensor
 from structpred.spaces.base import StructuredSpace
 
 _SECONDS = 60.0
-_MOST_SEEDS = 50
+_MOST_SEEDS = 20
 # Torch takes seconds to load; so one process forks another for each space, in which only that one is called. What they
 # print goes to where errors go.
 _CODE = """
@@ -89,18 +90,34 @@ def answers_in_new_processes(
     return found
 
 
-def hash_seeds_of_other_orders(words: Sequence[Any], count: int = 2) -> list[int]:
-    """Seeds of Python's hashes, with which a set that has these words in this order has others; fewer if not found."""
-    code = "import sys, pickle; sys.stdout.buffer.write(pickle.dumps(list(frozenset(pickle.load(sys.stdin.buffer)))))"
-    orders, seeds = [list(words)], list[int]()
+def hash_seeds_of_other_orders(collections: Sequence[Collection[Any]], count: int) -> list[int]:
+    """Seeds of Python's hashes, with which sets of these items have other orders.
+
+    Also other places in one of them for those that are in another one too, as far as some seeds give these.
+    """
+    code = (
+        "import sys, pickle; sys.stdout.buffer.write(pickle.dumps("
+        "[list(frozenset(items)) for items in pickle.load(sys.stdin.buffer)]))"
+    )
+    given = [list(items) for items in collections]
+    here = _places([list(frozenset(items)) for items in given])
+    moved = dict[int, int]()
     for seed in range(1, _MOST_SEEDS):
-        order = pickle.loads(_run(code, words, seed).stdout)
-        if order not in orders:
-            orders.append(order)
-            seeds.append(seed)
-        if len(seeds) == count:
+        there = _places(pickle.loads(_run(code, given, seed).stdout))
+        moved[seed] = sum(one != other for one, other in zip(here, there, strict=True))
+        if sum(it == len(here) for it in moved.values()) == count:
             break
-    return seeds
+    return sorted(moved, key=lambda seed: -moved[seed])[:count]
+
+
+def _places(orders: list[list[Any]]) -> list[list[Any]]:
+    """Each order, and of each the places of those that are in another one, where some are and others are not."""
+    places = [order for order in orders if len(order) > 1]
+    for order, other in itertools.product(orders, map(frozenset, orders)):
+        shared = [place for place, item in enumerate(order) if item in other]
+        if 0 < len(shared) < len(order):
+            places.append(shared)
+    return places
 
 
 def _run(code: str, given: object, hash_seed: int) -> subprocess.CompletedProcess[bytes]:

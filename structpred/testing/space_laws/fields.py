@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import enum
-import itertools
 import math
 import pickle
 import sys
-from collections.abc import Iterator
-from typing import Any
 
 import attrs
 import numpy as np
@@ -31,7 +27,7 @@ from structpred.testing.oracles import (
 from structpred.testing.process import answers_in_new_processes
 from structpred.testing.space_laws._rows import Rows, bank
 from structpred.testing.space_laws.grid import made_anew
-from structpred.testing.space_laws.variants import fields_of, leaves, others, with_field
+from structpred.testing.space_laws.variants import fields_of, others, with_field
 
 _MOST_SECONDS, _MOST_SECONDS_FOR_CALLS = 2.0, 1.0
 _MOST_ASKED, _MOST_OF_A_FIELD = 20, 5
@@ -181,29 +177,3 @@ def difference(one: StructuredSpace, other: StructuredSpace) -> str | None:
         return None if torch.equal(one.spread(noise), other.spread(noise)) else "spread"
     except Exception:  # a field that was only changed here may make no space at all
         return None
-
-
-def sets_of_words(value: Any) -> Iterator[list[Any]]:
-    """The sets in it of words, or of pairs that have some, in the order that they have here, and not in each process.
-
-    Of the members of an enumeration their names, by which these have their hashes.
-    """
-    if isinstance(value, set | frozenset):
-        if all(isinstance(it, enum.Enum) for it in value):
-            yield [it.name for it in value]
-        elif any(map(has_words, value)):
-            yield list(value)
-    elif isinstance(value, dict):
-        yield from itertools.chain.from_iterable(map(sets_of_words, value.values()))
-    elif isinstance(value, list | tuple):
-        yield from itertools.chain.from_iterable(map(sets_of_words, value))
-
-
-def words_in(value: Any) -> Iterator[str]:
-    """The words in it, in containers too."""
-    return (it for it in leaves(value) if isinstance(it, str))
-
-
-def has_words(value: Any) -> bool:
-    """Whether a hash of it may be another one in the next process."""
-    return any(isinstance(it, str | bytes) for it in leaves(value))
