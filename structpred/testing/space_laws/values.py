@@ -51,8 +51,8 @@ _NUMBERS = ((10, r"\d{7,}"), (16, r"[0-9a-fA-F]{6,}"))  # which may be addresses
 def pickles(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) -> None:
     """A pickled space comes back as it was, so that it can be sent to a process and stored beside a model.
 
-    In a new process, where its class says how to pickle it; and where it has a set of words, in one in which that set
-    has another order.
+    In a new process, where its class says how to pickle it; and where it has words, in one in which sets of them have
+    other orders.
     """
     try:
         again = pickle.loads(pickle.dumps(space))
