@@ -36,7 +36,7 @@ _JUDGES = (
 )
 _ALWAYS = "tests/test_signatures.py::"
 """They look at defaults, and run nothing of what has them."""
-_NO_JUDGES = ("test_architecture", "test_docs", "compiled", "ranks", "interrupt")
+_NO_JUDGES = ("test_architecture", "test_docs", "compiled", "ranks", "ctrl_c")
 """They look at the files, or start processes, which would not see the change."""
 
 _LIBRARY = ROOT / "structpred"

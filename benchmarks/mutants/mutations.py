@@ -147,7 +147,7 @@ def _variants(node: ast.AST) -> Iterator[ast.AST]:
             yield operand
         case ast.Constant(value=bool() as value):
             yield ast.Constant(not value)
-        case ast.Constant(value=int() | float() as value):
+        case ast.Constant(value=int() | float() as value) if value + 1 != value:  # not so beyond 2^53
             yield ast.Constant(value + 1)
         case ast.If(test=test) | ast.While(test=test) | ast.IfExp(test=test) if _is_plain(test):
             yield _with(node, test=ast.UnaryOp(ast.Not(), test))

@@ -54,6 +54,11 @@ def test_each_change_is_made_once_and_strings_and_annotations_are_left_alone(fil
     ]
 
 
+def test_a_number_too_large_for_one_more_is_left_alone(tmp_path):
+    (tmp_path / "source.py").write_text("LARGEST = 1e300\nSMALLEST = 1e-3\n")
+    assert [mutant.becomes for mutant in mutants_of(str(tmp_path / "source.py"))] == ["1.001"]
+
+
 def test_a_change_is_in_the_tree_and_nowhere_else(file):
     unchanged = ast.unparse(ast.parse(SOURCE)).splitlines()
     for mutant in mutants_of(file):

@@ -37,6 +37,12 @@ def test_blackbox_moves_towards_less_loss():
 
 
 @pytest.mark.parametrize("preset", [sp.perturbation_gradient_loss, sp.blackbox_loss])
+def test_losses_are_reduced_as_they_are_told(preset):
+    assert preset(SPACE).reduction == "mean"
+    assert preset(SPACE, reduction="none")(-PREDICTED, sp.LinearLoss(COSTS, event_dims=2)).shape == (4,)
+
+
+@pytest.mark.parametrize("preset", [sp.perturbation_gradient_loss, sp.blackbox_loss])
 def test_a_step_is_positive(preset):
     with pytest.raises(sp.ArgumentError, match=r"step: expected a positive number, got -1"):
         preset(SPACE, step=-1)

@@ -118,6 +118,12 @@ def test_heads_become_structures_and_come_back():
     assert sp.Arborescence(1).from_heads(torch.tensor([0])).tolist() == [[1], [0]]
 
 
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64])
+def test_heads_are_integers_of_any_dtype(dtype):
+    heads = torch.tensor([[2, 0, 2], [0, 1, 2]])
+    assert torch.equal(SINGLE.from_heads(heads.to(dtype)), SINGLE.from_heads(heads))
+
+
 @pytest.mark.parametrize(
     ("heads", "message"),
     [

@@ -1,4 +1,5 @@
 import itertools
+import math
 import pickle
 import re
 
@@ -86,6 +87,12 @@ def test_the_best_of_all_subsets_is_found(seed):
     y = space.argmax(scores)
     torch.testing.assert_close(space.score(scores, y), best, rtol=1e-12, atol=1e-12)
     assert space.contains(y).all()
+
+
+def test_structures_too_many_for_a_float_are_counted():
+    count = sum(math.comb(70, items) for items in range(36))
+    with pytest.raises(sp.ArgumentError, match=f"has {count} structures"):
+        sp.Knapsack([1] * 70, 35).enumerate()
 
 
 def test_only_capacities_that_tell_sets_apart_are_kept():

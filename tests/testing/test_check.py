@@ -355,11 +355,17 @@ class WithoutSamples(Straight):
         return y if self.num_samples is None else y[0]
 
 
+class OneSampleInEvalMode(Straight):
+    def spoilt(self, y):
+        return y if self.training else y.expand(2, *y.shape)
+
+
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
         (WithNaN(sp.OneHot(3)), "the gradient for the scores has NaN"),
         (WithoutSamples(sp.OneHot(3)), "value has another shape, where num_samples was set to"),
+        (OneSampleInEvalMode(sp.OneHot(3), num_samples=2), "in mode EVAL, another shape is returned"),
     ],
     ids=lambda it: type(it).__name__,
 )

@@ -180,15 +180,22 @@ class _Call:
             result = module(scores, loss, **keywords)
             if self.it.upstream is not Upstream.WEIGHTED or not result.ndim:
                 return result, result
-            return (result * self.arguments.weights().reshape(result.shape).to(result.dtype)).sum(), result
+            return (result * self.like(result, self.arguments.weights())).sum(), result
         result = module(scores, **keywords)
-        arriving = self.arguments.arriving().reshape(result.shape).to(result.dtype)
+        arriving = self.like(result, self.arguments.arriving())
         if self.it.upstream is Upstream.WEIGHTED and self.arguments.is_shared:  # what arrives is expanded
             shape = self.subject.space.shape
             return (result.reshape(-1, *shape).sum(0) * arriving.reshape(-1, *shape)[0]).sum(), result
         if self.it.upstream is Upstream.SUM:  # what arrives is not contiguous
             return (result.movedim(-1, 0) * arriving.movedim(-1, 0).contiguous()).sum(), result
         return (result * arriving).sum(), result
+
+    def like(self, result: Tensor, numbers: Tensor) -> Tensor:
+        """The numbers in the result's shape and dtype."""
+        if result.numel() != numbers.numel():
+            message = f"in mode {self.it.mode.name}, another shape is returned"
+            raise ViolationError(message, got=tuple(result.shape), expected=f"{numbers.numel()} entries")
+        return numbers.reshape(result.shape).to(result.dtype)
 
     @contextlib.contextmanager
     def other_numbers(self, scores: Tensor, scale: Tensor | float | None, loss: LinearLoss) -> Iterator[None]:

@@ -24,9 +24,9 @@ from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import expect_members, expect_same_value, threads
 from structpred.testing.space_laws._rows import most_rows
 
-_FEW, _SOME, _MANY = 7, 25, 257  # examples
+_FEW, _SOME, _MANY, _MORE = 7, 25, 257, 1_001  # examples
 _CALLS = 6  # of which the answers are kept
-_LARGE, _TIMES, _MOST_SECONDS = 33_000, 4, 1.5
+_LARGE, _TIMES, _MOST_SECONDS, _SOON = 33_000, 4, 1.5, 0.5
 _MOST_LINES = 20
 _SECONDS_FOR_ANOTHER, _SECONDS_AT_MOST = 0.05, 10.0
 
@@ -36,7 +36,7 @@ def arguments_are_left_alone(space: StructuredSpace, scores: Tensor, target: Ten
     """Neither argmax nor contains changes its argument, and the answer shares no memory, with the scores or within."""
     for given in (scores, target.clone()):  # a structure as scores: it is its own answer
         _expect_left_alone(space, given)
-    _expect_apart(space, target[:1].expand(3, *space.shape))
+    _expect_apart(space, target[:1].expand(_SOME, *space.shape))
     _expect_kept(space, target)
 
 
@@ -128,23 +128,32 @@ def threads_do_not_matter(space: StructuredSpace, scores: Tensor, *, tolerance: 
 
 @law()
 def threads_do_not_matter_in_large_batches(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) -> None:
-    """Where solvers run in threads, three that have enough to do to meet return answers of the value that one does."""
+    """Three threads return answers of the value that one does, for as many examples as large batches have.
+
+    Where solvers run in threads, for so many that these meet.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    seconds = quickest(functools.partial(space.argmax, torch.zeros(_FEW, *space.shape))) / _FEW
+    rows = min(_MORE, most_rows(space), int(_SOON / seconds))
+    if rows > _FEW:
+        _expect_the_same_of_three(space, rows, generator, tolerance)
     if space.placement is not SolverPlacement.IN_THREADS or most_rows(space) < _LARGE:
         return
-    seconds = 0.0
-    for rows in (_FEW, _MANY):
-        seconds = quickest(functools.partial(space.argmax, torch.zeros(rows, *space.shape))) / rows
-        if 3 * _MANY * seconds > _MOST_SECONDS:  # to measure again would take that long
-            return
-    generator = torch.Generator().manual_seed(seed)
+    if 3 * _MANY * seconds > _MOST_SECONDS:  # to measure again would take that long
+        return
+    seconds = quickest(functools.partial(space.argmax, torch.zeros(_MANY, *space.shape))) / _MANY
     for _ in range(min(_TIMES, int(_MOST_SECONDS / (2 * _LARGE * seconds)))):
-        many = torch.randn(_LARGE, *space.shape, generator=generator, dtype=torch.float64)
-        with threads(3), threads_for_all():
-            y = space.argmax(many)
-        with threads(1):
-            expected = space.argmax(many)
-        message = f"of {_LARGE} examples, three threads return another value than one"
-        expect_same_value(space, many, y, expected, tolerance, message)
+        _expect_the_same_of_three(space, _LARGE, generator, tolerance)
+
+
+def _expect_the_same_of_three(space: StructuredSpace, rows: int, generator: torch.Generator, tolerance: float) -> None:
+    many = torch.randn(rows, *space.shape, generator=generator, dtype=torch.float64)
+    with threads(3), threads_for_all():
+        y = space.argmax(many)
+    with threads(1):
+        expected = space.argmax(many)
+    message = f"of {rows} examples, three threads return another value than one"
+    expect_same_value(space, many, y, expected, tolerance, message)
 
 
 def _met(space: StructuredSpace, scores: Tensor, others: Tensor) -> Iterator[tuple[int, Tensor]]:

@@ -231,6 +231,7 @@ def losses_take_any_dtype_and_batch(
                 message = f"of what requires grad, {what} of {place.dtype} differs"
                 raise ViolationError(message, got=got, expected=expected)
         others = (argument.reshape(-1, *space.shape).roll(1, 0)).reshape(shape).clone()
+        made_of(argument)  # last of all calls, so that whatever is kept is of this tensor
         argument.data.copy_(others)  # which leaves the version as it was, as numpy's views do
         got, wanted = made_of(argument)(other).double(), made_of(others)(other).double()
         if not ((got - wanted).abs() <= bound).all():

@@ -90,3 +90,14 @@ class SetsTheThreadsOfTheImport(Pairs):
         y = super()._argmax(scores)
         torch.set_num_threads(AT_IMPORT)
         return y
+
+
+@broken("threads_do_not_matter_in_large_batches", 5)
+class SetsTheThreadsForManyRows(Pairs):
+    placement = sp.SolverPlacement.ON_CPU
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        y = super()._argmax(scores)
+        if len(scores) > 500:
+            torch.set_num_threads(2)
+        return y
