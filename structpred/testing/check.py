@@ -67,7 +67,7 @@ def check_space(
     >>> import structpred as sp
     >>> report = check_space(sp.Matching(2))
     >>> report.passed, len(report.results), report.skipped
-    (True, 53, {})
+    (True, 54, {})
     >>> large = check_space(sp.Matching(10), only=["enumerate_is_complete", "no_exchange_scores_higher", "pickles"])
     >>> list(large.skipped)  # it needs the list of all structures
     ['enumerate_is_complete']

@@ -21,6 +21,7 @@ from structpred.testing.strategies import FINEST, HAIRS, LARGEST
 COUNT = 61  # a prime, so that no chunk or period of a batch fits
 _MOST_ENTRIES = 4_000_000  # of a batch
 _PATTERNS = 6  # of signs
+_APART = 997  # a prime, so that all indices of a dimension come, those of a long one far apart
 
 
 class Rows(enum.Enum):
@@ -106,14 +107,17 @@ def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtyp
         return scores * 512
     if rows is Rows.NEGATIVE:
         return -scores.abs() - 1
-    if rows is Rows.GENERIC:
-        return scores
+    if rows is Rows.GENERIC:  # of many parts the first of the largest integer would be among the first parts
+        flat = scores.flatten(1)
+        raised = torch.randint(flat.shape[1], (len(flat), 1), generator=generator)
+        return flat.scatter_add(1, raised, 8.0 * (torch.arange(COUNT) % 3 == 0).double()[:, None]).reshape(shape)
     if rows is Rows.SHIFTED:
         scores = integers(-2, 2)  # which with 64 beside them are exact in eight bits
         for row, example in enumerate(scores):
             dim = row % len(space.shape)
             if space.shape[dim]:
-                example.select(dim, row // len(space.shape) % space.shape[dim]).add_(64.0 if row % 3 else -64.0)
+                index = row // len(space.shape) * _APART % space.shape[dim]
+                example.select(dim, index).add_(64.0 if row % 3 else -64.0)
         return scores
     few = torch.arange(COUNT) % 4 != 3
     scores[few] = integers(-1, 1)[few]  # where a part of score 0 might pass for none

@@ -104,6 +104,7 @@ def each_of_many_answers_is_the_best(
     generator = torch.Generator().manual_seed(1000 * seed + chunk.rows)
     scores = torch.randn(chunk.rows, *space.shape, generator=generator, dtype=torch.float64)
     scores[1::4].abs_()
+    scores[4::8].abs_().neg_()  # each part costs, and some are needed
     scores[2::4] += 1  # more parts are worth having than not
     scores[3::4] = (2 * scores[3::4]).round()
     y = space.argmax(scores)
@@ -114,10 +115,11 @@ def each_of_many_answers_is_the_best(
 
 @functools.lru_cache(maxsize=4)
 def _pool(key: Same) -> Tensor:
-    """Answers to unrelated scores, of both signs and positive: ``(count, *shape)``, fewer where the solver is slow."""
+    """Answers to unrelated scores, of both signs, positive and negative: ``(count, *shape)``, fewer of a slow solver."""
     space: StructuredSpace = key.it
     scores = torch.randn(_POOL, *space.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     scores[::2].abs_()
+    scores[1::4].abs_().neg_()
     spent, found = Clock(), list[Tensor]()
     for some in scores.split(_POOL // 5):
         if spent() < _MOST_SECONDS:

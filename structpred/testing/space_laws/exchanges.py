@@ -14,6 +14,7 @@ from torch import Tensor
 from structpred.spaces.base import StructuredSpace
 from structpred.testing import strategies
 from structpred.testing._examples import listed, per_example
+from structpred.testing.clock import Clock
 from structpred.testing.law import ViolationError, law
 from structpred.testing.oracles import can_list, expect_members, first, slack, structures_of, value
 from structpred.testing.space_laws._rows import COUNT, Rows, bank, structures
@@ -22,6 +23,7 @@ _MOST = 400  # candidates of a kind for each answer
 _CHUNK = 50
 _FEW = 7
 _SOME = 200  # structures of a space without a list
+_ASCENTS, _STARTS, _MOST_STEPS, _MOST_SECONDS = 60, 4, 30, 0.8
 
 _plain = functools.partial(strategies.scores, dtype=torch.float64, forbidden=False)
 
@@ -113,13 +115,57 @@ def no_fine_difference_is_overlooked(
             _expect_best(space, example, y, exchanges(space, y, seed), tolerance)
 
 
-def _expect_best(space: StructuredSpace, scores: Tensor, y: Tensor, others: Tensor, tolerance: float) -> None:
+def _no_list(space: StructuredSpace) -> str | None:
+    return "there is a list, whose best structures are known" if can_list(space) else None
+
+
+@law(needs=_no_list)
+def no_ascent_scores_higher(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) -> None:
+    """Nor does what an answer to other scores becomes, by one such change after another that scores higher.
+
+    So it finds a solver that is such an ascent itself, and ends elsewhere. For spaces without a list.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    scores = torch.randn(_ASCENTS, *space.shape, generator=generator, dtype=torch.float64)
+    scores[::3] = -0.2 - torch.rand(scores[::3].shape, generator=generator, dtype=torch.float64)  # each part costs
+    scores[1::3] = (2 * scores[1::3]).round()
+    answers = space.argmax(scores)
+    spent = Clock()
+    for example, y in zip(scores, answers, strict=True):
+        for start in answers[torch.randperm(_ASCENTS, generator=generator)[:_STARTS]]:
+            found = _ascent(space, example, start, seed)
+            message = "a structure to which an ascent comes, from another answer, scores higher"
+            _expect_best(space, example, y, found[None], tolerance, message)
+            if spent() > _MOST_SECONDS:
+                return
+
+
+def _ascent(space: StructuredSpace, scores: Tensor, y: Tensor, seed: int) -> Tensor:
+    """The structure at the end of steps to the best of the exchanges, while these score higher."""
+    best = value(space, scores, y)
+    for step in range(_MOST_STEPS):
+        near = exchanges(space, y, seed + step)
+        values = value(space, scores, near)
+        if not len(near) or values.max() <= best:
+            break
+        best, index = values.max(0)
+        y = near[index]
+    return y
+
+
+def _expect_best(
+    space: StructuredSpace,
+    scores: Tensor,
+    y: Tensor,
+    others: Tensor,
+    tolerance: float,
+    message: str = "a structure near the answer scores higher",
+) -> None:
     got, values = value(space, scores, y), value(space, scores, others)
     for (index,) in first(values > got + slack(space, scores, tolerance)):
         raise ViolationError(
-            "a structure near the answer scores higher", scores=scores, got=got.item(), answer=y,
-            better=values[index].item(), structure=others[index],
-        )  # fmt: skip
+            message, scores=scores, got=got.item(), answer=y, better=values[index].item(), structure=others[index]
+        )
 
 
 @law(chunk=listed(lambda space: _chunks(math.prod(space.shape))))

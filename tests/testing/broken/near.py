@@ -147,3 +147,10 @@ class TakesOneTwice(sp.StructuredSpace):
         used = y == 1
         of_all = torch.stack([used[..., own].any(-1) for own in self._of_groups()]).all(0)
         return (used | (y == 0)).all(-1) & (used.sum(-1) == self.size) & of_all
+
+
+@broken("argmax_holds_under_every_circumstance", 2500)
+class PlacesInTheDefaultDtype(sp.OneHot):
+    def _argmax(self, scores: Tensor) -> Tensor:
+        places = torch.arange(self.n).to(torch.get_default_dtype())
+        return places == scores.argmax(-1, keepdim=True).to(places.dtype)

@@ -181,3 +181,41 @@ class ForbidsByTenTimesTheLargest(sp.Matching):
     def _argmax(self, scores: Tensor) -> Tensor:
         largest = scores.where(scores.isfinite(), 0).abs().amax((-2, -1), keepdim=True)
         return super()._argmax(scores.where(scores.isfinite(), -10 * largest - 1))
+
+
+@broken("each_of_many_answers_is_the_best", 18)
+@broken("no_ascent_scores_higher", 18)
+@attrs.frozen
+class Watched(sp.StructuredSpace):
+    """Nodes of a ring with chords, such that each is one of them or next to one; the best but for one or two."""
+
+    n: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.n,)
+
+    @functools.cached_property
+    def near(self) -> Tensor:
+        near = torch.eye(self.n, dtype=torch.float64)
+        return sum((near.roll(step, 1) for step in (-4, -1, 1, 4)), near)
+
+    @functools.cached_property
+    def moves(self) -> Tensor:
+        one = torch.eye(self.n, dtype=torch.bool)
+        return torch.cat([one, *(one[part + 1 :] | one[part] for part in range(self.n))])
+
+    def contains(self, y: Tensor) -> Tensor:
+        return ((y == 0) | (y == 1)).all(-1) & ((y == 1).double() @ self.near > 0).all(-1)
+
+    def _argmax(self, scores: Tensor) -> Tensor:
+        return torch.stack([self.solve(row) for row in scores])
+
+    def solve(self, scores: Tensor) -> Tensor:
+        y = torch.ones_like(scores, dtype=torch.bool)
+        while True:
+            near = y ^ self.moves
+            values = torch.where(near, scores, 0.0).sum(-1).masked_fill(~self.contains(near), -torch.inf)
+            if not values.max() > torch.where(y, scores, 0.0).sum():
+                return y.to(scores.dtype)
+            y = near[values.argmax()]
