@@ -115,7 +115,7 @@ def each_of_many_answers_is_the_best(
 
 @functools.lru_cache(maxsize=4)
 def _pool(key: Same) -> Tensor:
-    """Answers to unrelated scores, of both signs, positive and negative: ``(count, *shape)``, fewer of a slow solver."""
+    """Answers to unrelated scores, of both signs, positive and negative: ``(count, *shape)``, few of slow solvers."""
     space: StructuredSpace = key.it
     scores = torch.randn(_POOL, *space.shape, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     scores[::2].abs_()
