@@ -134,7 +134,7 @@ def threads_do_not_matter_in_large_batches(space: StructuredSpace, *, seed: int 
     """
     generator = torch.Generator().manual_seed(seed)
     seconds = quickest(functools.partial(space.argmax, torch.zeros(_FEW, *space.shape))) / _FEW
-    rows = min(_MORE, most_rows(space), int(_SOON / seconds))
+    rows = min(_MORE, most_rows(space), int(_SOON / (2 * seconds)))
     if rows > _FEW:
         _expect_the_same_of_three(space, rows, generator, tolerance)
     if space.placement is not SolverPlacement.IN_THREADS or most_rows(space) < _LARGE:

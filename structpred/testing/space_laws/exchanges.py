@@ -23,7 +23,7 @@ _MOST = 400  # candidates of a kind for each answer
 _CHUNK = 50
 _FEW = 7
 _SOME = 200  # structures of a space without a list
-_ASCENTS, _STARTS, _MOST_STEPS, _MOST_SECONDS = 60, 4, 30, 0.8
+_ASCENTS, _STARTS, _MOST_STEPS, _MOST_SECONDS = 60, 4, 30, 0.5
 
 _plain = functools.partial(strategies.scores, dtype=torch.float64, forbidden=False)
 
