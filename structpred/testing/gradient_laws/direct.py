@@ -93,15 +93,17 @@ def _tells_its_step(subject: Subject) -> str | None:
 def gradient_is_the_difference_over_the_step_taken(subject: ObjectiveSubject, case: Case) -> None:
     """With the objective's own step, which may have grown, gradients are the difference divided by what ``solve`` says.
 
-    From scores near one another, and from some so far apart that a policy has reason to grow the step.
+    Those for scores and for the scale, of which a step in units of the noise is no function. From scores near one
+    another, and from some so far apart that a policy has reason to grow the step.
     """
     for factor in (1.0, 64.0):
         scores = (factor * case.generic_scores()).requires_grad_()
         module, noise = subject.recording(case)
-        solution = module.solve(scores, case.loss, **subject.keywords(case.seed, case.scale))
+        scale = case.scale.clone().requires_grad_()
+        solution = module.solve(scores, case.loss, **subject.keywords(case.seed, scale))
         if not hasattr(solution, "epsilon"):
             return  # it does not tell
-        (got,) = torch.autograd.grad(solution.loss.mean(), scores)
+        got, for_scale = torch.autograd.grad(solution.loss.mean(), (scores, scale), materialize_grads=True)
         dims = len(subject.space.shape)
         step = solution.epsilon.double().reshape(*solution.epsilon.shape, *(1,) * dims)
         drawn = torch.zeros(1, *case.scores.shape[:1], *subject.space.noise_shape) if noise is None else noise.draws[0]
@@ -109,9 +111,18 @@ def gradient_is_the_difference_over_the_step_taken(subject: ObjectiveSubject, ca
         low, high = (
             subject.space.argmax(perturbed + at * step * case.loss.coefficients) for at in (-subject.margin, 1.0)
         )
-        expected = ((high - low) / ((1 + subject.margin) * step)).mean(0) / len(scores)
-        message = f"at scores of {factor:g} times the size, the gradient is not (y(eps) - y) / eps for solve's epsilon"
-        expect_close(got, expected, message)
+        difference = (high - low) / ((1 + subject.margin) * step)
+        leaf = case.scale.clone().requires_grad_()
+        surrogate = (subject.perturbed(scores.detach(), leaf, drawn.double()) * difference).flatten(2).sum(2).mean()
+        (expected,) = torch.autograd.grad(surrogate, leaf)
+        for what, it, wanted in (
+            ("gradient", got, difference.mean(0) / len(scores)),
+            ("gradient for the scale", for_scale, expected),
+        ):
+            message = (
+                f"at scores of {factor:g} times the size, the {what} is not (y(eps) - y) / eps for solve's epsilon"
+            )
+            expect_close(it, wanted, message)
 
 
 @law(case=cases)

@@ -39,6 +39,16 @@ class DividesByTheStepBeforeItGrew(sp.PerturbedDirectLoss):
         return hooked(found, lambda upstream: upstream * found.epsilon / value)
 
 
+@direct("gradient_is_the_difference_over_the_step_taken", epsilon=sp.RelativeToNoise(-4.0, margin=0.0), scale=1.0)
+class DifferentiatesTheStepForTheScale(sp.PerturbedDirectLoss):
+    def solve(self, scores, supervision, *, scale=None, **given):
+        found = super().solve(scores, supervision, scale=scale, **given)
+        if not isinstance(scale, Tensor) or not isinstance(self.epsilon, sp.RelativeToNoise):
+            return found
+        step = scale.mean().log()
+        return attrs.evolve(found, loss=found.loss + found.loss.detach() * (step - step.detach()))
+
+
 @direct("direct_calls_follow_their_definition", epsilon=-1.0, scale=1.0)
 class SamplesInWholePiecesOfNinetySix(sp.PerturbedDirectLoss):
     def solve(self, scores, supervision, **given):
