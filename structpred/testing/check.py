@@ -148,7 +148,8 @@ def check_layer(
 
     Args:
         layer: a ``Layer``, or what is called as one is, with ``space``, ``noise`` and ``num_samples`` as attributes.
-            Laws assign other values of these, and of ``epsilon`` where it has one, to copies of it.
+            Laws assign other values of these, and of ``epsilon`` where it has one, to copies of it. One that returns
+            structures, not their mean, takes ``num_samples=None`` too: one an example, without a dimension of samples.
         laws: those of its kind unless given. A layer of a class of your own needs them: ``DIFFERENCE_LAYER_LAWS``,
             ``IDENTITY_LAYER_LAWS``, ``MEAN_LAYER_LAWS``, or ``LAYER_LAWS``, which all layers share.
         effort, max_examples, max_seconds, draws, seed, only, expected_failures, raises: as for ``check_objective``.
