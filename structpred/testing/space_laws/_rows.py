@@ -107,10 +107,8 @@ def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtyp
         return scores * 512
     if rows is Rows.NEGATIVE:
         return -scores.abs() - 1
-    if rows is Rows.GENERIC:  # of many parts the first of the largest integer would be among the first parts
-        flat = scores.flatten(1)
-        raised = torch.randint(flat.shape[1], (len(flat), 1), generator=generator)
-        return flat.scatter_add(1, raised, 8.0 * (torch.arange(COUNT) % 3 == 0).double()[:, None]).reshape(shape)
+    if rows is Rows.GENERIC:
+        return _with_one_raised(scores, generator)
     if rows is Rows.SHIFTED:
         scores = integers(-2, 2)  # which with 64 beside them are exact in eight bits
         for row, example in enumerate(scores):
@@ -133,6 +131,15 @@ def _scores(space: StructuredSpace, rows: Rows, generator: torch.Generator, dtyp
     worth, parts = order.topk(count, -1)
     forbidden = torch.zeros_like(order).scatter_(1, parts, (worth >= 0).double()) != 0
     return scores.masked_fill(forbidden.reshape(shape), -math.inf)
+
+
+def _with_one_raised(scores: Tensor, generator: torch.Generator) -> Tensor:
+    """With one score of every third example above the others: of many parts, ties are left to the first ones."""
+    flat = scores.flatten(1)
+    if flat.shape[1]:
+        part = torch.randint(flat.shape[1], (len(flat), 1), generator=generator)
+        flat = flat.scatter_add(1, part, 8.0 * (torch.arange(len(flat)) % 3 == 0).double()[:, None])
+    return flat.reshape(scores.shape)
 
 
 def _beside_a_large_one(scores: Tensor, generator: torch.Generator) -> Tensor:

@@ -105,7 +105,7 @@ def in_other_order(y: Tensor, generator: torch.Generator) -> Tensor:
 @functools.lru_cache(maxsize=16)
 def _turns(size: int, three: bool) -> tuple[Tensor, Tensor]:
     """Two indices exchanged, or three turned, of so many: where, ``(count, 3)``, and what comes there."""
-    indices = torch.linspace(0, size - 1, min(size, _MOST_INDICES)).long()
+    indices = torch.arange(0, size, 1 + size // _MOST_INDICES)
     pairs = torch.combinations(indices)
     where, what = [pairs[:, [0, 1, 1]]], [pairs[:, [1, 0, 0]]]
     if three and size <= _MOST_TURNED:
@@ -153,7 +153,7 @@ def no_ascent_scores_higher(space: StructuredSpace, step: int, *, seed: int = 0,
     answers = space.argmax(scores)
     spent = Clock()
     for example, y, start in zip(scores, answers, answers.roll(step, 0), strict=True):
-        found = _ascent(space, example, start, generator)
+        found = _ascent(space, example, start, generator, spent)
         message = "a structure to which an ascent comes scores higher than the answer"
         _expect_best(space, example, y, found[None], tolerance, message)
         if spent() > _MOST_SECONDS:
@@ -192,10 +192,12 @@ def _in_regions(scores: Tensor, generator: torch.Generator) -> Tensor:
     return scores[torch.randperm(len(scores), generator=generator)]
 
 
-def _ascent(space: StructuredSpace, scores: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-    """The structure at the end of steps to the best of those near, while these score higher."""
+def _ascent(space: StructuredSpace, scores: Tensor, y: Tensor, generator: torch.Generator, spent: Clock) -> Tensor:
+    """The structure at the end of steps to the best of those near, while these score higher and there is time."""
     best = value(space, scores, y)
-    for _ in range(_MOST_STEPS):
+    for step in range(_MOST_STEPS):
+        if step and spent() > _MOST_SECONDS:
+            break
         near = torch.cat([_with_more(scores, y, generator), _moved_by_one(y), in_other_order(y, generator)])
         values = value(space, scores, near)
         near, values = near[values > best], values[values > best]
