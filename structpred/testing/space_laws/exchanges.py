@@ -52,36 +52,40 @@ def exchanges(space: StructuredSpace, y: Tensor, seed: int = 0, part: int | None
     on, off = (flat != 0).nonzero().flatten(), (flat == 0).nonzero().flatten()
     if part is not None:
         off = off[off == part]
-    moves = torch.cat([torch.cartesian_prod(on, off).reshape(-1, 2), off[:, None].expand(-1, 2)])
-    if part is None:
-        moves = torch.cat([moves, on[:, None].expand(-1, 2)])
-    if len(moves) > _MOST:
-        moves = moves[torch.randperm(len(moves), generator=generator)[:_MOST]]
-    near = flat.repeat(len(moves), 1)
-    for column in (0, 1):
-        near[torch.arange(len(moves)), moves[:, column]] = 1 - flat[moves[:, column]]
+    near = _turned(y, _some(_moves(on, off, on if part is None else on[:0]), generator))
     turned = in_other_order(y, generator)
     if part is not None:
         turned = turned[turned.flatten(1)[:, part] != 0]
-    found = torch.cat([near.reshape(-1, *y.shape), turned])
+    found = torch.cat([near, turned])
     return found[space.contains(found)] if len(found) else found
 
 
-def _moved_by_one(y: Tensor) -> Tensor:
+def _moves(on: Tensor, off: Tensor, left_out: Tensor) -> Tensor:
+    """Pairs of parts to turn, by their numbers: one for another, and twice the same for one more or one less."""
+    pairs = torch.cartesian_prod(on, off).reshape(-1, 2)
+    return torch.cat([pairs, off[:, None].expand(-1, 2), left_out[:, None].expand(-1, 2)])
+
+
+def _some(moves: Tensor, generator: torch.Generator) -> Tensor:
+    return moves if len(moves) <= _MOST else moves[torch.randperm(len(moves), generator=generator)[:_MOST]]
+
+
+def _turned(y: Tensor, moves: Tensor) -> Tensor:
+    """What y is with the parts of a move turned, for each: ``(count, *shape)``."""
+    flat = y.flatten()
+    return flat.repeat(len(moves), 1).scatter_(1, moves, 1 - flat[moves]).reshape(-1, *y.shape)
+
+
+def _moved_by_one(y: Tensor, generator: torch.Generator) -> Tensor:
     """What a structure is where one part moves to the next index, in one dimension or more: ``(count, *shape)``."""
+    number = torch.arange(y.numel()).reshape(y.shape)
     on = (y != 0).nonzero()
     steps = torch.tensor(list(itertools.product((-1, 0, 1), repeat=y.ndim)))
     to = (on[:, None] + steps).flatten(0, 1)
     on = on.repeat_interleave(len(steps), 0)
     fits = ((to >= 0) & (to < torch.tensor(y.shape))).all(1)
-    on, to = on[fits], to[fits]
-    free = y[to.unbind(1)] == 0
-    on, to = on[free][:_MOST], to[free][:_MOST]
-    found = y.repeat(len(on), *(1,) * y.ndim)
-    rows = torch.arange(len(on))
-    found[(rows, *on.unbind(1))] = 0
-    found[(rows, *to.unbind(1))] = 1
-    return found
+    moves = torch.stack([number[it[fits].unbind(1)] for it in (on, to)], 1)
+    return _turned(y, _some(moves[y.flatten()[moves[:, 1]] == 0], generator))
 
 
 def in_other_order(y: Tensor, generator: torch.Generator) -> Tensor:
@@ -198,7 +202,8 @@ def _ascent(space: StructuredSpace, scores: Tensor, y: Tensor, generator: torch.
     for step in range(_MOST_STEPS):
         if step and spent() > _MOST_SECONDS:
             break
-        near = torch.cat([_with_more(scores, y, generator), _moved_by_one(y), in_other_order(y, generator)])
+        found = _higher(scores, y, generator), _moved_by_one(y, generator), in_other_order(y, generator)
+        near = torch.cat(found)
         values = value(space, scores, near)
         near, values = near[values > best], values[values > best]
         inside = space.contains(near) if len(near) else torch.zeros(0, dtype=torch.bool)
@@ -209,20 +214,13 @@ def _ascent(space: StructuredSpace, scores: Tensor, y: Tensor, generator: torch.
     return y
 
 
-def _with_more(scores: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
-    """What a structure is with one part for another, one more, or one less, and then scores higher."""
+def _higher(scores: Tensor, y: Tensor, generator: torch.Generator) -> Tensor:
+    """What a structure is with one part for another, one more, or one less, where that scores higher."""
     flat, worth = y.flatten(), scores.flatten()
     on, off = (flat != 0).nonzero().flatten(), (flat == 0).nonzero().flatten()
-    moves = torch.cat(
-        [torch.cartesian_prod(on, off).reshape(-1, 2), off[:, None].expand(-1, 2), on[:, None].expand(-1, 2)]
-    )
+    moves = _moves(on, off, on)
     gain = (worth[moves] * (1 - 2 * flat[moves])).sum(1)  # of one part alone, twice
-    moves = moves[gain > 0]
-    if len(moves) > _MOST:
-        moves = moves[torch.randperm(len(moves), generator=generator)[:_MOST]]
-    near = flat.repeat(len(moves), 1)
-    near.scatter_(1, moves, 1 - flat[moves])
-    return near.reshape(-1, *y.shape)
+    return _turned(y, _some(moves[gain > 0], generator))
 
 
 def _expect_best(
@@ -271,9 +269,8 @@ def _in_place_of_some(space: StructuredSpace, answers: Tensor, part: int) -> Ten
     distance, beside = apart.where(answers.flatten(1) != 0, torch.inf).topk(min(_BESIDE, len(apart)), largest=False)
     bases = distance.sum(1).argsort()[:_FEW]
     subsets = torch.tensor(list(itertools.product((0.0, 1.0), repeat=beside.shape[1])), dtype=answers.dtype)
-    found = answers.flatten(1)[bases].repeat_interleave(len(subsets), 0)
-    kept = found.gather(1, beside[bases].repeat_interleave(len(subsets), 0)) * subsets.repeat(len(bases), 1)
-    found.scatter_(1, beside[bases].repeat_interleave(len(subsets), 0), kept)
+    found, where = (it[bases].repeat_interleave(len(subsets), 0) for it in (answers.flatten(1), beside))
+    found.scatter_(1, where, found.gather(1, where) * subsets.repeat(len(bases), 1))
     found[:, part] = 1
     found = found.reshape(-1, *space.shape)
     return found[space.contains(found)]

@@ -75,8 +75,9 @@ def pickles(space: StructuredSpace, *, seed: int = 0, tolerance: float = 0.0) ->
         ):
             message = f"{name} is the hash, and comes back; in another process words have other hashes"
             raise ViolationError(message, got=kept, expected="a hash that is computed anew")
-    for what, hash_seed in _processes(space):
-        scores = _scores(space, seed)
+    processes = list(_processes(space))
+    scores = _scores(space, seed) if processes else torch.empty(0)
+    for what, hash_seed in processes:
         for found in answers_in_new_processes([space], [scores], hash_seed):
             if isinstance(found, FailedThereError):
                 message = f"in {what}, what was pickled does not come back"
